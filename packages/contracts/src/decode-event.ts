@@ -1,0 +1,182 @@
+// Reads one message of the JOBS stream: either a lifecycle event, or the reason why it goes to quarantine.
+// Liberal where the protocol is (unknown fields, odd optional fields), strict in what identifies a job.
+import { z } from 'zod';
+import { type LifecycleEvent, LogEntry, optionalEventFields, requiredEventFields, type StoredEvent } from './event.ts';
+import { isEventType, MAX_JOB_ID_LENGTH, parseEventSubject } from './names.ts';
+
+/** Deepest nesting of arrays and objects that every store and every reader takes. */
+export const MAX_NESTING = 1_000;
+
+export const QUARANTINE_CODES = [
+  'not-json',
+  'bad-subject',
+  'unknown-event',
+  'missing-field',
+  'bad-field',
+  'subject-mismatch',
+  'foreign-owner',
+  'unstorable',
+  'store-refused',
+] as const;
+export type QuarantineCode = (typeof QUARANTINE_CODES)[number];
+
+export interface StoredMessage {
+  subject: string;
+  sequence: number;
+  /** When the stream stored it, RFC 3339 UTC. */
+  storedAt: string;
+  data: Uint8Array;
+}
+
+export interface Quarantined {
+  sequence: number;
+  storedAt: string;
+  subject: string;
+  code: QuarantineCode;
+  /** What is wrong, naming the field and what was expected. */
+  reason: string;
+  /** The store's own error code where one refused, or would refuse, the content (SQLSTATE). */
+  storeCode?: string;
+  data: Uint8Array;
+}
+
+export type Decoded =
+  | { kind: 'event'; stored: StoredEvent; /** optional fields that were odd and left out */ droppedFields: string[] }
+  | { kind: 'quarantined'; quarantined: Quarantined };
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+const required = z.looseObject(requiredEventFields);
+const { payload: _payload, result: _result, logs: _logs, ...checked } = optionalEventFields;
+const optionalCheckers = Object.entries(checked) as [string, z.ZodType][];
+
+/** Reads one stream message. Never throws. */
+export function decodeEvent(message: StoredMessage): Decoded {
+  const refuse = (code: QuarantineCode, reason: string, storeCode?: string): Decoded => ({
+    kind: 'quarantined',
+    quarantined: {
+      sequence: message.sequence,
+      storedAt: message.storedAt,
+      subject: message.subject,
+      code,
+      reason,
+      data: message.data,
+      ...(storeCode === undefined ? {} : { storeCode }),
+    },
+  });
+
+  const subject = parseEventSubject(message.subject);
+  if (!subject) return refuse('bad-subject', 'expected trellis.jobs.<service>.<type>.<jobId>.<event>');
+  if (!isEventType(subject.eventType)) return refuse('unknown-event', `unknown event "${subject.eventType}"`);
+  if (subject.jobId.length > MAX_JOB_ID_LENGTH) {
+    return refuse('unstorable', `jobId: expected at most ${MAX_JOB_ID_LENGTH} characters`, '54000');
+  }
+
+  let text: string;
+  let body: unknown;
+  try {
+    text = utf8.decode(message.data);
+    body = JSON.parse(text);
+  } catch (error) {
+    return refuse('not-json', error instanceof Error ? error.message : String(error));
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    return refuse('bad-field', 'body: expected a JSON object');
+  }
+  const raw = body as Record<string, unknown>;
+
+  const parsed = required.safeParse(raw);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const field = issue?.path.join('.') ?? 'body';
+    const missing = issue !== undefined && valueAt(raw, issue.path) === undefined;
+    return refuse(missing ? 'missing-field' : 'bad-field', `${field}: ${missing ? 'required field is missing' : issue?.message}`);
+  }
+  for (const field of ['service', 'jobType', 'jobId', 'eventType'] as const) {
+    if (parsed.data[field] !== subject[field]) {
+      return refuse('subject-mismatch', `${field}: the body says "${parsed.data[field]}", the subject "${subject[field]}"`);
+    }
+  }
+  if (subject.eventType === 'created' && raw['payload'] === undefined) {
+    return refuse('missing-field', 'payload: required field is missing');
+  }
+  const unstorable = findUnstorable(text, raw);
+  if (unstorable) return refuse('unstorable', unstorable.reason, unstorable.storeCode);
+
+  const event = parsed.data as LifecycleEvent;
+  const droppedFields: string[] = [];
+  for (const [field, schema] of optionalCheckers) {
+    const value = raw[field];
+    if (value === undefined) continue;
+    const result = value === null ? undefined : schema.safeParse(value);
+    if (result?.success) event[field] = result.data;
+    else {
+      delete event[field];
+      if (value !== null) droppedFields.push(field);
+    }
+  }
+  if (raw['logs'] !== undefined) {
+    const lines = Array.isArray(raw['logs']) ? raw['logs'] : [];
+    const good = lines.flatMap((line) => {
+      const entry = LogEntry.safeParse(line);
+      return entry.success ? [entry.data] : [];
+    });
+    if (good.length < lines.length || !Array.isArray(raw['logs'])) droppedFields.push('logs');
+    event.logs = good;
+  }
+  return { kind: 'event', stored: { sequence: message.sequence, storedAt: message.storedAt, event }, droppedFields };
+}
+
+function valueAt(value: unknown, path: PropertyKey[]): unknown {
+  return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);
+}
+
+interface Unstorable {
+  reason: string;
+  storeCode: string;
+}
+
+/**
+ * Content that is valid JSON and that a store would refuse or silently change: NUL characters, lone surrogates,
+ * extreme nesting, numbers that are no double. Cheap for the usual text: the tree is walked only on suspicion.
+ */
+function findUnstorable(text: string, raw: Record<string, unknown>): Unstorable | undefined {
+  const suspicious = /\\u0000|\\u[dD][89a-fA-F]|\d[eE]\+?\d{3}|\d{300}/.test(text) || nestingBound(text) > MAX_NESTING;
+  if (!suspicious) return undefined;
+  const stack: { value: unknown; path: string; depth: number }[] = [{ value: raw, path: '', depth: 1 }];
+  for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+    const { value, path, depth } = at;
+    const where = path === '' ? 'body' : path;
+    if (typeof value === 'number' && !Number.isFinite(value)) {
+      return { reason: `${where}: the number is out of the range of a double`, storeCode: '22003' };
+    }
+    if (typeof value === 'string') {
+      const problem = findUnstorableText(value);
+      if (problem) return { reason: `${where}: ${problem.reason}`, storeCode: problem.storeCode };
+    }
+    if (typeof value !== 'object' || value === null) continue;
+    if (depth > MAX_NESTING) return { reason: `${where.slice(0, 80)}: nested deeper than ${MAX_NESTING}`, storeCode: '54001' };
+    for (const [key, child] of Object.entries(value)) {
+      const problem = findUnstorableText(key);
+      if (problem) return { reason: `${where}: a field name ${problem.reason}`, storeCode: problem.storeCode };
+      stack.push({ value: child, path: path === '' ? key : path.length > 80 ? path : `${path}.${key}`, depth: depth + 1 });
+    }
+  }
+  return undefined;
+}
+
+function findUnstorableText(text: string): Unstorable | undefined {
+  if (text.includes('\u0000')) return { reason: 'contains a NUL character', storeCode: '22P05' };
+  if (!text.isWellFormed()) return { reason: 'contains a lone surrogate', storeCode: '22P02' };
+  return undefined;
+}
+
+/** An upper bound of the nesting: the number of opening brackets. */
+function nestingBound(text: string): number {
+  if (text.length <= 2 * MAX_NESTING) return 0;
+  let open = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 0x5b || code === 0x7b) open++;
+  }
+  return open;
+}

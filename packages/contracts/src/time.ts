@@ -1,0 +1,25 @@
+// Instants on the wire: RFC 3339 in, RFC 3339 UTC with milliseconds out. An unreadable instant is an error,
+// never 1970.
+import { z } from 'zod';
+
+const CANONICAL = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const rfc3339 = z.iso.datetime({ offset: true });
+
+/** The instant as RFC 3339 UTC with milliseconds, or undefined when `text` is no instant between the years 1 and 9999. */
+export function readInstant(text: string): string | undefined {
+  if (!CANONICAL.test(text) && !rfc3339.safeParse(text).success) return undefined;
+  const millis = Date.parse(text);
+  if (Number.isNaN(millis)) return undefined;
+  const instant = new Date(millis).toISOString();
+  if (instant.length !== 24 || instant.startsWith('0000')) return undefined;
+  // JavaScript reads 30 February as 2 March: a canonical text must come back as it was.
+  return CANONICAL.test(text) && instant !== text ? undefined : instant;
+}
+
+/** RFC 3339 with any offset; parsed to RFC 3339 UTC with milliseconds. */
+export const Instant = z.string().transform((text, context) => {
+  const instant = readInstant(text);
+  if (instant !== undefined) return instant;
+  context.addIssue({ code: 'custom', message: 'expected an RFC 3339 date and time, such as 2026-01-31T09:30:00.000Z' });
+  return z.NEVER;
+});

@@ -1,0 +1,4 @@
+export * from './reduce.ts';
+export * from './retry-delay.ts';
+export * from './transitions.ts';
+export * from './wire-job.ts';

@@ -1,0 +1,48 @@
+// The connection to NATS: reconnects for ever, says in the log what happens to it.
+import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
+import { redactUrl } from './load-config.ts';
+import { type Logger, silentLogger } from './logger.ts';
+
+export interface NatsConnectOptions {
+  /** One URL or several with commas. */
+  url: string;
+  /** Further options of `connect()`, such as credentials. */
+  options?: Record<string, unknown> | undefined;
+  /** Name shown in the server's connection list. */
+  name: string;
+  log?: Logger | undefined;
+}
+
+/** Connects, waiting for the server if it is not there yet, and stays connected until closed. */
+export async function connectNats({ url, options, name, log = silentLogger() }: NatsConnectOptions): Promise<NatsConnection> {
+  const settings: ConnectionOptions = {
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 100,
+    waitOnFirstConnect: true,
+    ignoreAuthErrorAbort: true,
+    pingInterval: 5_000,
+    maxPingOut: 2,
+    ...options,
+    name,
+    servers: url.split(',').map((server) => server.trim()),
+  };
+  const connection = await connect(settings);
+  log.info({ server: redactUrl(connection.getServer()), version: connection.info?.version }, 'connected to NATS');
+  void reportStatus(connection, log);
+  return connection;
+}
+
+async function reportStatus(connection: NatsConnection, log: Logger): Promise<void> {
+  for await (const status of connection.status()) {
+    if (status.type === 'disconnect') log.warn({ server: redactUrl(status.server) }, 'disconnected from NATS');
+    else if (status.type === 'reconnect') log.info({ server: redactUrl(status.server) }, 'reconnected to NATS');
+    else if (status.type === 'error') log.warn({ error: status.error }, 'NATS reports an error');
+  }
+}
+
+/** Whether the server is at least `major.minor`. */
+export function serverAtLeast(connection: NatsConnection, major: number, minor: number): boolean {
+  const [haveMajor = 0, haveMinor = 0] = (connection.info?.version ?? '0.0').split('.').map(Number);
+  return haveMajor > major || (haveMajor === major && haveMinor >= minor);
+}

@@ -1,0 +1,173 @@
+// The JOBS stream as the rest of the system sees it: publish one lifecycle event with its condition, look at a job.
+// What an event means is @trellis/lifecycle's business; how a publish is decided is publish-event.ts.
+import {
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+  type MsgRequest,
+  type NextMsgRequest,
+  type StoredMsg,
+} from '@nats-io/jetstream';
+import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import {
+  DEFAULT_STREAM_NAMES,
+  decodeEvent,
+  type EventType,
+  eventSubject,
+  jobFilter,
+  jobIdFilter,
+  type LifecycleEvent,
+  type StoredEvent,
+  type StoredMessage,
+  type StreamNames,
+} from '@trellis/contracts';
+import { type FoldedJob, fold } from '@trellis/lifecycle';
+import { serverAtLeast } from './connect-nats.ts';
+import { type Logger, silentLogger } from './logger.ts';
+import { type PublishOptions, type PublishOutcome, publishEvent } from './publish-event.ts';
+
+/** A stored message together with its headers. */
+export interface StreamMessage extends StoredMessage {
+  headers: MsgHdrs | undefined;
+}
+
+export interface StreamFeatures {
+  /** Conditional publish over a subject filter (server 2.11). */
+  conditionalFilter: boolean;
+  /** Several last messages in one direct get (server 2.11). */
+  multiGet: boolean;
+  /** Atomic batches (server 2.12). */
+  atomicBatch: boolean;
+}
+
+export interface ReadJob {
+  job: FoldedJob | undefined;
+  /** Sequence of the last message of the job's owner, 0 when there is none. For conditions. */
+  lastSequence: number;
+  /** Every readable event of that id, in stream order. */
+  events: StoredEvent[];
+}
+
+export class JobStream {
+  readonly nc: NatsConnection;
+  readonly js: JetStreamClient;
+  readonly jsm: JetStreamManager;
+  readonly names: StreamNames;
+  readonly features: StreamFeatures;
+  readonly log: Logger;
+
+  private constructor(nc: NatsConnection, jsm: JetStreamManager, names: StreamNames, log: Logger) {
+    this.nc = nc;
+    this.js = jetstream(nc);
+    this.jsm = jsm;
+    this.names = names;
+    this.log = log;
+    this.features = {
+      conditionalFilter: serverAtLeast(nc, 2, 11),
+      multiGet: serverAtLeast(nc, 2, 11),
+      atomicBatch: serverAtLeast(nc, 2, 12),
+    };
+  }
+
+  /** The stream behind a connection; the stream itself may be made later (see `provision`). */
+  static async open(nc: NatsConnection, options: { names?: StreamNames; log?: Logger } = {}): Promise<JobStream> {
+    return new JobStream(nc, await jetstreamManager(nc), options.names ?? DEFAULT_STREAM_NAMES, options.log ?? silentLogger());
+  }
+
+  /** Stores one lifecycle event. See `publishEvent` for how unclear answers are decided. */
+  publish(event: LifecycleEvent, options: PublishOptions = {}): Promise<PublishOutcome> {
+    return publishEvent(this, event, options);
+  }
+
+  /** Creation time and bounds of the stream. @throws StreamNotFoundError */
+  async info(): Promise<{ created: string; firstSequence: number; lastSequence: number; messages: number }> {
+    const { created, state } = await this.jsm.streams.info(this.names.jobs);
+    return {
+      created: new Date(created).toISOString(),
+      firstSequence: state.first_seq,
+      lastSequence: state.last_seq,
+      messages: state.messages,
+    };
+  }
+
+  /** The message at a sequence, from the leader; undefined when it is gone or not there yet. */
+  messageAt(sequence: number): Promise<StreamMessage | undefined> {
+    return this.get({ seq: sequence });
+  }
+
+  /** The last message of any of the job's events, from the leader. */
+  lastOfJob(service: string, type: string, jobId: string): Promise<StreamMessage | undefined> {
+    return this.get({ last_by_subj: jobFilter(service, type, jobId) });
+  }
+
+  /** The first message from `sequence` on whose subject matches `filter`, from the leader. */
+  nextOf(filter: string, sequence: number): Promise<StreamMessage | undefined> {
+    return this.get({ seq: sequence, next_by_subj: filter });
+  }
+
+  /** The last message of an exact subject or a filter, from the leader. */
+  lastOf(subject: string): Promise<StreamMessage | undefined> {
+    return this.get({ last_by_subj: subject });
+  }
+
+  /**
+   * The last message of each of these events of one job; events that never happened are left out. A replica may answer:
+   * the view can be older than the leader's, never invented.
+   */
+  async lastOfEvents(
+    service: string,
+    type: string,
+    jobId: string,
+    events: readonly EventType[],
+  ): Promise<Map<EventType, StreamMessage>> {
+    const subjects = events.map((event) => eventSubject(service, type, jobId, event));
+    const messages = this.features.multiGet ? await this.getLast(subjects) : await this.getEach(subjects);
+    return new Map(messages.map((message) => [message.subject.slice(message.subject.lastIndexOf('.') + 1) as EventType, message]));
+  }
+
+  /** Every event of a job id, read from the leader and folded. */
+  async readJob(jobId: string): Promise<ReadJob> {
+    const events: StoredEvent[] = [];
+    const lastOfOwner = new Map<string, number>();
+    const filter = jobIdFilter(jobId);
+    for (let at = await this.nextOf(filter, 1); at !== undefined; at = await this.nextOf(filter, at.sequence + 1)) {
+      lastOfOwner.set(at.subject.slice(0, at.subject.lastIndexOf('.')), at.sequence);
+      const decoded = decodeEvent(at);
+      if (decoded.kind === 'event') events.push(decoded.stored);
+    }
+    const job = fold(events);
+    const owner = job ? `trellis.jobs.${job.service}.${job.type}.${job.id}` : undefined;
+    return { job, events, lastSequence: (owner === undefined ? undefined : lastOfOwner.get(owner)) ?? 0 };
+  }
+
+  private async get(query: MsgRequest | NextMsgRequest): Promise<StreamMessage | undefined> {
+    // The server knows `next_by_subj` here too; only the library's type leaves it out.
+    const message = await this.jsm.streams.getMessage(this.names.jobs, query as MsgRequest);
+    return message ? toStreamMessage(message) : undefined;
+  }
+
+  private async getLast(subjects: string[]): Promise<StreamMessage[]> {
+    const found: StreamMessage[] = [];
+    const messages = await this.jsm.direct.getLastMessagesFor(this.names.jobs, { multi_last: subjects });
+    for await (const message of messages) found.push(toStreamMessage(message));
+    return found;
+  }
+
+  private async getEach(subjects: string[]): Promise<StreamMessage[]> {
+    const found = await Promise.all(
+      subjects.map((subject) => this.jsm.direct.getMessage(this.names.jobs, { last_by_subj: subject })),
+    );
+    return found.flatMap((message) => (message ? [toStreamMessage(message)] : []));
+  }
+}
+
+function toStreamMessage(message: StoredMsg): StreamMessage {
+  return {
+    subject: message.subject,
+    sequence: message.seq,
+    storedAt: message.time.toISOString(),
+    data: message.data,
+    headers: message.header,
+  };
+}

@@ -1,0 +1,148 @@
+// Stores one lifecycle event and says what became of it: stored, or refused because its condition did not hold.
+// Answers that decide nothing (timeouts, a conflict still in flight) are resolved here by reading the leader, always
+// with the same message id (protocol: lifecycle event, publishing and answers).
+import { JetStreamApiError } from '@nats-io/jetstream';
+import { headers, type MsgHdrs, PermissionViolationError } from '@nats-io/transport-node';
+import { eventSubject, type LifecycleEvent } from '@trellis/contracts';
+import { ulid } from 'ulid';
+import type { JobStream } from './job-stream.ts';
+import { abortable, backoffMs } from './waiting.ts';
+
+export interface PublishOptions {
+  /** Fixed before the first try and kept for its retries; default a random ULID. */
+  messageId?: string;
+  /** Stored only if the last sequence over `filter` is `lastSequence` (0: no message). */
+  expect?: { lastSequence: number; filter: string };
+  signal?: AbortSignal;
+  /** Gives up after this long; default 30,000. Must stay below the stream's duplicate window. */
+  timeoutMs?: number;
+}
+
+export type PublishOutcome =
+  | { kind: 'stored'; sequence: number }
+  /** The condition did not hold. `lastSequence`: what the last sequence over the filter was found to be. */
+  | { kind: 'conflict'; lastSequence: number };
+
+/** It is not known whether the event was stored, or the server refuses it for good. */
+export class PublishError extends Error {
+  override readonly name = 'PublishError';
+}
+
+/** Server answers that are no verdict: a conflict in flight, a duplicate in flight, a temporary overload. */
+const UNDECIDED = new Set([10164, 10158, 10163]);
+const WRONG_LAST_SEQUENCE = 10071;
+const ONE_TRY_MS = 5_000;
+
+type Verdict = PublishOutcome | { kind: 'undecided'; cause: unknown } | { kind: 'lost' };
+
+/**
+ * Stores `event` and waits for the stream's acknowledgement.
+ * @throws {PublishError} when time or `signal` ran out with the outcome unknown, or the server refuses the event for good
+ */
+export async function publishEvent(stream: JobStream, event: LifecycleEvent, options: PublishOptions): Promise<PublishOutcome> {
+  const { signal, timeoutMs = 30_000, expect } = options;
+  const subject = eventSubject(event.service, event.jobType, event.jobId, event.eventType);
+  const body = JSON.stringify(event);
+  const deadline = performance.now() + timeoutMs;
+  let messageId = options.messageId ?? defaultMessageId(stream, event, expect);
+  let cause: unknown;
+  for (let attempt = 1; ; attempt++) {
+    const left = deadline - performance.now();
+    if (signal?.aborted || left <= 0) {
+      throw new PublishError(`${subject}: not known to be stored after ${attempt - 1} tries`, { cause: cause ?? signal?.reason });
+    }
+    let verdict: Verdict;
+    try {
+      verdict = await tryOnce(stream, { event, subject, body, messageId, expect, timeoutMs: Math.min(ONE_TRY_MS, left) });
+      if (verdict.kind === 'undecided') {
+        cause = verdict.cause;
+        await abortable(signal, backoffMs(attempt, 20, 400));
+        verdict = await readVerdict(stream, subject, messageId, expect);
+      }
+    } catch (error) {
+      if (isFinal(error)) throw new PublishError(`${subject}: refused`, { cause: error });
+      verdict = { kind: 'undecided', cause: error };
+      cause = error;
+      await abortable(signal, backoffMs(attempt, 20, 400));
+    }
+    if (verdict.kind === 'stored' || verdict.kind === 'conflict') return verdict;
+    // The window remembers an id whose message was purged: nothing was stored, and only a new id can be.
+    if (verdict.kind === 'lost') messageId = `${messageId}:${ulid()}`;
+  }
+}
+
+/** Without conditions over a filter the id itself carries the condition: one event of a kind per state of the job. */
+function defaultMessageId(stream: JobStream, event: LifecycleEvent, expect: PublishOptions['expect']): string {
+  if (!expect || stream.features.conditionalFilter) return ulid();
+  return `${event.jobId}:${event.eventType}:${expect.lastSequence}`;
+}
+
+interface Attempt {
+  event: LifecycleEvent;
+  subject: string;
+  body: string;
+  messageId: string;
+  expect: PublishOptions['expect'];
+  timeoutMs: number;
+}
+
+async function tryOnce(stream: JobStream, attempt: Attempt): Promise<Verdict> {
+  const { event, subject, body, messageId, expect } = attempt;
+  if (expect && !stream.features.conditionalFilter) {
+    // An older server checks no condition over a filter: look first; the message id settles equal races.
+    const last = await stream.lastOf(expect.filter);
+    if (last && messageIdOf(last.headers) === messageId) return { kind: 'stored', sequence: last.sequence };
+    if ((last?.sequence ?? 0) !== expect.lastSequence) return { kind: 'conflict', lastSequence: last?.sequence ?? 0 };
+  }
+  try {
+    const ack = await stream.js.publish(subject, body, {
+      msgID: messageId,
+      headers: contextHeaders(event),
+      timeout: attempt.timeoutMs,
+      ...(expect && stream.features.conditionalFilter
+        ? { expect: { lastSubjectSequence: expect.lastSequence, lastSubjectSequenceSubject: expect.filter } }
+        : {}),
+    });
+    if (!ack.duplicate) return { kind: 'stored', sequence: ack.seq };
+    const stored = await stream.messageAt(ack.seq);
+    return messageIdOf(stored?.headers) === messageId ? { kind: 'stored', sequence: ack.seq } : { kind: 'lost' };
+  } catch (error) {
+    if (!(error instanceof JetStreamApiError)) throw error;
+    if (error.code === WRONG_LAST_SEQUENCE) return readVerdict(stream, subject, messageId, expect);
+    if (UNDECIDED.has(error.code) || error.status >= 500) return { kind: 'undecided', cause: error };
+    throw error;
+  }
+}
+
+/** What the leader says: stored, if the last message of the subject is ours; else whether the condition still holds. */
+async function readVerdict(
+  stream: JobStream,
+  subject: string,
+  messageId: string,
+  expect: PublishOptions['expect'],
+): Promise<Verdict> {
+  const own = await stream.lastOf(subject);
+  if (own && messageIdOf(own.headers) === messageId) return { kind: 'stored', sequence: own.sequence };
+  if (!expect) return { kind: 'undecided', cause: undefined };
+  const last = await stream.lastOf(expect.filter);
+  const lastSequence = last?.sequence ?? 0;
+  return lastSequence === expect.lastSequence ? { kind: 'undecided', cause: undefined } : { kind: 'conflict', lastSequence };
+}
+
+function contextHeaders({ context }: LifecycleEvent): MsgHdrs {
+  const carried = headers();
+  carried.set('request-id', context.requestId);
+  carried.set('traceparent', context.traceparent);
+  if (context.tracestate !== undefined) carried.set('tracestate', context.tracestate);
+  return carried;
+}
+
+const messageIdOf = (carried: MsgHdrs | undefined): string | undefined => carried?.get('Nats-Msg-Id') || undefined;
+
+/** Refusals that no retry changes: a broken request, no permission, a message that is too large. */
+function isFinal(error: unknown): boolean {
+  if (error instanceof PermissionViolationError) return true;
+  if (error instanceof JetStreamApiError) return error.status >= 400 && error.status < 500;
+  const text = error instanceof Error ? `${error.name} ${error.message}` : '';
+  return /InvalidArgument|InvalidSubject|max_payload|ClosedConnection|DrainingConnection/.test(text);
+}

@@ -1,0 +1,20 @@
+// The one seam for timers: whoever waits, waits here and stops waiting when told to.
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Resolves after `ms` milliseconds, or at once when `signal` aborts. Never rejects. */
+export async function abortable(signal: AbortSignal | undefined, ms: number): Promise<void> {
+  if (signal?.aborted) return;
+  await delay(ms, undefined, signal ? { signal } : {}).catch(() => undefined);
+}
+
+/** Milliseconds to wait before try `attempt` (from 1): doubles from `firstMs` up to `maxMs`, with jitter of a half. */
+export function backoffMs(attempt: number, firstMs: number, maxMs: number): number {
+  const full = Math.min(maxMs, firstMs * 2 ** Math.min(attempt - 1, 20));
+  return full / 2 + (Math.random() * full) / 2;
+}
+
+/** Resolves when `signal` aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
