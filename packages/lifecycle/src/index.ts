@@ -1,3 +1,4 @@
+export * from './describe-lifecycle.ts';
 export * from './reduce.ts';
 export * from './retry-delay.ts';
 export * from './transitions.ts';
