@@ -77,8 +77,8 @@ export const requiredEventFields = {
 export const optionalEventFields = {
   maxTries: z.int().min(1).max(INT_MAX).optional(),
   previousState: JobState.optional(),
-  payload: z.unknown(),
-  result: z.unknown(),
+  payload: z.unknown().optional(),
+  result: z.unknown().optional(),
   error: z.string().optional(),
   progress: Progress.optional(),
   logs: z.array(LogEntry).optional(),

@@ -2,6 +2,7 @@
 import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
 import { redactUrl } from './load-config.ts';
 import { type Logger, silentLogger } from './logger.ts';
+import { abortable } from './waiting.ts';
 
 export interface NatsConnectOptions {
   /** One URL or several with commas. */
@@ -39,6 +40,47 @@ async function reportStatus(connection: NatsConnection, log: Logger): Promise<vo
     else if (status.type === 'reconnect') log.info({ server: redactUrl(status.server) }, 'reconnected to NATS');
     else if (status.type === 'error') log.warn({ error: status.error }, 'NATS reports an error');
   }
+}
+
+const gates = new WeakMap<NatsConnection, { open: Promise<void>; connected: boolean }>();
+
+function gateOf(connection: NatsConnection): { open: Promise<void>; connected: boolean } {
+  const known = gates.get(connection);
+  if (known) return known;
+  const gate = { open: Promise.resolve(), connected: true };
+  gates.set(connection, gate);
+  let reopen = () => {};
+  const close = () => {
+    if (!gate.connected) return;
+    gate.connected = false;
+    gate.open = new Promise((resolve) => {
+      reopen = resolve;
+    });
+  };
+  const watch = async () => {
+    for await (const { type } of connection.status()) {
+      if (type === 'disconnect') close();
+      if (type === 'reconnect') {
+        gate.connected = true;
+        reopen();
+      }
+    }
+    reopen();
+  };
+  void watch();
+  return gate;
+}
+
+/**
+ * Resolves while the connection stands, else when it stands again, at the latest after `timeoutMs`. What is sent
+ * while disconnected is dropped by the client and found out only by its timeout, so requests wait here first.
+ */
+export async function whenConnected(connection: NatsConnection, timeoutMs = 5_000): Promise<void> {
+  const gate = gateOf(connection);
+  if (gate.connected) return;
+  const timer = new AbortController();
+  await Promise.race([gate.open, abortable(timer.signal, timeoutMs)]);
+  timer.abort();
 }
 
 /** Whether the server is at least `major.minor`. */

@@ -23,7 +23,7 @@ import {
   type StreamNames,
 } from '@trellis/contracts';
 import { type FoldedJob, fold } from '@trellis/lifecycle';
-import { serverAtLeast } from './connect-nats.ts';
+import { serverAtLeast, whenConnected } from './connect-nats.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { type PublishOptions, type PublishOutcome, publishEvent } from './publish-event.ts';
 
@@ -63,6 +63,7 @@ export class JobStream {
     this.jsm = jsm;
     this.names = names;
     this.log = log;
+    void whenConnected(nc);
     this.features = {
       conditionalFilter: serverAtLeast(nc, 2, 11),
       multiGet: serverAtLeast(nc, 2, 11),
@@ -82,6 +83,7 @@ export class JobStream {
 
   /** Creation time and bounds of the stream. @throws StreamNotFoundError */
   async info(): Promise<{ created: string; firstSequence: number; lastSequence: number; messages: number }> {
+    await whenConnected(this.nc);
     const { created, state } = await this.jsm.streams.info(this.names.jobs);
     return {
       created: new Date(created).toISOString(),
@@ -122,6 +124,7 @@ export class JobStream {
     events: readonly EventType[],
   ): Promise<Map<EventType, StreamMessage>> {
     const subjects = events.map((event) => eventSubject(service, type, jobId, event));
+    await whenConnected(this.nc);
     const messages = this.features.multiGet ? await this.getLast(subjects) : await this.getEach(subjects);
     return new Map(messages.map((message) => [message.subject.slice(message.subject.lastIndexOf('.') + 1) as EventType, message]));
   }
@@ -142,6 +145,7 @@ export class JobStream {
   }
 
   private async get(query: MsgRequest | NextMsgRequest): Promise<StreamMessage | undefined> {
+    await whenConnected(this.nc);
     // The server knows `next_by_subj` here too; only the library's type leaves it out.
     const message = await this.jsm.streams.getMessage(this.names.jobs, query as MsgRequest);
     return message ? toStreamMessage(message) : undefined;

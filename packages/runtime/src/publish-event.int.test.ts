@@ -1,6 +1,7 @@
 import { type EventType, jobFilter, jobIdFilter, type LifecycleEvent } from '@trellis/contracts';
 import { startTestNats } from '@trellis/test-support';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { connectNats } from './connect-nats.ts';
 import { JobStream } from './job-stream.ts';
 import { provision } from './provision.ts';
 import { PublishError } from './publish-event.ts';
@@ -85,18 +86,19 @@ it('a publish that the server refuses for good fails at once and says which subj
 
 it('a publish goes through once, however often the server dies meanwhile', async () => {
   await using other = await startTestNats();
-  const nc = await other.connect();
+  const nc = await connectNats({ url: other.url, name: 'test' });
   await provision(nc);
   const target = await JobStream.open(nc);
   const ids = Array.from({ length: 200 }, newId);
-  const publishing = Promise.all(
-    ids.map((id) => target.publish(event(id, 'created'), { expect: { lastSequence: 0, filter: jobIdFilter(id) } })),
-  );
+  const publish = (id: string) => target.publish(event(id, 'created'), { expect: { lastSequence: 0, filter: jobIdFilter(id) } });
+  const inFlight = ids.slice(0, 150).map(publish);
   await other.kill();
+  const whileDown = ids.slice(150).map(publish);
   await other.restart();
-  const outcomes = await publishing;
+  const outcomes = await Promise.all([...inFlight, ...whileDown]);
   expect(outcomes.every((outcome) => outcome.kind === 'stored')).toBe(true);
   expect((await target.info()).messages).toBe(ids.length);
+  await nc.close();
 });
 
 it('the look finds the last message of each event, however late a log line came', async () => {

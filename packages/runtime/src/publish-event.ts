@@ -5,6 +5,7 @@ import { JetStreamApiError } from '@nats-io/jetstream';
 import { headers, type MsgHdrs, PermissionViolationError } from '@nats-io/transport-node';
 import { eventSubject, type LifecycleEvent } from '@trellis/contracts';
 import { ulid } from 'ulid';
+import { whenConnected } from './connect-nats.ts';
 import type { JobStream } from './job-stream.ts';
 import { abortable, backoffMs } from './waiting.ts';
 
@@ -31,7 +32,7 @@ export class PublishError extends Error {
 /** Server answers that are no verdict: a conflict in flight, a duplicate in flight, a temporary overload. */
 const UNDECIDED = new Set([10164, 10158, 10163]);
 const WRONG_LAST_SEQUENCE = 10071;
-const ONE_TRY_MS = 5_000;
+const ONE_TRY_MS = 2_000;
 
 type Verdict = PublishOutcome | { kind: 'undecided'; cause: unknown } | { kind: 'lost' };
 
@@ -88,6 +89,7 @@ interface Attempt {
 
 async function tryOnce(stream: JobStream, attempt: Attempt): Promise<Verdict> {
   const { event, subject, body, messageId, expect } = attempt;
+  await whenConnected(stream.nc, attempt.timeoutMs);
   if (expect && !stream.features.conditionalFilter) {
     // An older server checks no condition over a filter: look first; the message id settles equal races.
     const last = await stream.lastOf(expect.filter);

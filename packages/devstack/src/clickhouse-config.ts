@@ -1,0 +1,80 @@
+// The configuration files of the local ClickHouse server: limits, quiet logs, users and what each may do.
+// Starting it is left to clickhouse.ts.
+import { createHash } from 'node:crypto';
+import { totalmem } from 'node:os';
+
+export interface ClickHouseUser {
+  name: string;
+  password: string;
+  /** Only reads, and cannot change settings. */
+  readOnly?: boolean;
+  /** `GRANT` statements without the `TO …`; everything is allowed when absent. */
+  grants?: string[];
+}
+
+const MEMORY_BYTES = Math.min(4_000_000_000, Math.floor(totalmem() / 2));
+
+function escapeXml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+/**
+ * The server's configuration. Tables of its own logs (query_log, metric_log, …) exist only when a configuration names
+ * them; none are named here, as they cost more than an idle system otherwise does.
+ */
+export function serverConfig(usersFile: string): string {
+  return `<clickhouse>
+  <users_config>${escapeXml(usersFile)}</users_config>
+  <max_server_memory_usage>${MEMORY_BYTES}</max_server_memory_usage>
+  <mark_cache_size>134217728</mark_cache_size>
+  <index_mark_cache_size>33554432</index_mark_cache_size>
+  <uncompressed_cache_size>0</uncompressed_cache_size>
+  <mmap_cache_size>100</mmap_cache_size>
+  <compiled_expression_cache_size>16777216</compiled_expression_cache_size>
+  <background_pool_size>4</background_pool_size>
+  <background_schedule_pool_size>16</background_schedule_pool_size>
+  <background_streaming_schedule_pool_size>4</background_streaming_schedule_pool_size>
+  <keep_alive_timeout>30</keep_alive_timeout>
+</clickhouse>
+`;
+}
+
+/** The users' file: `default` for the server's own session, then the users given. */
+export function usersConfig(users: readonly ClickHouseUser[]): string {
+  return `<clickhouse>
+  <profiles>
+    <default></default>
+    <readonly><readonly>1</readonly></readonly>
+  </profiles>
+  <quotas><default></default></quotas>
+  <users>
+    <!-- The server's own session runs as default and has no password to give: so it may do nothing but serve. -->
+    <default>
+      <password></password>
+      <networks><ip>127.0.0.1</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+      <grants>
+        <query>GRANT CREATE DATABASE ON trellis.*</query>
+        <query>GRANT TABLE ENGINE ON Atomic</query>
+        <query>GRANT SYSTEM LISTEN ON *.*</query>
+        <query>GRANT SELECT ON system.numbers</query>
+      </grants>
+    </default>
+${users.map(userConfig).join('\n')}
+  </users>
+</clickhouse>
+`;
+}
+
+function userConfig(user: ClickHouseUser): string {
+  const grants = user.grants?.map((grant) => `<query>${escapeXml(grant)}</query>`).join('');
+  return `    <${user.name}>
+      <password_sha256_hex>${createHash('sha256').update(user.password).digest('hex')}</password_sha256_hex>
+      <networks><ip>127.0.0.1</ip></networks>
+      <profile>${user.readOnly ? 'readonly' : 'default'}</profile>
+      <quota>default</quota>
+      <default_database>trellis</default_database>
+      ${grants ? `<grants>${grants}</grants>` : ''}
+    </${user.name}>`;
+}

@@ -1,0 +1,117 @@
+// Runs one ClickHouse server on 127.0.0.1: the whole server is in the library of the chdb npm package.
+// Tables are left to whoever connects; users and limits to clickhouse-config.ts.
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type ClickHouseUser, serverConfig, usersConfig } from './clickhouse-config.ts';
+import { onPorts } from './free-port.ts';
+import { installedPackage } from './npm-package.ts';
+import { passwordIn } from './secret-file.ts';
+import { type SupervisedProcess, startSupervised } from './supervised-process.ts';
+
+export interface ClickHouseServerOptions {
+  /** Holds the data, the configuration and the password. */
+  folder: string;
+  /** Of the HTTP interface; a free one when absent. */
+  port?: number;
+  /** `<folder>/clickhouse.log` when absent. */
+  logFile?: string;
+  /** Start it again when it ends unasked; no when absent. */
+  supervise?: boolean;
+  log?: (line: string) => void;
+  changed?: () => void;
+}
+
+export interface ClickHouseServer extends SupervisedProcess {
+  /** `http://trellis:…@127.0.0.1:…`; this user's default database is `trellis`. */
+  readonly url: string;
+  readonly port: number;
+  readonly folder: string;
+  readonly version: string;
+}
+
+const SERVER_QUERY = 'trellis-server';
+// The server serves for as long as this runs. Short naps: a KILL QUERY is noticed between two of them.
+const SERVE = [
+  'CREATE DATABASE IF NOT EXISTS trellis ENGINE = Atomic',
+  'SYSTEM START LISTEN HTTP',
+  'SELECT sleepEachRow(0.25) FROM system.numbers FORMAT Null SETTINGS max_block_size = 1',
+].join('; ');
+
+/** Starts ClickHouse, makes the database `trellis` when missing, waits until it answers over HTTP. */
+export async function startClickHouseServer(options: ClickHouseServerOptions): Promise<ClickHouseServer> {
+  const { folder, log } = options;
+  const library = findLibrary();
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const password = passwordIn(join(folder, 'password'));
+  const users: ClickHouseUser[] = [{ name: 'trellis', password }];
+  const configFile = join(folder, 'config.xml');
+  const usersFile = join(folder, 'users.xml');
+  writeFileSync(configFile, serverConfig(usersFile));
+  writeFileSync(usersFile, usersConfig(users), { mode: 0o600 });
+
+  return onPorts([options.port], async (ports) => {
+    const port = ports[0] as number;
+    const ask = async (sql: string): Promise<string> => {
+      const response = await fetch(`http://127.0.0.1:${port}/`, {
+        method: 'POST',
+        body: sql,
+        // No connection is kept: a stop waits for the open ones.
+        headers: { 'X-ClickHouse-User': 'trellis', 'X-ClickHouse-Key': password, Connection: 'close' },
+        signal: AbortSignal.timeout(5_000),
+      });
+      const text = await response.text();
+      if (!response.ok) throw new Error(text.split('\n')[0]);
+      return text.trim();
+    };
+    let version = '';
+    const logFile = options.logFile ?? join(folder, 'clickhouse.log');
+    const server = await startSupervised({
+      name: 'clickhouse',
+      command: () => ({
+        file: process.execPath,
+        args: [
+          fileURLToPath(new URL('clickhouse-child.ts', import.meta.url)),
+          library,
+          `--config-file=${configFile}`,
+          `--path=${join(folder, 'data')}`,
+          `--http_port=${port}`,
+          '--listen_host=127.0.0.1',
+          '--log-level=warning',
+          `--logger.log=${logFile}`,
+          `--query_id=${SERVER_QUERY}`,
+          `--query=${SERVE}`,
+        ],
+        cwd: folder,
+        env: { PATH: process.env.PATH, HOME: folder, TZ: 'UTC', NODE_NO_WARNINGS: '1' },
+      }),
+      logFile,
+      ready: async () => {
+        version = await ask('SELECT version()');
+        return true;
+      },
+      readyTimeoutMs: 120_000,
+      askToStop: async () => {
+        await ask(`KILL QUERY WHERE query_id = '${SERVER_QUERY}' ASYNC`);
+      },
+      supervise: options.supervise ?? false,
+      ...(log && { log }),
+      ...(options.changed && { changed: options.changed }),
+    });
+    return Object.defineProperties(
+      server,
+      Object.getOwnPropertyDescriptors({ url: `http://trellis:${password}@127.0.0.1:${port}`, port, folder, version }),
+    ) as ClickHouseServer;
+  });
+}
+
+function findLibrary(): string {
+  const name = `@chdb/lib-${process.platform}-${process.arch}${process.platform === 'linux' ? '-gnu' : ''}`;
+  const found = installedPackage(name);
+  const file = found && join(found.folder, 'libchdb.so');
+  if (file && existsSync(file)) return file;
+  throw new Error(
+    `the package ${name} is not installed (or there is none for this machine); ` +
+      'run a ClickHouse elsewhere and set CLICKHOUSE_URL',
+  );
+}

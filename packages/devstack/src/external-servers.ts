@@ -1,0 +1,108 @@
+// Checks that servers somebody else runs can be reached, before anything depends on them.
+// What they hold and whether it fits is left to the components.
+import { connect } from '@nats-io/transport-node';
+import { Client } from 'pg';
+import { withoutPassword } from './redact.ts';
+
+const TIMEOUT_MS = 5_000;
+
+function unreachable(what: string, variable: string, url: string, error: unknown): Error {
+  const { message, code } = error as NodeJS.ErrnoException;
+  const why = withoutPassword(message || code || String(error));
+  // The cause is left out on purpose: drivers keep the whole connection string in it.
+  return new Error(`${what} at ${withoutPassword(url)} (from ${variable}) cannot be reached: ${why}`);
+}
+
+export interface NatsTarget {
+  /** Without credentials; several servers separated by commas. */
+  url: string;
+  /** What `connect` takes beside the URL. */
+  options: Record<string, unknown>;
+}
+
+/** Splits `nats://user:password@host` (or `nats://token@host`) into an address and connection options. */
+export function natsTarget(url: string): NatsTarget {
+  let options: Record<string, unknown> = {};
+  const servers = url.split(',').map((one) => {
+    const trimmed = one.trim();
+    const parts = /^(\w+:\/\/)?(?:([^/@]*)@)?(.*)$/.exec(trimmed);
+    const credentials = parts?.[2];
+    if (credentials) {
+      const [user = '', ...rest] = credentials.split(':');
+      options =
+        rest.length > 0
+          ? { user: decodeURIComponent(user), pass: decodeURIComponent(rest.join(':')) }
+          : { token: decodeURIComponent(user) };
+    }
+    return `${parts?.[1] ?? ''}${parts?.[3] ?? trimmed}`;
+  });
+  return { url: servers.join(','), options };
+}
+
+/** Answers the server's version. @throws Error naming `NATS_URL` when it cannot be reached or has no JetStream */
+export async function checkNats(url: string): Promise<string> {
+  try {
+    const target = natsTarget(url);
+    const connection = await connect({
+      servers: target.url.split(','),
+      ...target.options,
+      timeout: TIMEOUT_MS,
+      reconnect: false,
+      maxReconnectAttempts: 0,
+    });
+    try {
+      const answer = await connection.request('$JS.API.INFO', undefined, { timeout: TIMEOUT_MS }).catch((error) => {
+        throw new Error(`JetStream does not answer (${(error as Error).message})`);
+      });
+      const info = answer.json<{ error?: { description: string } }>();
+      if (info.error) throw new Error(`JetStream says: ${info.error.description}`);
+      return connection.info?.version ?? 'unknown';
+    } finally {
+      await connection.close();
+    }
+  } catch (error) {
+    throw unreachable('NATS', 'NATS_URL', url, error);
+  }
+}
+
+/** Answers the server's version. @throws Error naming `DATABASE_URL` when it cannot be reached */
+export async function checkPostgres(url: string): Promise<string> {
+  try {
+    const client = new Client({ connectionString: url, connectionTimeoutMillis: TIMEOUT_MS });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      const answer = await client.query<{ server_version: string }>('SHOW server_version');
+      return answer.rows[0]?.server_version ?? 'unknown';
+    } finally {
+      await client.end().catch(() => {});
+    }
+  } catch (error) {
+    throw unreachable('PostgreSQL', 'DATABASE_URL', url, error);
+  }
+}
+
+/** Answers the server's version. @throws Error naming `CLICKHOUSE_URL` when it cannot be reached */
+export async function checkClickHouse(url: string): Promise<string> {
+  try {
+    const { protocol, host, username, password } = new URL(url);
+    const response = await fetch(`${protocol}//${host}/`, {
+      method: 'POST',
+      body: 'SELECT version()',
+      headers: {
+        ...(username && { 'X-ClickHouse-User': decodeURIComponent(username) }),
+        ...(password && { 'X-ClickHouse-Key': decodeURIComponent(password) }),
+        Connection: 'close',
+      },
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    }).catch((error: Error) => {
+      // fetch says only "fetch failed"; why is in its cause.
+      throw error.cause ?? error;
+    });
+    const text = (await response.text()).trim();
+    if (!response.ok) throw new Error(`HTTP ${response.status}: ${text.split('\n')[0]?.slice(0, 200)}`);
+    return text;
+  } catch (error) {
+    throw unreachable('ClickHouse', 'CLICKHOUSE_URL', url, error);
+  }
+}

@@ -1,0 +1,20 @@
+// The public face of the dev stack: three real servers for `npm start` and the tests.
+// How each one is found, configured and supervised is left to the files named after it.
+export { type ClickHouseServer, type ClickHouseServerOptions, startClickHouseServer } from './clickhouse.ts';
+export { freePort, isFreePort } from './free-port.ts';
+export { type NatsServer, type NatsServerOptions, startNatsServer } from './nats.ts';
+export { findNatsServer } from './nats-binary.ts';
+export { type PostgresServer, type PostgresServerOptions, startPostgresServer } from './postgres.ts';
+export { isRunning, processIdentity } from './process-identity.ts';
+export { withoutPassword } from './redact.ts';
+export {
+  type Durability,
+  type ExternalUrls,
+  type Stack,
+  type StackOptions,
+  type StackServer,
+  type StackServerName,
+  type StackUrls,
+  startStack,
+} from './stack.ts';
+export { type SupervisedProcess, type SupervisedProcessOptions, startSupervised } from './supervised-process.ts';

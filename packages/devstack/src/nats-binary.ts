@@ -1,0 +1,226 @@
+// Finds a nats-server (2.10 or newer) on this machine, or fetches one into the per-user cache.
+// Running it is left to nats.ts.
+import { createHash } from 'node:crypto';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { cacheFolder, withFolderLock } from './cache-folder.ts';
+import { runCommand } from './run-command.ts';
+
+const OLDEST = [2, 10] as const;
+/** Debian's suite with a new enough server; it runs on any Linux with glibc 2.34 or newer. */
+const DEBIAN_SUITE = 'forky';
+
+export interface NatsBinary {
+  file: string;
+  /** Such as `2.15.1`. */
+  version: string;
+}
+
+type Way = { found: NatsBinary } | { missing: string };
+
+let known: Promise<NatsBinary> | undefined;
+
+/**
+ * The nats-server to run: named by `TRELLIS_NATS_SERVER`, on PATH, in the cache, from the archive that
+ * `TRELLIS_NATS_ARCHIVE` names, or from Debian's archive, in this order.
+ * @throws Error that names every way and why each led nowhere
+ */
+export function findNatsServer(log: (line: string) => void = () => {}): Promise<NatsBinary> {
+  known ??= search(log).catch((error: unknown) => {
+    known = undefined;
+    throw error;
+  });
+  return known;
+}
+
+async function search(log: (line: string) => void): Promise<NatsBinary> {
+  const named = process.env.TRELLIS_NATS_SERVER;
+  if (named) {
+    const way = await tryBinary(named);
+    if ('found' in way) return way.found;
+    throw new Error(`TRELLIS_NATS_SERVER=${named}: ${way.missing}`);
+  }
+  const ways: [string, () => Promise<Way>][] = [
+    ['nats-server on PATH', searchPath],
+    [`the cache ${cacheFolder()}`, searchCache],
+    ['the release archive named by TRELLIS_NATS_ARCHIVE', () => fetchArchive(log)],
+    [`Debian's archive (suite ${DEBIAN_SUITE}, by apt-get)`, () => fetchFromDebian(log)],
+  ];
+  const reasons: string[] = [];
+  for (const [what, look] of ways) {
+    const way = await look().catch((error: Error): Way => ({ missing: error.message }));
+    if ('found' in way) return way.found;
+    reasons.push(`  - ${what}: ${way.missing}`);
+  }
+  throw new Error(
+    [
+      `no nats-server ${OLDEST.join('.')} or newer was found:`,
+      ...reasons,
+      'Ways out: install nats-server so that it is on PATH; or set TRELLIS_NATS_SERVER to its file; or set',
+      "TRELLIS_NATS_ARCHIVE to the project's official release archive (file or URL, .tar.gz or .zip) for this machine",
+      'and TRELLIS_NATS_ARCHIVE_SHA256 to its published checksum; or run a server elsewhere and set NATS_URL.',
+    ].join('\n'),
+  );
+}
+
+async function tryBinary(file: string): Promise<Way> {
+  if (!existsSync(file)) return { missing: 'there is no such file' };
+  const said = await runCommand({ file, args: ['--version'] }).catch((error: Error) => error.message);
+  const version = /nats-server: v(\S+)/.exec(said)?.[1];
+  if (!version) return { missing: `it does not run: ${said.trim()}` };
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const recent = major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+  return recent ? { found: { file, version } } : { missing: `version ${version} is older than ${OLDEST.join('.')}` };
+}
+
+async function searchPath(): Promise<Way> {
+  let missing = 'not there';
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    const file = join(folder, 'nats-server');
+    if (!folder || !existsSync(file)) continue;
+    const way = await tryBinary(file);
+    if ('found' in way) return way;
+    missing = `${file}: ${way.missing}`;
+  }
+  return { missing };
+}
+
+async function searchCache(): Promise<Way> {
+  const cache = cacheFolder();
+  const folders = readdirSync(cache)
+    .filter((name) => /^nats-server-\d/.test(name))
+    .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  for (const folder of folders) {
+    const way = await tryBinary(join(cache, folder, 'nats-server'));
+    if ('found' in way) return way;
+  }
+  return { missing: 'not there' };
+}
+
+/** Runs `fetch` in a folder of its own under a lock, then moves the server it answers with into the cache. */
+async function intoCache(fetch: (folder: string) => Promise<string>): Promise<Way> {
+  const cache = cacheFolder();
+  return withFolderLock(join(cache, 'nats-server.lock'), async () => {
+    // Another process may have fetched it while this one waited for the lock.
+    const present = await searchCache();
+    if ('found' in present) return present;
+    const scratch = join(cache, `fetch-nats-${process.pid}`);
+    mkdirSync(scratch, { recursive: true });
+    try {
+      const way = await tryBinary(await fetch(scratch));
+      if (!('found' in way)) return way;
+      const place = join(cache, `nats-server-${way.found.version}`);
+      const fresh = join(scratch, 'place');
+      mkdirSync(fresh);
+      copyFileSync(way.found.file, join(fresh, 'nats-server'));
+      rmSync(place, { recursive: true, force: true });
+      renameSync(fresh, place);
+      return { found: { file: join(place, 'nats-server'), version: way.found.version } };
+    } finally {
+      rmSync(scratch, { recursive: true, force: true });
+    }
+  });
+}
+
+/** The file called nats-server somewhere below the folder. */
+function locate(folder: string): string {
+  const path = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
+    .find((name) => /[\\/]nats-server$/.test(name) && statSync(name).isFile());
+  if (!path) throw new Error('no file called nats-server in it');
+  return path;
+}
+
+async function fetchArchive(log: (line: string) => void): Promise<Way> {
+  const source = process.env.TRELLIS_NATS_ARCHIVE;
+  const sum = process.env.TRELLIS_NATS_ARCHIVE_SHA256?.toLowerCase();
+  if (!source) return { missing: 'not set' };
+  if (!sum) return { missing: 'TRELLIS_NATS_ARCHIVE_SHA256 is not set, and nothing unchecked is run' };
+  return intoCache(async (folder) => {
+    const zip = source.endsWith('.zip');
+    const archive = join(folder, zip ? 'archive.zip' : 'archive.tar.gz');
+    log('fetching nats-server from the archive named by TRELLIS_NATS_ARCHIVE …');
+    if (/^https?:/.test(source)) {
+      const response = await fetch(source);
+      if (!response.ok) throw new Error(`the archive's server answered ${response.status}`);
+      await writeFile(archive, Buffer.from(await response.arrayBuffer()));
+    } else {
+      cpSync(source, archive);
+    }
+    const got = createHash('sha256').update(readFileSync(archive)).digest('hex');
+    if (got !== sum) throw new Error(`its SHA-256 is ${got}, not the wanted ${sum}`);
+    const unpacked = join(folder, 'unpacked');
+    mkdirSync(unpacked);
+    await runCommand(
+      zip
+        ? { file: 'unzip', args: ['-q', archive, '-d', unpacked] }
+        : { file: 'tar', args: ['-xzf', archive, '-C', unpacked] },
+    );
+    return locate(unpacked);
+  });
+}
+
+/** The system's Debian source with another suite, in deb822 form, or undefined when it has none. */
+function debianSource(): string | undefined {
+  const parts = '/etc/apt/sources.list.d';
+  const files = existsSync(parts) ? readdirSync(parts).map((name) => join(parts, name)) : [];
+  const read = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+  const plain = (text: string) => text.replace(/^#.*\n?/gm, '');
+  for (const file of files.filter((name) => name.endsWith('.sources'))) {
+    const stanza = plain(read(file))
+      .split(/\n\s*\n/)
+      .find((text) => /^Types:.*\bdeb\b/m.test(text) && /^URIs:.*\/debian\/?\s*$/m.test(text));
+    if (stanza) return stanza.replace(/^Suites:.*$/m, `Suites: ${DEBIAN_SUITE}`).replace(/^Types:.*$/m, 'Types: deb');
+  }
+  for (const file of ['/etc/apt/sources.list', ...files.filter((name) => name.endsWith('.list'))]) {
+    const line = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+\/debian\/?)\s+\S+/m.exec(plain(read(file)));
+    if (!line) continue;
+    const key = /signed-by=(\S+)/.exec(line[1] ?? '')?.[1] ?? '/usr/share/keyrings/debian-archive-keyring.gpg';
+    return `Types: deb\nURIs: ${line[2]}\nSuites: ${DEBIAN_SUITE}\nComponents: main\nSigned-By: ${key}\n`;
+  }
+  return undefined;
+}
+
+async function fetchFromDebian(log: (line: string) => void): Promise<Way> {
+  if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get')) return { missing: 'this machine has no apt-get' };
+  const source = debianSource();
+  if (!source) return { missing: 'the apt sources of this machine name no Debian archive' };
+  return intoCache(async (folder) => {
+    log(`fetching nats-server from Debian's archive (suite ${DEBIAN_SUITE}, 5 MB) …`);
+    const apt = join(folder, 'apt');
+    for (const name of ['sources', 'lists/partial', 'cache/archives/partial', 'state']) {
+      mkdirSync(join(apt, name), { recursive: true });
+    }
+    await writeFile(join(apt, 'sources', 'debian.sources'), `${source.trim()}\n`);
+    // Folders of our own: neither the system's sources nor its lists are read or written, so root is not needed.
+    await writeFile(
+      join(apt, 'apt.conf'),
+      [
+        'Dir::Etc::sourcelist "/dev/null";',
+        `Dir::Etc::sourceparts "${join(apt, 'sources')}";`,
+        `Dir::State "${join(apt, 'state')}";`,
+        `Dir::State::Lists "${join(apt, 'lists')}";`,
+        'Dir::State::status "/var/lib/dpkg/status";',
+        `Dir::Cache "${join(apt, 'cache')}";`,
+        'Acquire::Languages "none";',
+        'Acquire::Retries "2";',
+        // The folders are readable for this user only, which apt's own unprivileged user is not.
+        'APT::Sandbox::User "";',
+        '#clear APT::Update::Post-Invoke;',
+        '#clear APT::Update::Post-Invoke-Success;',
+        '',
+      ].join('\n'),
+    );
+    const aptGet = (...args: string[]) =>
+      runCommand({ file: 'apt-get', args: ['-c', join(apt, 'apt.conf'), '-q', ...args], cwd: folder });
+    await aptGet('update');
+    await aptGet('download', 'nats-server');
+    const deb = readdirSync(folder).find((name) => name.endsWith('.deb'));
+    if (!deb) throw new Error('apt-get downloaded nothing');
+    await runCommand({ file: 'dpkg', args: ['-x', join(folder, deb), join(folder, 'unpacked')] });
+    const file = locate(join(folder, 'unpacked'));
+    log('nats-server is in the cache now');
+    return file;
+  });
+}

@@ -1,0 +1,25 @@
+// How vitest finds and runs the tests of the whole repository; `npm test` passes its arguments on to it.
+import { defineConfig } from 'vitest/config';
+
+const folders = '{apps,packages,infra,test}/**';
+const exclude = ['**/node_modules/**', '**/.trellis/**'];
+
+export default defineConfig({
+  test: {
+    globalSetup: ['test/support/src/global-setup.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    hookTimeout: 60_000,
+    teardownTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: [`${folders}/*.test.ts`], exclude: [...exclude, '**/*.int.test.ts'] },
+      },
+      {
+        extends: true,
+        test: { name: 'int', include: [`${folders}/*.int.test.ts`], exclude, testTimeout: 60_000 },
+      },
+    ],
+  },
+});
