@@ -1,0 +1,84 @@
+// One PostgreSQL and one ClickHouse for a whole test run, each started when a test first asks for it.
+// Databases in them are left to fresh-postgres.ts and fresh-clickhouse.ts.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Stack, startStack } from '@trellis/devstack';
+import { removeAbandonedFolders, removeFolder, tempFolder } from './temp-folder.ts';
+
+/** Names where a test process asks for the shared servers; its child processes inherit it. */
+const VARIABLE = 'TRELLIS_TEST_SERVERS';
+
+export type SharedServer = 'postgres' | 'clickhouse';
+
+interface SharedServers extends AsyncDisposable {
+  url(name: SharedServer): Promise<string>;
+}
+
+function sharedServers(): SharedServers {
+  const stacks = new Map<SharedServer, Promise<{ stack: Stack; home: string }>>();
+  async function start(name: SharedServer) {
+    const home = tempFolder(name);
+    const stack = await startStack({ home, only: [name], durability: 'test' });
+    return { stack, home };
+  }
+  return {
+    async url(name) {
+      let stack = stacks.get(name);
+      if (!stack) stacks.set(name, (stack = start(name)));
+      return (await stack).stack.urls[name];
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(
+        [...stacks.values()].map(async (starting) => {
+          const { stack, home } = await starting;
+          await stack.stop();
+          removeFolder(home);
+        }),
+      );
+    },
+  };
+}
+
+/**
+ * Offers the shared servers to the test processes started from now on.
+ * @returns ends the offer and the servers, and removes their data
+ */
+export async function offerSharedServers(): Promise<() => Promise<void>> {
+  removeAbandonedFolders();
+  const servers = sharedServers();
+  const desk = createServer((request, response) => {
+    const name = request.url?.slice(1) as SharedServer;
+    servers.url(name).then(
+      (url) => response.end(url),
+      (error: Error) => response.writeHead(500).end(error.message),
+    );
+  });
+  await new Promise<void>((resolve) => desk.listen(0, '127.0.0.1', resolve));
+  process.env[VARIABLE] = `http://127.0.0.1:${(desk.address() as AddressInfo).port}`;
+  return async () => {
+    desk.close();
+    desk.closeAllConnections();
+    await servers[Symbol.asyncDispose]();
+  };
+}
+
+let own: SharedServers | undefined;
+
+/** URL of the shared server, which the first question starts; without a test run around it belongs to this process. */
+export async function sharedServerUrl(name: SharedServer): Promise<string> {
+  const desk = process.env[VARIABLE];
+  if (!desk) {
+    own ??= sharedServers();
+    return own.url(name);
+  }
+  const response = await fetch(`${desk}/${name}`);
+  const text = await response.text();
+  if (!response.ok) throw new Error(`the shared ${name} of this test run did not start: ${text}`);
+  return text;
+}
+
+/** Stops what this process started because there was no test run around it (scripts that use the test support). */
+export async function stopOwnServers(): Promise<void> {
+  await own?.[Symbol.asyncDispose]();
+  own = undefined;
+}
