@@ -14,7 +14,8 @@ const PNPM_VERSION = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')
 
 /** Folder that survives clones: tool chain and servers. `TRELLIS_CACHE` overrides it. */
 export function cacheFolder() {
-  const base = process.env.TRELLIS_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'trellis-jobs');
+  const base =
+    process.env.TRELLIS_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'trellis-jobs');
   mkdirSync(base, { recursive: true });
   return base;
 }
@@ -88,10 +89,23 @@ async function install() {
       const fresh = `${home}.${process.pid}`;
       mkdirSync(fresh, { recursive: true });
       writeFileSync(join(fresh, 'package.json'), '{"private":true}');
-      await withProgress(`installing Node ${NODE_VERSION} and pnpm ${PNPM_VERSION} from the npm registry into ${home}`, () =>
-        run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts=false', `node@${NODE_VERSION}`, `pnpm@${PNPM_VERSION}`], {
-          cwd: fresh,
-        }),
+      await withProgress(
+        `installing Node ${NODE_VERSION} and pnpm ${PNPM_VERSION} from the npm registry into ${home}`,
+        () =>
+          run(
+            'npm',
+            [
+              'install',
+              '--no-audit',
+              '--no-fund',
+              '--ignore-scripts=false',
+              `node@${NODE_VERSION}`,
+              `pnpm@${PNPM_VERSION}`,
+            ],
+            {
+              cwd: fresh,
+            },
+          ),
       );
       rmSync(home, { recursive: true, force: true });
       renameSync(fresh, home);
@@ -122,7 +136,10 @@ async function installPackages(env) {
   await withLock(join(root, 'node_modules', '.trellis-lock'), async () => {
     if (done()) return;
     await withProgress("installing the project's packages (the first time some 700 MB, ClickHouse among them)", () =>
-      run('pnpm', ['install', '--frozen-lockfile', '--reporter=append-only'], { cwd: root, env: { ...env, CI: 'true' } }),
+      run('pnpm', ['install', '--frozen-lockfile', '--reporter=append-only'], {
+        cwd: root,
+        env: { ...env, CI: 'true' },
+      }),
     );
     writeFileSync(stamp, want);
   });

@@ -22,7 +22,8 @@ const decode = (data: unknown, subject = 'trellis.jobs.orders-service.charge.J1.
     storedAt: '2026-01-31T09:30:00.100Z',
     data: typeof data === 'string' ? new TextEncoder().encode(data) : (data as Uint8Array),
   });
-const decodeBody = (changes: Record<string, unknown>, subject?: string) => decode(JSON.stringify(body(changes)), subject);
+const decodeBody = (changes: Record<string, unknown>, subject?: string) =>
+  decode(JSON.stringify(body(changes)), subject);
 
 const eventOf = (decoded: ReturnType<typeof decode>) => {
   if (decoded.kind !== 'event') throw new Error(`quarantined: ${decoded.quarantined.reason}`);
@@ -41,7 +42,7 @@ describe('a message of the JOBS stream', () => {
   });
 
   it('keeps unknown fields', () => {
-    expect(eventOf(decodeBody({ shard: 4 })).stored.event['shard']).toBe(4);
+    expect(eventOf(decodeBody({ shard: 4 })).stored.event.shard).toBe(4);
   });
 
   it.each(['jobId', 'service', 'jobType', 'eventType', 'state', 'timestamp', 'context', 'tries', 'payload'])(
@@ -55,7 +56,10 @@ describe('a message of the JOBS stream', () => {
 
   it.each(['requestId', 'traceId', 'traceparent'])('goes to quarantine without context.%s', (field) => {
     const context = { ...body().context, [field]: undefined };
-    expect(refusalOf(decodeBody({ context }))).toMatchObject({ code: 'missing-field', reason: expect.stringContaining(field) });
+    expect(refusalOf(decodeBody({ context }))).toMatchObject({
+      code: 'missing-field',
+      reason: expect.stringContaining(field),
+    });
   });
 
   it.each([
@@ -69,7 +73,10 @@ describe('a message of the JOBS stream', () => {
     ['state', 'running'],
     ['context', 'none'],
   ])('goes to quarantine when %s is %j: an unreadable fact is never guessed', (field, value) => {
-    expect(refusalOf(decodeBody({ [field]: value }))).toMatchObject({ code: 'bad-field', reason: expect.stringContaining(field) });
+    expect(refusalOf(decodeBody({ [field]: value }))).toMatchObject({
+      code: 'bad-field',
+      reason: expect.stringContaining(field),
+    });
   });
 
   it('goes to quarantine when the body contradicts the subject', () => {
@@ -130,7 +137,8 @@ describe('a message of the JOBS stream', () => {
 
 describe('valid JSON that a store would refuse or change', () => {
   const nested = (depth: number) => `${'['.repeat(depth)}${']'.repeat(depth)}`;
-  const withPayload = (json: string) => JSON.stringify(body({ payload: 0 })).replace('"payload":0', `"payload":${json}`);
+  const withPayload = (json: string) =>
+    JSON.stringify(body({ payload: 0 })).replace('"payload":0', `"payload":${json}`);
 
   it.each([
     ['a NUL character', '"a\\u0000b"', '22P05'],
@@ -159,6 +167,8 @@ describe('valid JSON that a store would refuse or change', () => {
 
   it('goes to quarantine when the job id is too long to index', () => {
     const jobId = 'x'.repeat(MAX_JOB_ID_LENGTH + 1);
-    expect(refusalOf(decodeBody({ jobId }, `trellis.jobs.orders-service.charge.${jobId}.created`)).storeCode).toBe('54000');
+    expect(refusalOf(decodeBody({ jobId }, `trellis.jobs.orders-service.charge.${jobId}.created`)).storeCode).toBe(
+      '54000',
+    );
   });
 });

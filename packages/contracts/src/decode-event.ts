@@ -41,7 +41,7 @@ export interface Quarantined {
 }
 
 export type Decoded =
-  | { kind: 'event'; stored: StoredEvent; /** optional fields that were odd and left out */ droppedFields: string[] }
+  | { kind: 'event'; stored: StoredEvent /** optional fields that were odd and left out */; droppedFields: string[] }
   | { kind: 'quarantined'; quarantined: Quarantined };
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -89,14 +89,20 @@ export function decodeEvent(message: StoredMessage): Decoded {
     const issue = parsed.error.issues[0];
     const field = issue?.path.join('.') ?? 'body';
     const missing = issue !== undefined && valueAt(raw, issue.path) === undefined;
-    return refuse(missing ? 'missing-field' : 'bad-field', `${field}: ${missing ? 'required field is missing' : issue?.message}`);
+    return refuse(
+      missing ? 'missing-field' : 'bad-field',
+      `${field}: ${missing ? 'required field is missing' : issue?.message}`,
+    );
   }
   for (const field of ['service', 'jobType', 'jobId', 'eventType'] as const) {
     if (parsed.data[field] !== subject[field]) {
-      return refuse('subject-mismatch', `${field}: the body says "${parsed.data[field]}", the subject "${subject[field]}"`);
+      return refuse(
+        'subject-mismatch',
+        `${field}: the body says "${parsed.data[field]}", the subject "${subject[field]}"`,
+      );
     }
   }
-  if (subject.eventType === 'created' && raw['payload'] === undefined) {
+  if (subject.eventType === 'created' && raw.payload === undefined) {
     return refuse('missing-field', 'payload: required field is missing');
   }
   const unstorable = findUnstorable(text, raw);
@@ -114,13 +120,13 @@ export function decodeEvent(message: StoredMessage): Decoded {
       if (value !== null) droppedFields.push(field);
     }
   }
-  if (raw['logs'] !== undefined) {
-    const lines = Array.isArray(raw['logs']) ? raw['logs'] : [];
+  if (raw.logs !== undefined) {
+    const lines = Array.isArray(raw.logs) ? raw.logs : [];
     const good = lines.flatMap((line) => {
       const entry = LogEntry.safeParse(line);
       return entry.success ? [entry.data] : [];
     });
-    if (good.length < lines.length || !Array.isArray(raw['logs'])) droppedFields.push('logs');
+    if (good.length < lines.length || !Array.isArray(raw.logs)) droppedFields.push('logs');
     event.logs = good;
   }
   return { kind: 'event', stored: { sequence: message.sequence, storedAt: message.storedAt, event }, droppedFields };
@@ -154,11 +160,16 @@ function findUnstorable(text: string, raw: Record<string, unknown>): Unstorable 
       if (problem) return { reason: `${where}: ${problem.reason}`, storeCode: problem.storeCode };
     }
     if (typeof value !== 'object' || value === null) continue;
-    if (depth > MAX_NESTING) return { reason: `${where.slice(0, 80)}: nested deeper than ${MAX_NESTING}`, storeCode: '54001' };
+    if (depth > MAX_NESTING)
+      return { reason: `${where.slice(0, 80)}: nested deeper than ${MAX_NESTING}`, storeCode: '54001' };
     for (const [key, child] of Object.entries(value)) {
       const problem = findUnstorableText(key);
       if (problem) return { reason: `${where}: a field name ${problem.reason}`, storeCode: problem.storeCode };
-      stack.push({ value: child, path: path === '' ? key : path.length > 80 ? path : `${path}.${key}`, depth: depth + 1 });
+      stack.push({
+        value: child,
+        path: path === '' ? key : path.length > 80 ? path : `${path}.${key}`,
+        depth: depth + 1,
+      });
     }
   }
   return undefined;

@@ -20,8 +20,8 @@ export const FAULTS = {
   'invalid-request': { type: 'ValidationError', status: 400, retry: false, exitCode: 2, logLevel: 'debug' },
   'state-conflict': { type: 'ValidationError', status: 409, retry: false, exitCode: 4, logLevel: 'info' },
   'not-found': { type: 'NotFoundError', status: 404, retry: false, exitCode: 3, logLevel: 'debug' },
-  'unavailable': { type: 'UnexpectedError', status: 503, retry: true, exitCode: 5, logLevel: 'warn' },
-  'unexpected': { type: 'UnexpectedError', status: 500, retry: true, exitCode: 1, logLevel: 'error' },
+  unavailable: { type: 'UnexpectedError', status: 503, retry: true, exitCode: 5, logLevel: 'warn' },
+  unexpected: { type: 'UnexpectedError', status: 500, retry: true, exitCode: 1, logLevel: 'error' },
 } as const satisfies Record<
   string,
   { type: (typeof FAULT_TYPES)[number]; status: number; retry: boolean; exitCode: number; logLevel: string }

@@ -68,7 +68,8 @@ export function parseEventSubject(subject: string): EventSubject | undefined {
   const tokens = subject.split('.');
   const [trellis, jobs, service, jobType, jobId, eventType] = tokens;
   if (tokens.length !== 6 || trellis !== 'trellis' || jobs !== 'jobs') return undefined;
-  if (service === undefined || jobType === undefined || jobId === undefined || eventType === undefined) return undefined;
+  if (service === undefined || jobType === undefined || jobId === undefined || eventType === undefined)
+    return undefined;
   if (service === 'workers') return undefined;
   if (!TOKEN.test(service) || !TOKEN.test(jobType) || !TOKEN.test(jobId) || !TOKEN.test(eventType)) return undefined;
   return { service, jobType, jobId, eventType };

@@ -7,7 +7,10 @@ import { JobState } from './state.ts';
 import { Instant } from './time.ts';
 
 export const MAX_PAGE = 1_000;
-const limit = z.int().min(1, `expected an integer from 1 to ${MAX_PAGE}`).max(MAX_PAGE, `expected an integer from 1 to ${MAX_PAGE}`);
+const limit = z
+  .int()
+  .min(1, `expected an integer from 1 to ${MAX_PAGE}`)
+  .max(MAX_PAGE, `expected an integer from 1 to ${MAX_PAGE}`);
 const offset = z.int().min(0);
 const reason = z.string().max(2_000).optional();
 

@@ -10,7 +10,9 @@ export function lifecycleDiagram(): string {
   const lines = EVENT_TYPES.flatMap((event) => {
     const { from, to } = TRANSITIONS[event];
     if (to === 'same') return [];
-    return from.filter((state) => state !== to).map((state) => `    ${state === 'none' ? '[*]' : state} --> ${to}: ${event}`);
+    return from
+      .filter((state) => state !== to)
+      .map((state) => `    ${state === 'none' ? '[*]' : state} --> ${to}: ${event}`);
   });
   return ['```mermaid', 'stateDiagram-v2', ...lines, '```'].join('\n');
 }
@@ -22,7 +24,9 @@ export function lifecyclePage(): string {
     return `| ${code(event)} | ${list(from)} | ${to === 'same' ? 'stays' : code(to)} |`;
   });
   const states = JOB_STATES.map((state) => {
-    const leaving = EVENT_TYPES.filter((event) => TRANSITIONS[event].to !== 'same' && TRANSITIONS[event].from.includes(state));
+    const leaving = EVENT_TYPES.filter(
+      (event) => TRANSITIONS[event].to !== 'same' && TRANSITIONS[event].from.includes(state),
+    );
     return `| ${code(state)} | ${ENDED_STATES.includes(state) ? 'yes' : 'no'} | ${list(leaving)} |`;
   });
   return `# The life of a job

@@ -68,7 +68,8 @@ const ignored = (why: IgnoredBecause): Reduced => ({ kind: 'ignored', why });
 export function reduce(job: FoldedJob | undefined, stored: StoredEvent): Reduced {
   const { event, sequence } = stored;
   if (job === undefined) return begin(stored);
-  if (job.service !== event.service || job.type !== event.jobType || job.id !== event.jobId) return ignored('foreign-owner');
+  if (job.service !== event.service || job.type !== event.jobType || job.id !== event.jobId)
+    return ignored('foreign-owner');
   if (sequence <= job.lastSequence) return ignored('already-applied');
   if (event.eventType === 'created') return ignored('already-created');
   const transition = TRANSITIONS[event.eventType];

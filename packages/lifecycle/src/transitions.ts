@@ -36,7 +36,9 @@ export const TRANSITIONS: Record<EventType, Transition> = {
 };
 
 /** States that end execution: everything but pending, active and retry. */
-export const ENDED_STATES: readonly JobState[] = JOB_STATES.filter((state) => !TRANSITIONS.started.from.includes(state));
+export const ENDED_STATES: readonly JobState[] = JOB_STATES.filter(
+  (state) => !TRANSITIONS.started.from.includes(state),
+);
 
 const ended: ReadonlySet<JobState> = new Set(ENDED_STATES);
 export const isEnded = (state: JobState): boolean => ended.has(state);

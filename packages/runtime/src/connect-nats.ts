@@ -1,5 +1,5 @@
 // The connection to NATS: reconnects for ever, says in the log what happens to it.
-import { connect, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
+import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
 import { redactUrl } from './load-config.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { abortable } from './waiting.ts';
@@ -15,7 +15,12 @@ export interface NatsConnectOptions {
 }
 
 /** Connects, waiting for the server if it is not there yet, and stays connected until closed. */
-export async function connectNats({ url, options, name, log = silentLogger() }: NatsConnectOptions): Promise<NatsConnection> {
+export async function connectNats({
+  url,
+  options,
+  name,
+  log = silentLogger(),
+}: NatsConnectOptions): Promise<NatsConnection> {
   const settings: ConnectionOptions = {
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,

@@ -73,7 +73,12 @@ export class JobStream {
 
   /** The stream behind a connection; the stream itself may be made later (see `provision`). */
   static async open(nc: NatsConnection, options: { names?: StreamNames; log?: Logger } = {}): Promise<JobStream> {
-    return new JobStream(nc, await jetstreamManager(nc), options.names ?? DEFAULT_STREAM_NAMES, options.log ?? silentLogger());
+    return new JobStream(
+      nc,
+      await jetstreamManager(nc),
+      options.names ?? DEFAULT_STREAM_NAMES,
+      options.log ?? silentLogger(),
+    );
   }
 
   /** Stores one lifecycle event. See `publishEvent` for how unclear answers are decided. */
@@ -126,7 +131,9 @@ export class JobStream {
     const subjects = events.map((event) => eventSubject(service, type, jobId, event));
     await whenConnected(this.nc);
     const messages = this.features.multiGet ? await this.getLast(subjects) : await this.getEach(subjects);
-    return new Map(messages.map((message) => [message.subject.slice(message.subject.lastIndexOf('.') + 1) as EventType, message]));
+    return new Map(
+      messages.map((message) => [message.subject.slice(message.subject.lastIndexOf('.') + 1) as EventType, message]),
+    );
   }
 
   /** Every event of a job id, read from the leader and folded. */

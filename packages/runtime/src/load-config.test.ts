@@ -32,7 +32,12 @@ it('reads each field from its variable and leaves the rest to the defaults', () 
     STREAM_NAMES: '{"jobs":"J"}',
   });
   expect(config).toMatchObject({ databaseUrl: 'postgres://x', batchSize: 7, pipelines: ['current'], verbose: true });
-  expect(config.streamNames).toEqual({ jobs: 'J', work: 'JOBS_WORK', advisories: 'JOBS_ADVISORIES', presence: 'JOBS_PRESENCE' });
+  expect(config.streamNames).toEqual({
+    jobs: 'J',
+    work: 'JOBS_WORK',
+    advisories: 'JOBS_ADVISORIES',
+    presence: 'JOBS_PRESENCE',
+  });
 });
 
 it('reports every problem at once, with the name and what was expected', () => {

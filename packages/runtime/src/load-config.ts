@@ -13,7 +13,9 @@ export class ConfigError extends Error {
   readonly problems: string[];
 
   constructor(problems: string[]) {
-    super(`the configuration has ${problems.length} problem(s):\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    super(
+      `the configuration has ${problems.length} problem(s):\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
+    );
     this.problems = problems;
   }
 }
@@ -65,7 +67,9 @@ export function loadConfig<Shape extends z.ZodRawShape>(
   for (const name of Object.keys(env)) {
     const plain = name.replace(/_FILE$/, '');
     if (known.has(plain) || plain.length < 6 || env[name] === undefined) continue;
-    const near = [...known.keys()].find((candidate) => env[candidate] === undefined && distance(candidate, plain) === 1);
+    const near = [...known.keys()].find(
+      (candidate) => env[candidate] === undefined && distance(candidate, plain) === 1,
+    );
     if (near) problems.push(`${name}: not known; did you mean ${near}?`);
   }
   const result = schema.safeParse(values);

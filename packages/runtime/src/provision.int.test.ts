@@ -32,7 +32,10 @@ it('a lost transform is an error that shows the difference, and nothing is chang
   await provision(nc);
   const jsm = await jetstreamManager(nc);
   const { config } = await jsm.streams.info('JOBS_WORK');
-  const sources = config.sources?.map((source) => ({ ...source, subject_transforms: source.subject_transforms?.slice(0, 1) ?? [] }));
+  const sources = config.sources?.map((source) => ({
+    ...source,
+    subject_transforms: source.subject_transforms?.slice(0, 1) ?? [],
+  }));
   await jsm.streams.update('JOBS_WORK', { sources: sources ?? [] });
   const failure = await provision(nc).then(
     () => undefined,
@@ -69,7 +72,11 @@ it('a JOBS stream that stores heartbeats is reported, and moved only when asked 
   await (await JobStream.open(nc)).js.publish('trellis.jobs.workers.a.b.i1.heartbeat', '{}');
 
   const reported = await provision(nc);
-  expect(reported[0]).toMatchObject({ stream: 'JOBS', action: 'unchanged', note: expect.stringContaining('--migrate') });
+  expect(reported[0]).toMatchObject({
+    stream: 'JOBS',
+    action: 'unchanged',
+    note: expect.stringContaining('--migrate'),
+  });
   expect(reported.find(({ stream }) => stream === 'JOBS_PRESENCE')?.action).toBe('skipped');
   expect((await jsm.streams.info('JOBS')).config.subjects).toEqual(['trellis.jobs.>']);
 

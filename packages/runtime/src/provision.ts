@@ -100,7 +100,11 @@ export async function provision(nc: NatsConnection, options: ProvisionOptions = 
       log.warn({ stream: config.name, expected: config.subjects, found: [LEGACY_JOBS_SUBJECT] }, note);
       done.push({ stream: config.name, action: 'unchanged', note });
     } else if (legacy && !migrate && config.name === names.presence) {
-      done.push({ stream: config.name, action: 'skipped', note: `presence is read from ${names.jobs} until it is migrated` });
+      done.push({
+        stream: config.name,
+        action: 'skipped',
+        note: `presence is read from ${names.jobs} until it is migrated`,
+      });
     } else if (existing.has(config.name)) {
       done.push({ stream: config.name, action: 'unchanged' });
     } else {
@@ -190,7 +194,8 @@ function compare(wanted: Wanted, found: StreamConfig, legacyJobs: boolean): Diff
   check('retention', wanted.retention, found.retention);
   check('storage', wanted.storage, found.storage);
   if (wanted.allow_direct) check('allow_direct', true, found.allow_direct ?? false);
-  if (wanted.max_msgs_per_subject) check('max_msgs_per_subject', wanted.max_msgs_per_subject, found.max_msgs_per_subject);
+  if (wanted.max_msgs_per_subject)
+    check('max_msgs_per_subject', wanted.max_msgs_per_subject, found.max_msgs_per_subject);
   if (wanted.duplicate_window) {
     const window = found.duplicate_window ?? 0;
     check('duplicate_window', `at least ${wanted.duplicate_window} ns`, window, window >= wanted.duplicate_window);

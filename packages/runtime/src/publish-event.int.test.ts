@@ -26,7 +26,12 @@ const event = (jobId: string, eventType: EventType, changes: Partial<LifecycleEv
   eventType,
   state: 'pending',
   timestamp: '2026-01-31T09:30:00.000Z',
-  context: { requestId: 'r1', traceId: 'a'.repeat(32), traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, tracestate: 'x=1' },
+  context: {
+    requestId: 'r1',
+    traceId: 'a'.repeat(32),
+    traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+    tracestate: 'x=1',
+  },
   tries: 0,
   payload: {},
   ...changes,
@@ -45,20 +50,27 @@ it('of a hundred concurrent events with one condition exactly one is stored', as
   expect(stored).toHaveLength(1);
   expect((await stream.readJob(id)).events).toHaveLength(2);
   for (const outcome of outcomes) {
-    if (outcome.kind === 'conflict') expect(outcome.lastSequence).toBe(stored[0]?.kind === 'stored' ? stored[0].sequence : -1);
+    if (outcome.kind === 'conflict')
+      expect(outcome.lastSequence).toBe(stored[0]?.kind === 'stored' ? stored[0].sequence : -1);
   }
 });
 
 it('a retry that meets its own event counts as stored', async () => {
   const id = newId();
-  const options = { messageId: `orders-service.charge.${id}:created`, expect: { lastSequence: 0, filter: jobIdFilter(id) } };
+  const options = {
+    messageId: `orders-service.charge.${id}:created`,
+    expect: { lastSequence: 0, filter: jobIdFilter(id) },
+  };
   const first = await stream.publish(event(id, 'created'), options);
   expect(await stream.publish(event(id, 'created'), options)).toEqual(first);
 });
 
 it('an id whose message was purged inside the duplicate window is stored again, not lost', async () => {
   const id = newId();
-  const options = { messageId: `orders-service.charge.${id}:created`, expect: { lastSequence: 0, filter: jobIdFilter(id) } };
+  const options = {
+    messageId: `orders-service.charge.${id}:created`,
+    expect: { lastSequence: 0, filter: jobIdFilter(id) },
+  };
   const first = await stream.publish(event(id, 'created'), options);
   await stream.jsm.streams.purge('JOBS', { filter: filterOf(id) });
   const second = await stream.publish(event(id, 'created'), options);
@@ -90,7 +102,8 @@ it('a publish goes through once, however often the server dies meanwhile', async
   await provision(nc);
   const target = await JobStream.open(nc);
   const ids = Array.from({ length: 200 }, newId);
-  const publish = (id: string) => target.publish(event(id, 'created'), { expect: { lastSequence: 0, filter: jobIdFilter(id) } });
+  const publish = (id: string) =>
+    target.publish(event(id, 'created'), { expect: { lastSequence: 0, filter: jobIdFilter(id) } });
   const inFlight = ids.slice(0, 150).map(publish);
   await other.kill();
   const whileDown = ids.slice(150).map(publish);

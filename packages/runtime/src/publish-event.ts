@@ -40,7 +40,11 @@ type Verdict = PublishOutcome | { kind: 'undecided'; cause: unknown } | { kind: 
  * Stores `event` and waits for the stream's acknowledgement.
  * @throws {PublishError} when time or `signal` ran out with the outcome unknown, or the server refuses the event for good
  */
-export async function publishEvent(stream: JobStream, event: LifecycleEvent, options: PublishOptions): Promise<PublishOutcome> {
+export async function publishEvent(
+  stream: JobStream,
+  event: LifecycleEvent,
+  options: PublishOptions,
+): Promise<PublishOutcome> {
   const { signal, timeoutMs = 30_000, expect } = options;
   const subject = eventSubject(event.service, event.jobType, event.jobId, event.eventType);
   const body = JSON.stringify(event);
@@ -50,11 +54,20 @@ export async function publishEvent(stream: JobStream, event: LifecycleEvent, opt
   for (let attempt = 1; ; attempt++) {
     const left = deadline - performance.now();
     if (signal?.aborted || left <= 0) {
-      throw new PublishError(`${subject}: not known to be stored after ${attempt - 1} tries`, { cause: cause ?? signal?.reason });
+      throw new PublishError(`${subject}: not known to be stored after ${attempt - 1} tries`, {
+        cause: cause ?? signal?.reason,
+      });
     }
     let verdict: Verdict;
     try {
-      verdict = await tryOnce(stream, { event, subject, body, messageId, expect, timeoutMs: Math.min(ONE_TRY_MS, left) });
+      verdict = await tryOnce(stream, {
+        event,
+        subject,
+        body,
+        messageId,
+        expect,
+        timeoutMs: Math.min(ONE_TRY_MS, left),
+      });
       if (verdict.kind === 'undecided') {
         cause = verdict.cause;
         await abortable(signal, backoffMs(attempt, 20, 400));
@@ -128,7 +141,9 @@ async function readVerdict(
   if (!expect) return { kind: 'undecided', cause: undefined };
   const last = await stream.lastOf(expect.filter);
   const lastSequence = last?.sequence ?? 0;
-  return lastSequence === expect.lastSequence ? { kind: 'undecided', cause: undefined } : { kind: 'conflict', lastSequence };
+  return lastSequence === expect.lastSequence
+    ? { kind: 'undecided', cause: undefined }
+    : { kind: 'conflict', lastSequence };
 }
 
 function contextHeaders({ context }: LifecycleEvent): MsgHdrs {
