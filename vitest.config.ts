@@ -2,7 +2,7 @@
 import { defineConfig } from 'vitest/config';
 
 const folders = '{apps,packages,infra,test}/**';
-const exclude = ['**/node_modules/**', '**/.trellis/**'];
+const exclude = ['**/node_modules/**', '**/.trellis/**', '**/.scratch/**'];
 
 export default defineConfig({
   test: {
@@ -11,6 +11,8 @@ export default defineConfig({
     maxWorkers: 2,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,
+    // Processes start slowly on a busy machine; what holds is seen at once all the same.
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       {
         extends: true,

@@ -18,6 +18,8 @@ export interface ClickHouseServerOptions {
   logFile?: string;
   /** Start it again when it ends unasked; no when absent. */
   supervise?: boolean;
+  /** Gives the start up. */
+  signal?: AbortSignal;
   log?: (line: string) => void;
   changed?: () => void;
 }
@@ -95,6 +97,7 @@ export async function startClickHouseServer(options: ClickHouseServerOptions): P
         await ask(`KILL QUERY WHERE query_id = '${SERVER_QUERY}' ASYNC`);
       },
       supervise: options.supervise ?? false,
+      ...(options.signal && { signal: options.signal }),
       ...(log && { log }),
       ...(options.changed && { changed: options.changed }),
     });

@@ -21,6 +21,8 @@ export interface HomeLock {
   release(): void;
 }
 
+const lockFile = (home: string) => join(home, 'stack.lock');
+
 function readLock(file: string): LockFile | undefined {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as LockFile;
@@ -31,13 +33,19 @@ function readLock(file: string): LockFile | undefined {
 
 const runs = (recorded: Recorded) => processIdentity(recorded.pid) === recorded.identity;
 
+/** The pid of the process that runs a stack in the home now, if one does. */
+export function homeOwner(home: string): number | undefined {
+  const present = readLock(lockFile(home));
+  return present && runs(present) ? present.pid : undefined;
+}
+
 /**
  * Takes the home for this process.
  * @throws Error that names the pid when another process runs a stack there
  */
 export async function lockHome(home: string, log: (line: string) => void): Promise<HomeLock> {
   mkdirSync(home, { recursive: true });
-  const file = join(home, 'stack.lock');
+  const file = lockFile(home);
   const self: Recorded = { pid: process.pid, identity: processIdentity(process.pid) ?? '' };
   const replace = (processes: LockFile['processes']) => {
     const next = `${file}.${process.pid}`;

@@ -1,7 +1,8 @@
 // The public face of the dev stack: three real servers for `npm start` and the tests.
 // How each one is found, configured and supervised is left to the files named after it.
 export { type ClickHouseServer, type ClickHouseServerOptions, startClickHouseServer } from './clickhouse.ts';
-export { freePort, isFreePort } from './free-port.ts';
+export { freePort, isFreePort, onPorts, PortTakenError } from './free-port.ts';
+export { homeOwner } from './home-lock.ts';
 export { type NatsServer, type NatsServerOptions, startNatsServer } from './nats.ts';
 export { findNatsServer } from './nats-binary.ts';
 export { type PostgresServer, type PostgresServerOptions, startPostgresServer } from './postgres.ts';

@@ -1,7 +1,17 @@
 // Finds a nats-server (2.10 or newer) on this machine, or fetches one into the per-user cache.
 // Running it is left to nats.ts.
 import { createHash } from 'node:crypto';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { cacheFolder, withFolderLock } from './cache-folder.ts';
@@ -41,16 +51,19 @@ async function search(log: (line: string) => void): Promise<NatsBinary> {
     if ('found' in way) return way.found;
     throw new Error(`TRELLIS_NATS_SERVER=${named}: ${way.missing}`);
   }
+  const archive = () => fetchArchive(log);
   const ways: [string, () => Promise<Way>][] = [
     ['nats-server on PATH', searchPath],
     [`the cache ${cacheFolder()}`, searchCache],
-    ['the release archive named by TRELLIS_NATS_ARCHIVE', () => fetchArchive(log)],
+    ['the release archive named by TRELLIS_NATS_ARCHIVE', archive],
     [`Debian's archive (suite ${DEBIAN_SUITE}, by apt-get)`, () => fetchFromDebian(log)],
   ];
   const reasons: string[] = [];
   for (const [what, look] of ways) {
     const way = await look().catch((error: Error): Way => ({ missing: error.message }));
     if ('found' in way) return way.found;
+    // Somebody chose this archive: another server is not put in its place.
+    if (look === archive && process.env.TRELLIS_NATS_ARCHIVE) throw new Error(`${what}: ${way.missing}`);
     reasons.push(`  - ${what}: ${way.missing}`);
   }
   throw new Error(
@@ -68,7 +81,7 @@ async function tryBinary(file: string): Promise<Way> {
   if (!existsSync(file)) return { missing: 'there is no such file' };
   const said = await runCommand({ file, args: ['--version'] }).catch((error: Error) => error.message);
   const version = /nats-server: v(\S+)/.exec(said)?.[1];
-  if (!version) return { missing: `it does not run: ${said.trim()}` };
+  if (!version) return { missing: `it is no nats-server that runs here: ${said.trim().split('\n')[0]}` };
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const recent = major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
   return recent ? { found: { file, version } } : { missing: `version ${version} is older than ${OLDEST.join('.')}` };
@@ -183,7 +196,8 @@ function debianSource(): string | undefined {
 }
 
 async function fetchFromDebian(log: (line: string) => void): Promise<Way> {
-  if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get')) return { missing: 'this machine has no apt-get' };
+  if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get'))
+    return { missing: 'this machine has no apt-get' };
   const source = debianSource();
   if (!source) return { missing: 'the apt sources of this machine name no Debian archive' };
   return intoCache(async (folder) => {

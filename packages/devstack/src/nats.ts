@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findNatsServer } from './nats-binary.ts';
 import { onPorts } from './free-port.ts';
+import { findNatsServer } from './nats-binary.ts';
 import { type SupervisedProcess, startSupervised } from './supervised-process.ts';
 
 export interface NatsServerOptions {
@@ -20,6 +20,8 @@ export interface NatsServerOptions {
   logFile?: string;
   /** Start it again when it ends unasked; no when absent. */
   supervise?: boolean;
+  /** Gives the start up. */
+  signal?: AbortSignal;
   log?: (line: string) => void;
   changed?: () => void;
 }
@@ -62,23 +64,29 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
       command: () => ({ file: binary.file, args: ['-c', configFile] }),
       logFile: options.logFile ?? join(storeDir, 'nats-server.log'),
       ready: async () => {
-        const health = await fetch(`${monitorUrl}/healthz?js-enabled-only=true`, { signal: AbortSignal.timeout(2_000) });
+        const health = await fetch(`${monitorUrl}/healthz?js-enabled-only=true`, {
+          signal: AbortSignal.timeout(2_000),
+        });
         if (!health.ok) return false;
         const about = (await (await fetch(`${monitorUrl}/varz`)).json()) as { server_name: string };
         return about.server_name === serverName;
       },
       readyTimeoutMs: 60_000,
       supervise: options.supervise ?? false,
+      ...(options.signal && { signal: options.signal }),
       ...(log && { log }),
       ...(options.changed && { changed: options.changed }),
     });
-    return Object.defineProperties(server, Object.getOwnPropertyDescriptors({
-      url: `nats://127.0.0.1:${port}`,
-      port,
-      monitorPort,
-      monitorUrl,
-      storeDir,
-      version: binary.version,
-    })) as NatsServer;
+    return Object.defineProperties(
+      server,
+      Object.getOwnPropertyDescriptors({
+        url: `nats://127.0.0.1:${port}`,
+        port,
+        monitorPort,
+        monitorUrl,
+        storeDir,
+        version: binary.version,
+      }),
+    ) as NatsServer;
   });
 }

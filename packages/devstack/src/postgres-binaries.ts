@@ -3,8 +3,8 @@
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { installedPackage } from './npm-package.ts';
-import type { ProcessCommand } from './supervised-process.ts';
 import { runCommand } from './run-command.ts';
+import type { ProcessCommand } from './supervised-process.ts';
 
 /** nobody, on every Linux and macOS that has one under this number. */
 const UNPRIVILEGED = 65534;
@@ -39,12 +39,16 @@ function findPackage(): Package {
  */
 function linkLibraries(pkg: Package, folder: string): void {
   const list = join(pkg.native, 'pg-symlinks.json');
-  const links = JSON.parse(existsSync(list) ? readFileSync(list, 'utf8') : '[]') as { source: string; target: string }[];
+  const links = JSON.parse(existsSync(list) ? readFileSync(list, 'utf8') : '[]') as {
+    source: string;
+    target: string;
+  }[];
   const fresh = `${folder}.${process.pid}`;
   mkdirSync(fresh, { recursive: true });
   for (const { source, target } of links) {
     symlinkSync(join(dirname(pkg.native), source), join(fresh, basename(target)));
   }
+  chmodSync(fresh, 0o755);
   rmSync(folder, { recursive: true, force: true });
   renameSync(fresh, folder);
 }
@@ -97,12 +101,20 @@ export async function findPostgresPrograms(folder: string): Promise<PostgresProg
 
   const reasons: string[] = [];
   const works = async (pkg: Package, wrap: Wrap) => {
-    const probe = wrap('/bin/sh', ['-c', 'cd "$1" && exec "$2" --version', 'sh', folder, join(pkg.native, 'bin', 'postgres')]);
+    const probe = wrap('/bin/sh', [
+      '-c',
+      'cd "$1" && exec "$2" --version',
+      'sh',
+      folder,
+      join(pkg.native, 'bin', 'postgres'),
+    ]);
     try {
       await runCommand({ ...probe, env: environment(pkg, libraries), cwd: '/' });
       return true;
     } catch (error) {
-      reasons.push(`  - ${probe.file === 'setpriv' ? `setpriv ${probe.args[5]}` : `uid ${UNPRIVILEGED}`}: ${(error as Error).message}`);
+      reasons.push(
+        `  - ${probe.file === 'setpriv' ? `setpriv ${probe.args[5]}` : `uid ${UNPRIVILEGED}`}: ${(error as Error).message}`,
+      );
       return false;
     }
   };

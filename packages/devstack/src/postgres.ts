@@ -15,7 +15,7 @@ export interface PostgresServerOptions {
   folder: string;
   /** A free one when absent. */
   port?: number;
-  /** `test`: nothing waits for the disk, so a crash of the machine (not of the server) may lose data. */
+  /** `test`: nothing waits for the disk, so a crash of the machine may lose data; a crash of the server does not. */
   durability?: 'safe' | 'test';
   /** Settings by name, over those of this package. */
   settings?: Record<string, string>;
@@ -23,6 +23,8 @@ export interface PostgresServerOptions {
   logFile?: string;
   /** Start it again when it ends unasked; no when absent. */
   supervise?: boolean;
+  /** Gives the start up. */
+  signal?: AbortSignal;
   log?: (line: string) => void;
   changed?: () => void;
 }
@@ -43,8 +45,9 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
   const { folder, log } = options;
   const test = options.durability === 'test';
   mkdirSync(folder, { recursive: true });
+  // As root the server runs as another user, who must be able to pass through.
+  if (process.getuid?.() === 0) chmodSync(folder, 0o711);
   const programs = await findPostgresPrograms(folder);
-  if (programs.owner !== undefined) chmodSync(folder, 0o711);
   const password = passwordIn(join(folder, 'password'));
   const data = join(folder, 'data');
   await initialise(programs, data, password, test);
@@ -60,7 +63,8 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
       shared_buffers: '256MB',
       timezone: 'UTC',
       log_timezone: 'UTC',
-      ...(test && { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+      // Not synchronous_commit: without it a killed server loses commits, and tests kill it.
+      ...(test && { fsync: 'off', full_page_writes: 'off' }),
       ...options.settings,
     };
     const server = await startSupervised({
@@ -80,6 +84,7 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
       // "Fast": connections are cut, everything is written.
       stopSignal: 'SIGINT',
       supervise: options.supervise ?? false,
+      ...(options.signal && { signal: options.signal }),
       ...(log && { log }),
       ...(options.changed && { changed: options.changed }),
     });

@@ -12,7 +12,7 @@ import type { SupervisedProcess } from './supervised-process.ts';
 
 export type StackServerName = 'nats' | 'postgres' | 'clickhouse';
 
-/** `safe`: the servers' own defaults; `test`: nothing waits for the disk. */
+/** `safe`: the servers' own defaults; `test`: PostgreSQL does not wait for the disk. */
 export type Durability = 'safe' | 'test';
 
 export interface StackUrls {
@@ -54,6 +54,8 @@ export interface StackOptions {
   log?: (line: string) => void;
   /** `safe` when absent. */
   durability?: Durability;
+  /** Gives the start up: what was started is ended, and `startStack` rejects. */
+  signal?: AbortSignal;
 }
 
 export interface Stack extends AsyncDisposable {
@@ -96,6 +98,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       logFile: join(logs, `${name}.log`),
       supervise: true,
       log,
+      ...(options.signal && { signal: options.signal }),
       changed: () => lock.record(running.filter((one) => one.running)),
     });
     const started = <T extends SupervisedProcess>(server: T): T => {
@@ -203,11 +206,7 @@ function portsFile(home: string): string {
 }
 
 /** Fixed ports with a base; else those remembered in the home that are still free, the others are left open. */
-async function choosePorts(
-  home: string,
-  base: number | undefined,
-  local: readonly StackServerName[],
-): Promise<Ports> {
+async function choosePorts(home: string, base: number | undefined, local: readonly StackServerName[]): Promise<Ports> {
   const ports: Ports = {};
   if (base !== undefined) {
     if (!Number.isInteger(base) || base < 1 || base + PORT_NAMES.length - 1 > 65_535) {

@@ -9,6 +9,8 @@ import { childrenOf, isRunning } from './process-identity.ts';
 
 const LOG_LIMIT_BYTES = 20_000_000;
 const BACKOFF_MS = [250, 1_000, 2_000, 5_000, 10_000, 15_000];
+/** A start that takes longer is mentioned, again after as long. */
+const PATIENCE_MS = 10_000;
 const HEALTHY_AFTER_MS = 60_000;
 /** Time between asking gently and `stopSignal`: enough when nobody is connected any more. */
 const ASKED_GRACE_MS = 1_500;
@@ -38,6 +40,8 @@ export interface SupervisedProcessOptions {
   stopGraceMs?: number;
   /** Start it again when it ends unasked. */
   supervise?: boolean;
+  /** Gives the first start up: the process is killed then. */
+  signal?: AbortSignal;
   log?: (line: string) => void;
   /** Called after every start and every end. */
   changed?: () => void;
@@ -50,7 +54,7 @@ export interface SupervisedProcess extends AsyncDisposable {
   readonly running: boolean;
   /** Ends it in order: asks, then signals, then kills. */
   stop(): Promise<void>;
-  /** SIGKILL to it and its children, as a crash would be; it stays down until `restart`. */
+  /** SIGKILL at once to it and its children, as a crash would be; it stays down until `restart`. */
   kill(): Promise<void>;
   /** Starts it again where it was (stopping it first when it runs) and waits until it is ready. */
   restart(): Promise<void>;
@@ -137,9 +141,14 @@ export async function startSupervised(options: SupervisedProcessOptions): Promis
       gone = how;
     });
     const deadline = from + readyTimeoutMs;
+    let patience = from + PATIENCE_MS;
     for (let pause = 20; ; pause = Math.min(pause * 1.5, 200)) {
       if (gone !== undefined) {
         throw new Error(`${name} ended while starting (${gone}); the end of ${logFile}:\n${lastLines(logFile, 15)}`);
+      }
+      if (options.signal?.aborted) {
+        await signalAll('SIGKILL');
+        throw new Error(`${name} was stopped while starting`);
       }
       if (await options.ready().catch(() => false)) break;
       if (Date.now() > deadline) {
@@ -147,6 +156,10 @@ export async function startSupervised(options: SupervisedProcessOptions): Promis
         throw new Error(
           `${name} was not ready after ${readyTimeoutMs / 1000} s; the end of ${logFile}:\n${lastLines(logFile, 15)}`,
         );
+      }
+      if (Date.now() > patience) {
+        log(`still waiting for ${name} (${Math.round((Date.now() - from) / 1000)} s); its output is in ${logFile}`);
+        patience += PATIENCE_MS;
       }
       await Promise.race([delay(pause), myEnd]);
     }
@@ -156,6 +169,7 @@ export async function startSupervised(options: SupervisedProcessOptions): Promis
   }
 
   async function comeBack(how: string, ranMs: number): Promise<void> {
+    if (!wanted) return;
     if (ranMs > HEALTHY_AFTER_MS) restarts = 0;
     const pause = BACKOFF_MS[Math.min(restarts++, BACKOFF_MS.length - 1)] as number;
     log(`${name} ended unasked (${how}); starting it again in ${pause / 1000} s, its output is in ${logFile}`);
@@ -221,7 +235,12 @@ export async function startSupervised(options: SupervisedProcessOptions): Promis
     kill() {
       wanted = false;
       wake?.abort();
-      return inTurn(() => signalAll('SIGKILL'));
+      // At once, so that it also cuts a stop short; and in turn, for a start that was about to begin.
+      const now = signalAll('SIGKILL');
+      return inTurn(async () => {
+        await now;
+        await signalAll('SIGKILL');
+      });
     },
     restart() {
       return inTurn(async () => {

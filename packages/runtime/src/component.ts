@@ -58,13 +58,16 @@ export async function runComponent(options: ComponentOptions): Promise<void> {
       stops.push(() => new Promise<void>((resolve) => health.close(() => resolve())));
       log.info({ port: (health.address() as AddressInfo).port }, 'health is served');
     }
-    await start({
+    const starting = start({
       signal: controller.signal,
       onStop: (stop) => void stops.push(stop),
       ready: (check, run) => void checks.set(check, run),
     });
-    started = true;
-    log.info(`${name} is up`);
+    // A start may wait for a server for ever; being asked to stop ends that too.
+    await Promise.race([starting, stopped]);
+    starting.catch((error: unknown) => log.debug({ error }, 'the start was cut off'));
+    started = !controller.signal.aborted;
+    if (started) log.info(`${name} is up`);
     await stopped;
   } catch (error) {
     if (!controller.signal.aborted) {

@@ -36,7 +36,8 @@ export const baseConfig = {
   healthHost: z.string().default('0.0.0.0').describe('address that GET /live and /ready listen on'),
 };
 
-const environmentName = (key: string): string => key.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase();
+/** `ackWaitMs` → `ACK_WAIT_MS`. */
+export const environmentName = (key: string): string => key.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase();
 
 /**
  * The configuration that `schema` describes, read from `env`: field `ackWaitMs` from ACK_WAIT_MS, or from the file

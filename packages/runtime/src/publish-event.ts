@@ -27,6 +27,13 @@ export type PublishOutcome =
 /** It is not known whether the event was stored, or the server refuses it for good. */
 export class PublishError extends Error {
   override readonly name = 'PublishError';
+  /** Refused for good: the event is not stored, and no retry will store it. */
+  readonly refused: boolean;
+
+  constructor(message: string, options: { refused?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.refused = options.refused ?? false;
+  }
 }
 
 /** Server answers that are no verdict: a conflict in flight, a duplicate in flight, a temporary overload. */
@@ -55,6 +62,7 @@ export async function publishEvent(
     const left = deadline - performance.now();
     if (signal?.aborted || left <= 0) {
       throw new PublishError(`${subject}: not known to be stored after ${attempt - 1} tries`, {
+        refused: false,
         cause: cause ?? signal?.reason,
       });
     }
@@ -74,7 +82,9 @@ export async function publishEvent(
         verdict = await readVerdict(stream, subject, messageId, expect);
       }
     } catch (error) {
-      if (isFinal(error)) throw new PublishError(`${subject}: refused`, { cause: error });
+      if (isRefusal(error)) throw new PublishError(`${subject}: refused`, { refused: true, cause: error });
+      if (stream.nc.isClosed())
+        throw new PublishError(`${subject}: the connection is closed`, { refused: false, cause: error });
       verdict = { kind: 'undecided', cause: error };
       cause = error;
       await abortable(signal, backoffMs(attempt, 20, 400));
@@ -157,9 +167,10 @@ function contextHeaders({ context }: LifecycleEvent): MsgHdrs {
 const messageIdOf = (carried: MsgHdrs | undefined): string | undefined => carried?.get('Nats-Msg-Id') || undefined;
 
 /** Refusals that no retry changes: a broken request, no permission, a message that is too large. */
-function isFinal(error: unknown): boolean {
+function isRefusal(error: unknown): boolean {
   if (error instanceof PermissionViolationError) return true;
+  if (error instanceof Error && error.cause instanceof PermissionViolationError) return true;
   if (error instanceof JetStreamApiError) return error.status >= 400 && error.status < 500;
   const text = error instanceof Error ? `${error.name} ${error.message}` : '';
-  return /InvalidArgument|InvalidSubject|max_payload|ClosedConnection|DrainingConnection/.test(text);
+  return /InvalidArgument|InvalidSubject|max_payload/.test(text);
 }

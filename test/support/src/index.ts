@@ -3,5 +3,5 @@
 export { type FreshClickHouse, freshClickHouse } from './fresh-clickhouse.ts';
 export { type FreshPostgres, freshPostgres } from './fresh-postgres.ts';
 export { stopOwnServers } from './shared-servers.ts';
-export { type TestNats, type TestNatsOptions, startTestNats } from './test-nats.ts';
-export { waitFor, type WaitOptions } from './wait-for.ts';
+export { startTestNats, type TestNats, type TestNatsOptions } from './test-nats.ts';
+export { type WaitOptions, waitFor } from './wait-for.ts';

@@ -23,9 +23,9 @@ function sharedServers(): SharedServers {
   }
   return {
     async url(name) {
-      let stack = stacks.get(name);
-      if (!stack) stacks.set(name, (stack = start(name)));
-      return (await stack).stack.urls[name];
+      const starting = stacks.get(name) ?? start(name);
+      stacks.set(name, starting);
+      return (await starting).stack.urls[name];
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(

@@ -1,8 +1,8 @@
 // A NATS server with JetStream that belongs to one test suite, which may kill and restart it.
 // Streams are left to the suite.
 import { setTimeout as delay } from 'node:timers/promises';
-import { type NatsServer, startNatsServer } from '@trellis/devstack';
 import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+import { type NatsServer, startNatsServer } from '@trellis/devstack';
 import { removeFolder, tempFolder } from './temp-folder.ts';
 
 export interface TestNatsOptions {

@@ -1,0 +1,75 @@
+// What every command shares: the connection, how a failure is shown, what the command ends with.
+import { createClient, type JobsClient } from '@trellis/client';
+import { FAULTS, Fault } from '@trellis/contracts';
+import { ConfigError } from '@trellis/runtime';
+import { CommanderError } from 'commander';
+import { readConfig } from './config.ts';
+import { EXIT } from './exit-codes.ts';
+import { locateStack } from './locate-stack.ts';
+import { plain, type Terminal } from './terminal.ts';
+
+/** Options of every command. */
+export interface GlobalOptions {
+  nats?: string;
+  json?: boolean;
+}
+
+/** A failure with an exit code of its own. */
+export class CliFailure extends Error {
+  override readonly name = 'CliFailure';
+  readonly exitCode: number;
+  readonly details: Record<string, unknown>;
+
+  constructor(exitCode: number, message: string, details: Record<string, unknown> = {}) {
+    super(message);
+    this.exitCode = exitCode;
+    this.details = details;
+  }
+}
+
+/** Runs `work` with a client of the running system and closes it afterwards. */
+export async function withClient<T>(options: GlobalOptions, work: (client: JobsClient) => Promise<T>): Promise<T> {
+  const located = locateStack(options.nats, readConfig());
+  await using client = await createClient({
+    ...located,
+    options: { name: 'trellis-cli', timeout: 3_000, ...located.options },
+  }).catch((error: unknown) => {
+    if (!(error instanceof Fault)) throw error;
+    throw new CliFailure(
+      EXIT.unavailable,
+      `${error.message}\nThe address is from ${located.source}. Is it running? npm start`,
+    );
+  });
+  return await work(client);
+}
+
+/** Shows what went wrong on standard error and answers the exit code. */
+export function report(error: unknown, terminal: Terminal, json: boolean): number {
+  // Commander has said what was wrong; help and version are no failures.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const { exitCode, message, fields } = describe(error);
+  if (json) terminal.remark(JSON.stringify({ error: { ...fields, message } }));
+  else terminal.remark(`trellis: ${message.split('\n').map(plain).join('\n  ')}`);
+  return exitCode;
+}
+
+function describe(error: unknown): { exitCode: number; message: string; fields: Record<string, unknown> } {
+  if (error instanceof Fault) {
+    const { code, type, details } = error;
+    return { exitCode: FAULTS[code].exitCode, message: explain(error), fields: { code, type, ...details } };
+  }
+  if (error instanceof CliFailure) return { exitCode: error.exitCode, message: error.message, fields: error.details };
+  if (error instanceof ConfigError)
+    return { exitCode: EXIT.usage, message: error.message, fields: { problems: error.problems } };
+  const message = error instanceof Error ? error.message : String(error);
+  return { exitCode: EXIT.unexpected, message, fields: {} };
+}
+
+/** The message and, where several fields are wrong, each of them. */
+function explain({ message, details }: Fault): string {
+  const issues = details.context?.issues;
+  if (!Array.isArray(issues) || issues.length < 2) return message;
+  return ['the request is not valid:', ...issues.map((issue) => `${issue?.field ?? ''}: ${issue?.message ?? ''}`)].join(
+    '\n',
+  );
+}

@@ -1,0 +1,58 @@
+// `trellis jobs provision`
+import { Fault } from '@trellis/contracts';
+import { type Provisioned, provision, TopologyMismatch } from '@trellis/runtime';
+import { type Command, InvalidArgumentError } from 'commander';
+import { CliFailure, type GlobalOptions, withClient } from '../cli.ts';
+import { EXIT } from '../exit-codes.ts';
+import { columns } from '../show/columns.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface ProvisionOptions extends GlobalOptions {
+  replicas?: number;
+  migrate?: boolean;
+}
+
+const EXAMPLES = `
+Makes the streams that are missing and compares those that exist. One that differs is never changed: the difference is
+shown, and the command ends with 6. Every component does the same at its start.
+
+Examples:
+  $ trellis jobs provision
+  $ trellis jobs provision --replicas 3        on a cluster of three servers
+  $ trellis jobs provision --migrate           an older JOBS stream that still stores heartbeats`;
+
+export function addProvision(jobs: Command, terminal: Terminal): void {
+  jobs
+    .command('provision')
+    .description('make the streams, or say how existing ones differ')
+    .option('--replicas <n>', 'replicas of streams that are made now: 1, 3 or 5', readReplicas)
+    .option('--migrate', 'move a JOBS stream that still stores heartbeats')
+    .addHelpText('after', EXAMPLES)
+    .action(async (_options: unknown, command: Command) => {
+      const { json, replicas, migrate, ...options } = command.optsWithGlobals<ProvisionOptions>();
+      const done = await withClient(options, ({ connection }) =>
+        provision(connection, { replicas, migrate }).catch(explain),
+      );
+      if (json) terminal.print(JSON.stringify({ streams: done }));
+      else terminal.print(columns(done.map((one) => row(one, terminal))));
+    });
+}
+
+function row({ stream, action, note }: Provisioned, { style }: Terminal): string[] {
+  return [stream, action === 'created' || action === 'migrated' ? style('green', action) : action, note ?? ''];
+}
+
+function explain(error: unknown): never {
+  if (error instanceof TopologyMismatch) {
+    throw new CliFailure(EXIT.topology, error.message, { code: 'topology-mismatch', differences: error.differences });
+  }
+  if (error instanceof Error && error.name === 'JetStreamNotEnabled') {
+    throw new Fault('unavailable', 'JetStream is not enabled on this server or for this account', {}, { cause: error });
+  }
+  throw error;
+}
+
+function readReplicas(text: string): number {
+  if (/^[1-5]$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('expected a number from 1 to 5.');
+}

@@ -1,0 +1,43 @@
+import { expect, it } from 'vitest';
+import { report } from './cli.ts';
+import { buildProgram } from './program.ts';
+import { recordedTerminal } from './testing/recorded-terminal.ts';
+
+async function run(args: string[]) {
+  const terminal = recordedTerminal();
+  let code = 0;
+  try {
+    await buildProgram(terminal).parseAsync(args, { from: 'user' });
+  } catch (error) {
+    code = report(error, terminal, false);
+  }
+  return { code, printed: terminal.printed.join('\n'), remarked: terminal.remarked.join('\n') };
+}
+
+it.for<[string[], RegExp]>([
+  [['jobs', 'lst'], /unknown command 'lst'\n\(Did you mean list\?\)/],
+  [['job'], /unknown command 'job'\n\(Did you mean jobs\?\)/],
+  [['jobs', 'list', '--sevice', 'x'], /unknown option '--sevice'\n\(Did you mean --service\?\)/],
+  [['jobs', 'list', '--state', 'ded'], /"ded" is no state\. Did you mean dead\? Expected one of: pending, /],
+  [['jobs', 'list', '--state', 'dead,nonsense'], /"nonsense" is no state\. Expected one of: pending, /],
+  [['jobs', 'list', '--limit', '0'], /expected a number from 1 to 1000/],
+  [['jobs', 'list', '--limit', '1001'], /expected a number from 1 to 1000/],
+  [['jobs', 'list', '--offset', '-1'], /expected a number from 0/],
+  [['jobs', 'list', '--since', 'yesterday'], /expected an age such as 30s, 10m, 2h, 1d or a time such as/],
+  [['jobs', 'get'], /missing required argument 'id'/],
+  [['jobs', 'get', 'a', 'b'], /too many arguments/],
+  [['jobs', 'watch', 'a.b'], /expected letters, digits/],
+  [['jobs', 'watch', '--service', 'workers'], /reserved/],
+  [['jobs', 'provision', '--replicas', '9'], /expected a number from 1 to 5/],
+])('%j ends with 2 and a hint', async ([args, message]) => {
+  const { code, printed, remarked } = await run(args);
+  expect(remarked).toMatch(message);
+  expect([code, printed]).toEqual([2, '']);
+});
+
+const commands = ['list', 'get', 'cancel', 'health', 'watch', 'provision'];
+it.for([[], ['jobs'], ...commands.map((name) => ['jobs', name])])('%j has help with examples', async (args) => {
+  const { code, printed } = await run([...args, '--help']);
+  expect(code).toBe(0);
+  expect(printed).toMatch(/Examples:\n {2}\$ trellis jobs/);
+});

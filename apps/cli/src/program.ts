@@ -1,0 +1,45 @@
+// The commands, and what holds for all of them.
+import { Command } from 'commander';
+import { addCancel } from './commands/cancel.ts';
+import { addGet } from './commands/get.ts';
+import { addHealth } from './commands/health.ts';
+import { addList } from './commands/list.ts';
+import { addProvision } from './commands/provision.ts';
+import { addWatch } from './commands/watch.ts';
+import { EXIT_CODES_HELP } from './exit-codes.ts';
+import type { Terminal } from './terminal.ts';
+
+const WHERE = `
+It talks to the NATS server of --nats, else NATS_URL (with NATS_OPTIONS), else of the system that \`npm start\` runs from this
+checkout (or in TRELLIS_HOME), else nats://127.0.0.1:4222.`;
+
+const EXAMPLES = `
+Examples:
+  $ trellis jobs list --service orders-service --state failed,dead
+  $ trellis jobs get <id>
+  $ trellis jobs watch
+${WHERE}
+${EXIT_CODES_HELP}`;
+
+/** Everything is thrown, nothing ends the process: the caller decides what that means. */
+export function buildProgram(terminal: Terminal): Command {
+  const program = new Command('trellis')
+    .description('See and steer background jobs on NATS JetStream.')
+    .addHelpText('after', EXAMPLES)
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.trimEnd()),
+      writeErr: (text) => terminal.remark(text.trimEnd()),
+    })
+    .exitOverride();
+  const jobs = program
+    .command('jobs')
+    .description('jobs of all services')
+    .option('--nats <url>', 'NATS server(s), comma separated')
+    .option('--json', 'JSON instead of tables: one document, for watch one a line')
+    .addHelpText('after', EXAMPLES);
+  for (const add of [addList, addGet, addCancel, addHealth, addWatch, addProvision]) add(jobs, terminal);
+  for (const command of jobs.commands) {
+    command.option('--nats <url>', 'NATS server(s), comma separated').option('--json', 'JSON instead of a table');
+  }
+  return program;
+}

@@ -1,0 +1,52 @@
+// Lifecycle events as the lines of a live tail. Lines come one by one: columns grow with what they have to hold.
+import type { LifecycleEvent, StoredEvent } from '@trellis/contracts';
+import { plain, shorten, type Terminal } from '../terminal.ts';
+import { eventStyle } from './states.ts';
+import { timeOfDay } from './times.ts';
+
+const LONGEST_ID = 40;
+const LONGEST_OWNER = 48;
+const NARROWEST_DETAILS = 10;
+
+/** A function that makes the next line. */
+export function eventLines({ style, columns }: Pick<Terminal, 'style' | 'columns'>): (stored: StoredEvent) => string {
+  const widths = { id: 26, owner: 30, event: 15 };
+  const fit = (column: keyof typeof widths, text: string, longest: number) => {
+    widths[column] = Math.max(widths[column], Math.min(text.length, longest));
+    return text.padEnd(widths[column]);
+  };
+  return ({ event, storedAt }) => {
+    const id = fit('id', event.jobId, LONGEST_ID);
+    const owner = fit('owner', `${event.service}/${event.jobType}`, LONGEST_OWNER);
+    const what = event.eventType.padEnd(widths.event);
+    const head = `${timeOfDay(storedAt)}  ${id}  ${owner}`;
+    const room = columns === undefined ? undefined : columns - head.length - what.length - 4;
+    const details = detailsOf(event);
+    const shown = room === undefined ? details : shorten(details, Math.max(room, NARROWEST_DETAILS));
+    return `${head}  ${style(eventStyle(event.eventType), what)}  ${shown}`.trimEnd();
+  };
+}
+
+function detailsOf(event: LifecycleEvent): string {
+  const { progress, logs, error, reason, actor, tries, maxTries, handedBack } = event;
+  const share =
+    progress?.current === undefined
+      ? undefined
+      : [progress.current, progress.total].filter((n) => n !== undefined).join('/');
+  const parts = [
+    event.eventType === 'started' ? `attempt ${Math.max(tries, 1)}` : undefined,
+    maxTries === undefined ? undefined : `up to ${maxTries} attempts`,
+    share,
+    progress?.step,
+    progress?.message,
+    ...(logs ?? []).map((log) => `${log.level}: ${log.message}`),
+    handedBack ? 'handed back' : undefined,
+    error,
+    actor?.kind === 'operator' ? `by ${actor.id ?? 'an operator'}` : undefined,
+    reason,
+  ];
+  return parts
+    .filter((part) => part !== undefined && part !== '')
+    .map((part) => plain(String(part)))
+    .join(' · ');
+}

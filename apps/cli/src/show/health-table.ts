@@ -1,0 +1,43 @@
+// What Jobs.Health found, a line for each part.
+import type { HealthCheck, HealthReply } from '@trellis/contracts';
+import { plain, type Terminal } from '../terminal.ts';
+import { columns } from './columns.ts';
+import { HEALTH_STYLE } from './states.ts';
+import { duration } from './times.ts';
+
+export function showHealth(health: HealthReply, { print, style }: Terminal): void {
+  const rows = health.checks.map((check) => [
+    check.name,
+    style(HEALTH_STYLE[check.status], check.status),
+    details(check),
+  ]);
+  print(
+    columns(
+      rows,
+      ['PART', 'STATUS', 'DETAILS'].map((word) => style('bold', word)),
+    ),
+  );
+  print('');
+  print(`${health.service} is ${style(HEALTH_STYLE[health.status], health.status)}`);
+}
+
+function details({ name: _name, status: _status, ...found }: HealthCheck): string {
+  const number = (field: string) => (typeof found[field] === 'number' ? found[field] : undefined);
+  const latency = number('latencyMs');
+  const lag = number('lagEvents');
+  const seconds = number('lagSeconds') ?? 0;
+  const size = number('size');
+  const parts = [
+    typeof found.message === 'string' ? plain(found.message) : undefined,
+    latency === undefined ? undefined : `answers in ${latency} ms`,
+    lag === undefined
+      ? undefined
+      : lag === 0
+        ? 'up to date'
+        : `${count(lag, 'event')} behind, the oldest from ${duration(seconds * 1000)} ago`,
+    size === undefined ? undefined : size === 0 ? 'empty' : count(size, 'message'),
+  ];
+  return parts.filter((part) => part !== undefined).join(' · ');
+}
+
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;

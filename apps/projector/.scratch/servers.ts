@@ -1,0 +1,15 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { startNatsServer } from '../../../packages/devstack/src/nats.ts';
+import { startPostgresServer } from '../../../packages/devstack/src/postgres.ts';
+import { connectNats, provision } from '@trellis/runtime';
+import { fillBacklog } from '../../../test/bench/src/backlog.ts';
+const dir = mkdtempSync('/tmp/pjbench-');
+const nats = await startNatsServer({ storeDir: dir + '/nats' });
+const pg = await startPostgresServer({ folder: dir + '/pg' });
+const nc = await connectNats({ url: nats.url, name: 't' });
+await provision(nc);
+console.log(await fillBacklog(nc, Number(process.argv[2] ?? 50_000)));
+writeFileSync('/tmp/pjbench.json', JSON.stringify({ nats: nats.url, pg: pg.url, dir, pid: process.pid }));
+console.log('ready');
+process.on('SIGTERM', async () => { await nc.close(); await pg.stop(); await nats.stop(); process.exit(0); });
+setInterval(() => {}, 1000);

@@ -1,0 +1,57 @@
+// Everything that can be set of the projector, with its defaults.
+import { baseConfig, loadConfig } from '@trellis/runtime';
+import { z } from 'zod';
+
+export const PIPELINES = ['current', 'history'] as const;
+
+export const ProjectorConfig = z.object({
+  ...baseConfig,
+  pipelines: z
+    .array(z.enum(PIPELINES))
+    .min(1)
+    .default([...PIPELINES])
+    .describe('pipelines that this process may work'),
+  databaseUrl: z
+    .string()
+    .min(1)
+    .default('postgres://trellis@127.0.0.1:5432/trellis')
+    .describe('PostgreSQL for the projection'),
+  databaseSchema: z.string().min(1).default('trellis_jobs').describe('schema of the projection'),
+  clickhouseUrl: z.string().min(1).default('http://127.0.0.1:8123').describe('ClickHouse for the history'),
+  clickhouseDatabase: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('database of the history; default: the one in the URL, else trellis_jobs'),
+  pipelinesBucket: z
+    .string()
+    .min(1)
+    .default('JOBS_PIPELINES')
+    .describe('KV bucket with the record of the history pipeline'),
+  consumerPrefix: z
+    .string()
+    .regex(/^[\w-]+$/, 'expected letters, digits, "_" and "-"')
+    .default('projector')
+    .describe('durable consumers are named <prefix>-current and <prefix>-history'),
+  leaseMs: z
+    .int()
+    .min(1_000)
+    .max(600_000)
+    .default(10_000)
+    .describe('a pipeline whose owner is silent for this long is taken over'),
+  batchSize: z
+    .int()
+    .min(1)
+    .max(50_000)
+    .default(5_000)
+    .describe('events in one transaction of the current pipeline, at most'),
+  lingerMs: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(5)
+    .describe('how long the current pipeline waits for more events when it has caught up'),
+});
+export type ProjectorConfig = z.infer<typeof ProjectorConfig>;
+
+export const readConfig = (): ProjectorConfig => loadConfig(ProjectorConfig);

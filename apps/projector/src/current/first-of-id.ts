@@ -1,0 +1,45 @@
+// Looks in the stream whether a `created` for an id that is taken is the first message of that id there: then the earlier
+// job was purged, and its id is free again (protocol: lifecycle event, publishing).
+import { jobIdFilter } from '@trellis/contracts';
+import type { FoldedJob } from '@trellis/lifecycle';
+import type { JobStream } from '@trellis/runtime';
+import type { DecodedEvent } from './decode-batch.ts';
+
+const AT_ONCE = 32;
+
+/** Sequences of those `created` events for taken ids before which the stream holds nothing of their id. */
+export async function findFirstOfId(
+  stream: Pick<JobStream, 'nextOf'>,
+  events: readonly DecodedEvent[],
+  known: ReadonlyMap<string, FoldedJob>,
+): Promise<Set<number>> {
+  const questions = takenIds(events, known);
+  const first = new Set<number>();
+  const ids = [...questions.keys()];
+  for (let at = 0; at < ids.length; at += AT_ONCE) {
+    await Promise.all(
+      ids.slice(at, at + AT_ONCE).map(async (id) => {
+        const earliest = await stream.nextOf(jobIdFilter(id), 1);
+        // Equal, or purged itself in the meantime.
+        for (const sequence of questions.get(id) ?? []) {
+          if (earliest === undefined || earliest.sequence >= sequence) first.add(sequence);
+        }
+      }),
+    );
+  }
+  return first;
+}
+
+/** `created` events whose id has a row, or an earlier event in the batch: their sequences by id. */
+function takenIds(events: readonly DecodedEvent[], known: ReadonlyMap<string, FoldedJob>): Map<string, number[]> {
+  const seen = new Set<string>();
+  const taken = new Map<string, number[]>();
+  for (const { stored } of events) {
+    const { jobId, eventType } = stored.event;
+    if (eventType === 'created' && (seen.has(jobId) || known.has(jobId))) {
+      taken.set(jobId, [...(taken.get(jobId) ?? []), stored.sequence]);
+    }
+    seen.add(jobId);
+  }
+  return taken;
+}

@@ -1,0 +1,92 @@
+// Folds the events of a batch onto the jobs that they touch. Pure: what must be looked up is handed in.
+import type { QuarantineCode, Quarantined, StoredMessage } from '@trellis/contracts';
+import { type FoldedJob, type IgnoredBecause, reduce } from '@trellis/lifecycle';
+import type { JobChange, StoreRefusal } from '@trellis/store-postgres';
+import type { DecodedEvent } from './decode-batch.ts';
+
+export interface FoldInput {
+  /** In stream order. */
+  events: readonly DecodedEvent[];
+  /** The jobs of the touched ids as the store has them. */
+  known: ReadonlyMap<string, FoldedJob>;
+  /** Sequences of `created` events before which the stream holds nothing of their id (any more). */
+  firstOfId: ReadonlySet<number>;
+  /** Events whose effect the store refuses, by sequence. */
+  refused: ReadonlyMap<number, StoreRefusal>;
+}
+
+export interface FoldedBatch {
+  /** Every touched job as it is after the batch, without log lines. */
+  jobs: ReadonlyMap<string, FoldedJob>;
+  /** One for each job that changed. */
+  changes: JobChange[];
+  quarantined: Quarantined[];
+  ignored: { event: DecodedEvent; why: IgnoredBecause }[];
+}
+
+export function foldBatch({ events, known, firstOfId, refused }: FoldInput): FoldedBatch {
+  const touched = new Map<string, Fold>();
+  const quarantined: Quarantined[] = [];
+  const ignored: FoldedBatch['ignored'] = [];
+  for (const decoded of events) {
+    const { stored, message } = decoded;
+    const { event, sequence } = stored;
+    const fold = touched.get(event.jobId) ?? startFold(known.get(event.jobId));
+    touched.set(event.jobId, fold);
+    const refusal = refused.get(sequence);
+    if (refusal) {
+      quarantined.push({ ...quarantine(message, 'store-refused', refusal.reason), storeCode: refusal.storeCode });
+      continue;
+    }
+    let outcome = reduce(fold.job, stored);
+    const passed = fold.job?.lastSequence ?? 0;
+    if (outcome.kind === 'ignored' && event.eventType === 'created' && sequence > passed && firstOfId.has(sequence)) {
+      // What the id stood for is gone from the stream: it begins anew.
+      outcome = reduce(undefined, stored);
+      fold.restarted = fold.before !== undefined;
+      fold.logs = [];
+    }
+    if (outcome.kind === 'applied') {
+      fold.job = outcome.job;
+      const entries = event.eventType === 'logged' ? (event.logs ?? []) : [];
+      for (const [line, entry] of entries.entries()) fold.logs.push({ sequence, line, entry });
+    } else if (outcome.why === 'foreign-owner' && sequence > passed) {
+      const owner = `${fold.job?.service}.${fold.job?.type}`;
+      quarantined.push(quarantine(message, 'foreign-owner', `jobId: "${event.jobId}" belongs to ${owner}`));
+    } else {
+      ignored.push({ event: decoded, why: sequence > passed ? outcome.why : 'already-applied' });
+    }
+  }
+  return { ...results(touched), quarantined, ignored };
+}
+
+interface Fold {
+  before: FoldedJob | undefined;
+  job: FoldedJob | undefined;
+  restarted: boolean;
+  logs: JobChange['logs'];
+}
+
+const startFold = (job: FoldedJob | undefined): Fold => ({ before: job, job, restarted: false, logs: [] });
+
+function results(touched: ReadonlyMap<string, Fold>): Pick<FoldedBatch, 'jobs' | 'changes'> {
+  const jobs = new Map<string, FoldedJob>();
+  const changes: JobChange[] = [];
+  for (const [id, { before, job, restarted, logs }] of touched) {
+    if (job === undefined) continue;
+    // The lines are stored apart from the job.
+    const after = job.logs.length > 0 ? { ...job, logs: [] } : job;
+    jobs.set(id, after);
+    if (job !== before) changes.push({ before, job: after, restarted, logs });
+  }
+  return { jobs, changes };
+}
+
+const quarantine = (message: StoredMessage, code: QuarantineCode, reason: string): Quarantined => ({
+  sequence: message.sequence,
+  storedAt: message.storedAt,
+  subject: message.subject,
+  data: message.data,
+  code,
+  reason,
+});

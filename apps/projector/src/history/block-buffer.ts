@@ -1,0 +1,89 @@
+// Where the tail's side collects the next block while the writer's side inserts the former one. Bounded to one block.
+import type { Decoded, StoredMessage } from '@trellis/contracts';
+import { abortable } from '@trellis/runtime';
+import { JournalBlock } from '@trellis/store-clickhouse';
+
+export interface CollectedBlock {
+  block: JournalBlock;
+  /** Stream sequence up to which everything is in this block or before it. */
+  passed: number;
+  /** Acknowledges the last whole batch of the tail in it. */
+  ack: () => void;
+}
+
+export class BlockBuffer {
+  readonly #generation: number;
+  readonly #limit: { rows: number; bytes: number };
+  readonly #signal: AbortSignal;
+  #collected: CollectedBlock;
+  #pending = 0;
+  #wake = new AbortController();
+
+  /** @param signal ends every wait */
+  constructor(generation: number, limit: { rows: number; bytes: number }, signal: AbortSignal) {
+    this.#generation = generation;
+    this.#limit = limit;
+    this.#signal = signal;
+    this.#collected = this.#empty();
+    signal.addEventListener('abort', () => this.#wake.abort(), { once: true });
+  }
+
+  get block(): JournalBlock {
+    return this.#collected.block;
+  }
+
+  get full(): boolean {
+    return this.block.rows >= this.#limit.rows || this.block.bytes >= this.#limit.bytes;
+  }
+
+  /** Messages that the stream still has after those collected. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Whether something is collected: rows, or passed sequences without any. */
+  get waiting(): boolean {
+    return this.#collected.passed > 0;
+  }
+
+  add(message: StoredMessage, decoded: Decoded): void {
+    this.block.add(message, decoded);
+    this.#collected.passed = message.sequence;
+    if (this.full) this.#changed();
+  }
+
+  /** A batch of the tail is in whole. */
+  passed(sequence: number, pending: number, ack: () => void): void {
+    this.#collected.passed = sequence;
+    this.#collected.ack = ack;
+    this.#pending = pending;
+    this.#changed();
+  }
+
+  /** Takes what was collected; collecting goes on with an empty block. */
+  take(): CollectedBlock {
+    const taken = this.#collected;
+    this.#collected = this.#empty();
+    this.#changed();
+    return taken;
+  }
+
+  /** Resolves when `condition` holds after a change, the signal aborts, or `ms` are over. */
+  async until(condition: () => boolean, ms = 3_600_000): Promise<void> {
+    const end = performance.now() + ms;
+    while (!condition() && !this.#signal.aborted) {
+      const left = end - performance.now();
+      if (left <= 0) return;
+      await abortable(this.#wake.signal, left);
+    }
+  }
+
+  #changed(): void {
+    this.#wake.abort();
+    this.#wake = new AbortController();
+  }
+
+  #empty(): CollectedBlock {
+    return { block: new JournalBlock(this.#generation), passed: 0, ack: () => undefined };
+  }
+}

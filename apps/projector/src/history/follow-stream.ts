@@ -1,0 +1,135 @@
+// From the stream into the journal: collects and encodes the next block while the former one is inserted, and paces the
+// inserts so that an event is soon visible and ClickHouse gets few and large parts. What writing means is journal-writer.ts.
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import { decodeEvent, type Quarantined } from '@trellis/contracts';
+import type { JobStream, Logger } from '@trellis/runtime';
+import { JournalBlock } from '@trellis/store-clickhouse';
+import { tailStream } from '../tail-stream.ts';
+import { BlockBuffer } from './block-buffer.ts';
+import type { HistoryLease } from './history-lease.ts';
+import type { JournalWriter } from './journal-writer.ts';
+import type { Intent } from './pipeline-record.ts';
+
+export interface BlockLimits {
+  rows: number;
+  bytes: number;
+}
+
+export interface FollowOptions {
+  stream: JobStream;
+  /** Durable name. */
+  consumer: string;
+  lease: HistoryLease;
+  writer: JournalWriter;
+  limit: BlockLimits;
+  /** Between the starts of two inserts when everything is caught up, and when not. */
+  paceMs: { caughtUp: number; behind: number };
+  signal: AbortSignal;
+  log: Logger;
+  /** Called after each block that was written. */
+  wrote: (written: { rows: number; quarantined: number; position: number; pending: number }) => void;
+}
+
+/** Messages that are read from the stream and decoded in one go. */
+const BATCH_MESSAGES = 2_000;
+/** Decoded without a break; the other work of the process waits for so many. */
+const SLICE_MESSAGES = 250;
+const TAIL_LINGER_MS = 20;
+
+/**
+ * Writes everything after the record's position, for ever; returns when `signal` aborts, the block in hand written.
+ * @throws what the tail and the writer throw
+ */
+export async function followStream(options: FollowOptions): Promise<void> {
+  const { lease, signal, limit } = options;
+  const failed = new AbortController();
+  const stop = AbortSignal.any([signal, failed.signal]);
+  const buffer = new BlockBuffer(lease.record.generation, limit, stop);
+  const side = (run: Promise<void>) =>
+    run.catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    });
+  const sides = [side(collect(options, buffer, stop)), side(write(options, buffer, stop))];
+  await Promise.allSettled(sides);
+  if (failed.signal.aborted) throw failed.signal.reason;
+}
+
+async function collect(options: FollowOptions, buffer: BlockBuffer, stop: AbortSignal): Promise<void> {
+  for await (const batch of tailFrom(options, options.lease.record.position + 1, stop)) {
+    for (const [index, message] of batch.messages.entries()) {
+      if (buffer.full) await buffer.until(() => !buffer.full);
+      if (index % SLICE_MESSAGES === SLICE_MESSAGES - 1) {
+        await yieldToOthers();
+        if (stop.aborted) return;
+      }
+      buffer.add(message, decodeEvent(message));
+    }
+    buffer.passed(batch.last, batch.pending, batch.ack);
+  }
+}
+
+async function write(options: FollowOptions, buffer: BlockBuffer, stop: AbortSignal): Promise<void> {
+  const { writer, paceMs, log, wrote } = options;
+  let earliest = 0;
+  while (!stop.aborted) {
+    await buffer.until(() => buffer.waiting);
+    await buffer.until(() => buffer.full, earliest - performance.now());
+    if (buffer.pending > 0) {
+      await buffer.until(
+        () => buffer.full || buffer.pending === 0,
+        earliest + paceMs.behind - paceMs.caughtUp - performance.now(),
+      );
+    }
+    if (stop.aborted) return;
+    const { block, passed, ack } = buffer.take();
+    earliest = performance.now() + paceMs.caughtUp;
+    await writer.writeNext(block, passed);
+    ack();
+    if (block.rows === 0) continue;
+    if (block.firstQuarantined) logQuarantined(log, block.quarantined, block.firstQuarantined);
+    wrote({ rows: block.rows, quarantined: block.quarantined, position: passed, pending: buffer.pending });
+  }
+}
+
+/** What the range of a begun insert holds now; incomplete when the signal has aborted. */
+export async function readRange(
+  options: Omit<FollowOptions, 'limit' | 'paceMs' | 'writer' | 'wrote'>,
+  intent: Intent,
+): Promise<JournalBlock> {
+  const block = new JournalBlock(options.lease.record.generation);
+  for await (const batch of tailFrom(options, intent.from, options.signal, { idleCheckMs: 500 })) {
+    for (const message of batch.messages) {
+      if (message.sequence <= intent.to) block.add(message, decodeEvent(message));
+    }
+    if (batch.last >= intent.to) break;
+    await yieldToOthers();
+  }
+  return block;
+}
+
+function tailFrom(
+  options: Pick<FollowOptions, 'stream' | 'consumer' | 'lease' | 'log'>,
+  from: number,
+  signal: AbortSignal,
+  more: { idleCheckMs?: number } = {},
+) {
+  const { stream, consumer, lease, log } = options;
+  return tailStream({
+    stream,
+    consumer,
+    from,
+    created: lease.record.streamCreated,
+    maxMessages: BATCH_MESSAGES,
+    lingerMs: TAIL_LINGER_MS,
+    signal,
+    log,
+    ...more,
+  });
+}
+
+function logQuarantined(log: Logger, quarantined: number, first: Quarantined): void {
+  const { sequence, subject, code, reason } = first;
+  const example = { sequence, subject, code, reason };
+  log.warn({ quarantined, first: example }, 'messages of the stream cannot be read; they are in the quarantine');
+}

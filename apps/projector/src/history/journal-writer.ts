@@ -1,0 +1,111 @@
+// Puts blocks into the journal exactly once: the range into the record, the block into ClickHouse, the position into the
+// record. Repeats an insert with the same token for as long as it takes; never skips.
+import { abortable, backoffMs, type Logger } from '@trellis/runtime';
+import { type JournalBlock, JournalGone, type JournalStore } from '@trellis/store-clickhouse';
+import { type HistoryLease, LeaseLost } from './history-lease.ts';
+import type { Intent } from './pipeline-record.ts';
+import { journalMismatch } from './start-decision.ts';
+
+/** The journal is not what it was when the lease was taken: the history has to be looked at anew. */
+export class JournalDiverged extends Error {
+  override readonly name = 'JournalDiverged';
+}
+
+export interface WriterOptions {
+  lease: HistoryLease;
+  store: JournalStore;
+  log: Logger;
+  /** Ends the waits between tries; an insert that is under way is waited for. */
+  signal: AbortSignal;
+  /** Told about each failed insert, and with undefined when one has succeeded again. */
+  storeFailed?: (error: unknown) => void;
+}
+
+export class JournalWriter {
+  readonly #options: WriterOptions;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Writes the next block of the stream.
+   * @param passed stream sequence up to which there is nothing more to write
+   * @throws LeaseLost, JournalGone, JournalDiverged; the last error when the signal aborted
+   */
+  async writeNext(block: JournalBlock, passed: number): Promise<void> {
+    const { lease } = this.#options;
+    if (block.rows > 0) {
+      const { generation, from, to, toStoredAt } = block;
+      const token = `${generation}:${from}-${to}`;
+      await lease.update({ intent: { kind: 'tail', from, to, token } });
+      await this.append(block, token);
+      await lease.update({ position: passed, written: { sequence: to, storedAt: toStoredAt }, intent: null });
+    } else if (passed > lease.record.position) {
+      await lease.update({ position: passed });
+    }
+  }
+
+  /** Moves messages from the quarantine to the events. */
+  async writeReleased(block: JournalBlock): Promise<void> {
+    const { lease } = this.#options;
+    const { generation, from, to } = block;
+    // Another version may release more of the same range: the epoch keeps their tokens apart.
+    const token = `${generation}:release:${lease.record.epoch}:${from}-${to}`;
+    await lease.update({ intent: { kind: 'release', from, to, token } });
+    await this.append(block, token);
+    await lease.update({ intent: null });
+  }
+
+  /** Ends an intent that was found in the record: `block` is what its range holds now. */
+  async finish(intent: Intent, block: JournalBlock): Promise<void> {
+    const { lease, store } = this.#options;
+    if (block.rows > 0) await this.append(block, intent.token);
+    if (intent.kind === 'release') return lease.update({ intent: null });
+    // What was purged from the stream meanwhile is in the journal if the insert had arrived before, else nowhere.
+    const { generation, written } = lease.record;
+    const greatest = await store.greatestMessage(generation, written.sequence);
+    await lease.update({ position: intent.to, written: greatest ?? written, intent: null });
+  }
+
+  private async append(block: JournalBlock, token: string): Promise<void> {
+    const { lease, store, log, signal, storeFailed } = this.#options;
+    for (let failures = 0; ; ) {
+      try {
+        await lease.ensure();
+        if (failures > 0) await this.#verifyJournal();
+        await store.append(block, token);
+        if (failures > 0) {
+          log.info({ token, failures }, 'ClickHouse takes the history again');
+          storeFailed?.(undefined);
+        }
+        return;
+      } catch (error) {
+        if (isFinal(error) || signal.aborted) throw error;
+        failures += 1;
+        storeFailed?.(error);
+        const waitMs = Math.round(backoffMs(failures, 100, 5_000));
+        log.warn(
+          { error, token, rows: block.rows, failures, waitMs },
+          'ClickHouse did not take a block; it is tried again',
+        );
+        await abortable(signal, waitMs);
+        if (signal.aborted) throw error;
+      }
+    }
+  }
+
+  /** A server that was away may come back emptied, or restored from a backup. */
+  async #verifyJournal(): Promise<void> {
+    const { lease, store } = this.#options;
+    const { record } = lease;
+    const generation = await store.greatestGeneration();
+    if (generation !== record.generation) throw new JournalDiverged(`ClickHouse is at generation ${generation}`);
+    const greatest = await store.greatestMessage(record.generation, record.written.sequence);
+    const mismatch = journalMismatch(record, greatest?.sequence ?? 0);
+    if (mismatch !== undefined) throw new JournalDiverged(mismatch);
+  }
+}
+
+const isFinal = (error: unknown): boolean =>
+  error instanceof LeaseLost || error instanceof JournalGone || error instanceof JournalDiverged;

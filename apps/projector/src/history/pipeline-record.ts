@@ -1,0 +1,49 @@
+// The history pipeline's one record in the key-value bucket: who writes, and how far the history has come. ClickHouse has
+// no compare-and-set, so this record is the fence (docs/adr/0003-history-exactly-once.md). Who may change it is history-lease.ts.
+import { z } from 'zod';
+
+const Sequence = z.int().min(0);
+
+/** An insert that was begun: what is in it is fixed by the range, that it counts once by the token. */
+export const Intent = z.object({
+  /** `tail`: all messages of the range; `release`: those of the quarantine in the range that can be read now. */
+  kind: z.enum(['tail', 'release']),
+  from: Sequence,
+  to: Sequence,
+  token: z.string(),
+});
+export type Intent = z.infer<typeof Intent>;
+
+export const PipelineRecord = z.looseObject({
+  owner: z.string(),
+  /** Counts the owners: every taking of the lease is one more. */
+  epoch: z.int().min(1),
+  /** RFC 3339 UTC; the owner keeps it in the future. */
+  leaseUntil: z.iso.datetime(),
+  /** Creation time of the stream that this is the history of; empty before the first start. */
+  streamCreated: z.string(),
+  /** 0 before the first start. */
+  generation: z.int().min(0),
+  /** Every stream sequence up to this one is in the journal, or holds nothing for it. */
+  position: Sequence,
+  /** The greatest stream sequence in the journal, and when the stream stored it; sequence 0: none. */
+  written: z.object({ sequence: Sequence, storedAt: z.string() }),
+  intent: Intent.nullable(),
+});
+export type PipelineRecord = z.infer<typeof PipelineRecord>;
+
+export const NOTHING_WRITTEN: PipelineRecord['written'] = { sequence: 0, storedAt: '' };
+
+/** The record as JSON text. */
+export const encodeRecord = (record: PipelineRecord): string => JSON.stringify(record);
+
+/** @throws naming the field when the record is not one of ours */
+export function decodeRecord(text: string): PipelineRecord {
+  try {
+    return PipelineRecord.parse(JSON.parse(text));
+  } catch (cause) {
+    const issue = cause instanceof z.ZodError ? cause.issues[0] : undefined;
+    const what = issue ? `${issue.path.join('.')}: ${issue.message}` : String(cause);
+    throw new Error(`the record of the history pipeline is unreadable: ${what}`, { cause });
+  }
+}

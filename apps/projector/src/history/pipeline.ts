@@ -1,0 +1,190 @@
+// The history pipeline: every message of the JOBS stream once in ClickHouse. Lease → may it go on? → finish what was begun →
+// release from the quarantine → follow the stream. Why this is exactly once: docs/adr/0003-history-exactly-once.md.
+import { randomUUID } from 'node:crypto';
+import { Kvm } from '@nats-io/kv';
+import type { JobStream, Logger } from '@trellis/runtime';
+import { type ClickHouse, JournalStore, migrateClickHouse } from '@trellis/store-clickhouse';
+import { CatchUpProgress } from '../catch-up-progress.ts';
+import { type BlockLimits, followStream, readRange } from './follow-stream.ts';
+import { HistoryLease } from './history-lease.ts';
+import { JournalWriter } from './journal-writer.ts';
+import { NOTHING_WRITTEN } from './pipeline-record.ts';
+import { releasedBlock, releaseQuarantine } from './quarantine-release.ts';
+import { decideStart } from './start-decision.ts';
+
+export const PIPELINES_BUCKET = 'JOBS_PIPELINES';
+
+/** What the pipeline does now, and what it has done since it was started. */
+export interface HistoryStatus {
+  /** `standby`: another instance writes. */
+  role: 'starting' | 'standby' | 'writing';
+  /** The error of the last insert, until one succeeds. */
+  storeError: unknown;
+  generation: number;
+  /** Stream sequence up to which the history is written. */
+  position: number;
+  /** Messages that the stream had after it. */
+  pending: number;
+  rows: number;
+  quarantined: number;
+  released: number;
+  blocks: number;
+}
+
+export interface HistoryPipelineOptions {
+  stream: JobStream;
+  clickhouse: ClickHouse;
+  /** Name of this process, for the record and the log. */
+  owner: string;
+  log: Logger;
+  signal: AbortSignal;
+  /** Key-value bucket of the pipelines' records, and the key in it; made when missing. */
+  bucket?: string;
+  key?: string;
+  /** Replicas of a bucket that is made here; default 1. */
+  replicas?: number;
+  /** Durable consumer of the stream. */
+  consumer?: string;
+  leaseMs?: number;
+  limit?: BlockLimits;
+  paceMs?: { caughtUp: number; behind: number };
+  /** Told after every change. */
+  status?: (status: Readonly<HistoryStatus>) => void;
+}
+
+/** Part of the owner's name in the record: no configuration can make two processes one owner. */
+const PROCESS = randomUUID().slice(0, 8);
+
+/**
+ * Runs until `signal` aborts. Any number of instances may run: one writes, the others stand by.
+ * @throws when it cannot go on as it is (lease lost, stream made anew, ClickHouse or NATS not there): to be run again
+ */
+export async function runHistoryPipeline(options: HistoryPipelineOptions): Promise<void> {
+  const { stream, clickhouse, owner, log, signal, leaseMs = 10_000 } = options;
+  const status: HistoryStatus = { ...IDLE };
+  const tell = (change: Partial<HistoryStatus>) => options.status?.(Object.assign(status, change));
+  tell({});
+
+  const migrations = await migrateClickHouse(clickhouse);
+  if (migrations.length > 0) log.info({ migrations, database: clickhouse.database }, 'ClickHouse was migrated');
+  const kv = await new Kvm(stream.js).create(options.bucket ?? PIPELINES_BUCKET, {
+    history: 1,
+    replicas: options.replicas ?? 1,
+  });
+  const lease = await HistoryLease.acquire({
+    kv,
+    key: options.key ?? 'history',
+    owner: `${owner}/${PROCESS}`,
+    leaseMs,
+    signal,
+    log,
+    standby: () => {
+      log.info('another instance writes the history; this one stands by');
+      tell({ role: 'standby' });
+    },
+  });
+  if (!lease) return;
+  try {
+    await write(options, lease, tell);
+    if (!signal.aborted) lease.lost.throwIfAborted();
+  } finally {
+    await lease.release();
+  }
+}
+
+const IDLE: HistoryStatus = {
+  role: 'starting',
+  storeError: undefined,
+  generation: 0,
+  position: 0,
+  pending: 0,
+  rows: 0,
+  quarantined: 0,
+  released: 0,
+  blocks: 0,
+};
+
+async function write(
+  options: HistoryPipelineOptions,
+  lease: HistoryLease,
+  tell: (change: Partial<HistoryStatus>) => void,
+): Promise<void> {
+  const { stream, clickhouse, log, consumer = 'history' } = options;
+  const { limit = { rows: 50_000, bytes: 16 * 1024 * 1024 }, paceMs = { caughtUp: 250, behind: 1_000 } } = options;
+  const signal = AbortSignal.any([options.signal, lease.lost]);
+  const store = new JournalStore(clickhouse);
+  const writer = new JournalWriter({ lease, store, log, signal, storeFailed: (storeError) => tell({ storeError }) });
+  await beginOrContinue(stream, store, lease, log);
+  const { generation, intent } = lease.record;
+  tell({ role: 'writing', generation, position: lease.record.position });
+
+  if (intent) {
+    log.info({ intent }, 'an insert was begun and not confirmed; it is finished');
+    const block =
+      intent.kind === 'tail'
+        ? await readRange({ stream, consumer, lease, signal, log }, intent)
+        : await releasedBlock(store, generation, intent);
+    if (signal.aborted) return;
+    await writer.finish(intent, block);
+  }
+  const released = await releaseQuarantine({ store, writer, generation, limit, signal });
+  if (released > 0) log.info({ released }, 'messages of the quarantine can be read now; they are events');
+
+  const sums = { rows: 0, quarantined: 0, released, blocks: 0 };
+  const progress = new CatchUpProgress(log, 'history');
+  await followStream({
+    stream,
+    consumer,
+    lease,
+    writer,
+    limit,
+    paceMs,
+    signal,
+    log,
+    wrote: (written) => {
+      sums.rows += written.rows;
+      sums.quarantined += written.quarantined;
+      sums.blocks += 1;
+      progress.passed(written.rows, written.position, written.pending);
+      tell({ ...sums, position: written.position, pending: written.pending });
+    },
+  });
+}
+
+/** Goes on with the history of the record, or begins a new one from the stream's start. */
+async function beginOrContinue(
+  stream: JobStream,
+  store: JournalStore,
+  lease: HistoryLease,
+  log: Logger,
+): Promise<void> {
+  const { record } = lease;
+  const { sequence } = record.written;
+  const [info, message, greatestGeneration, greatest] = await Promise.all([
+    stream.info(),
+    sequence > 0 ? stream.messageAt(sequence) : undefined,
+    store.greatestGeneration(),
+    store.greatestMessage(record.generation, sequence),
+  ]);
+  const decision = decideStart({
+    record,
+    stream: info,
+    writtenStoredAt: message?.storedAt,
+    journal: { generation: greatestGeneration, greatestSequence: greatest?.sequence ?? 0 },
+  });
+  if (decision.kind === 'continue') {
+    log.info(
+      { position: record.position, generation: record.generation, epoch: record.epoch },
+      'this instance writes the history',
+    );
+    return;
+  }
+  const generation = Math.max(record.generation, greatestGeneration) + 1;
+  const { why } = decision;
+  const from = info.firstSequence;
+  const begins = { why, generation, epoch: record.epoch, firstSequence: from, lastSequence: info.lastSequence };
+  if (record.generation === 0) log.info(begins, 'this instance begins the history of the stream');
+  else log.warn(begins, 'the history is written anew from the first message of the stream');
+  await lease.update({ streamCreated: info.created, generation, position: 0, written: NOTHING_WRITTEN, intent: null });
+  await store.beginGeneration(generation, info.created, why);
+}

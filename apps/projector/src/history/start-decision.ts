@@ -1,0 +1,61 @@
+// May a new owner go on with the history that it finds, or does it begin a new one from the stream's start? Pure.
+import type { PipelineRecord } from './pipeline-record.ts';
+
+export interface Situation {
+  record: Pick<PipelineRecord, 'streamCreated' | 'generation' | 'position' | 'written' | 'intent'>;
+  stream: { created: string; lastSequence: number };
+  /** When the stream stored the message at `record.written.sequence`; undefined when it is there no more. */
+  writtenStoredAt: string | undefined;
+  journal: {
+    /** The greatest generation begun in ClickHouse. */
+    generation: number;
+    /** The greatest sequence of the record's generation that is at least `record.written.sequence`; 0: none. */
+    greatestSequence: number;
+  };
+}
+
+export type StartDecision = { kind: 'continue' } | { kind: 'rebuild'; why: string };
+
+const rebuild = (why: string): StartDecision => ({ kind: 'rebuild', why });
+
+/** Goes on only where stream, record and journal agree (protocol: projector invariants). */
+export function decideStart(situation: Situation): StartDecision {
+  const { record, stream, journal, writtenStoredAt } = situation;
+  if (record.generation === 0) return rebuild('first start');
+  if (stream.created !== record.streamCreated) {
+    return rebuild(`the stream was created at ${stream.created}, the history is of the one of ${record.streamCreated}`);
+  }
+  const reached = Math.max(record.position, record.intent?.to ?? 0);
+  if (stream.lastSequence < reached) {
+    return rebuild(
+      `the stream ends at ${stream.lastSequence}, the history had reached ${reached}: an older copy was restored`,
+    );
+  }
+  if (writtenStoredAt !== undefined && writtenStoredAt !== record.written.storedAt) {
+    return rebuild(
+      `message ${record.written.sequence} was stored at ${writtenStoredAt}, the history knows ${record.written.storedAt}: an older copy of the stream was restored`,
+    );
+  }
+  if (journal.generation !== record.generation) {
+    return rebuild(
+      `ClickHouse is at generation ${journal.generation}, the history at ${record.generation}: it was emptied or restored`,
+    );
+  }
+  const mismatch = journalMismatch(record, journal.greatestSequence);
+  return mismatch === undefined ? { kind: 'continue' } : rebuild(mismatch);
+}
+
+/** What is wrong with the greatest sequence found in the journal; undefined when it is as the record says. */
+export function journalMismatch(
+  record: Pick<PipelineRecord, 'written' | 'intent'>,
+  greatestSequence: number,
+): string | undefined {
+  const { written, intent } = record;
+  if (greatestSequence === written.sequence) return undefined;
+  // An insert that was begun may have arrived, also in part.
+  const begun = intent?.kind === 'tail' && greatestSequence >= intent.from && greatestSequence <= intent.to;
+  if (begun) return undefined;
+  return greatestSequence < written.sequence
+    ? `ClickHouse lacks what was written up to ${written.sequence}: it was emptied or restored`
+    : `ClickHouse holds ${greatestSequence}, beyond ${written.sequence}: the record was lost or restored`;
+}

@@ -1,0 +1,88 @@
+// The projector: follows the JOBS stream into Postgres (`current`) and ClickHouse (`history`). What is connected to what.
+import { connectNats, createLogger, JobStream, loop, provision, runComponent } from '@trellis/runtime';
+import { openClickHouse } from '@trellis/store-clickhouse';
+import { CurrentStore, migratePostgres, openPostgres } from '@trellis/store-postgres';
+import { readConfig } from './config.ts';
+import { runCurrentPipeline } from './current/pipeline.ts';
+import { runHistoryPipeline } from './history/pipeline.ts';
+import { PipelineHealth } from './pipeline-health.ts';
+
+const name = 'projector';
+const config = readConfig();
+const { instanceId, streamNames, consumerPrefix, leaseMs } = config;
+const log = createLogger({ name, level: config.logLevel, instanceId });
+
+await runComponent({
+  name,
+  config,
+  log,
+  start: async ({ signal, onStop, ready }) => {
+    const nc = await connectNats({ url: config.natsUrl, options: config.natsOptions, name, log });
+    onStop(() => nc.drain());
+    ready('nats', async () => void (await nc.rtt()));
+    await provision(nc, { names: streamNames, replicas: config.streamReplicas, log });
+    const stream = await JobStream.open(nc, { names: streamNames, log });
+
+    if (config.pipelines.includes('current')) {
+      const postgres = openPostgres({
+        url: config.databaseUrl,
+        schema: config.databaseSchema,
+        applicationName: `trellis ${name} ${instanceId}`,
+        log,
+        // What a crash of the server may lose is projected again: position and rows go together. An owner that stands still
+        // in the middle of a transaction must not hold its successor up.
+        settings: { synchronous_commit: 'off', idle_in_transaction_session_timeout: `${leaseMs}ms` },
+      });
+      onStop(() => postgres.close());
+      ready('postgres', () => postgres.ping());
+      const store = new CurrentStore(postgres, { leaseMs });
+      const consumer = `${consumerPrefix}-current`;
+      const { batchSize: maxMessages, lingerMs } = config;
+      const health = new PipelineHealth();
+      ready('current', () => health.check());
+      const run = async () => {
+        await migratePostgres(postgres);
+        const working = () => health.well();
+        await runCurrentPipeline({
+          stream,
+          store,
+          owner: instanceId,
+          log,
+          signal,
+          consumer,
+          maxMessages,
+          lingerMs,
+          working,
+        });
+      };
+      const current = loop('current', { signal, log, run: () => health.during(run) });
+      onStop(() => current.done);
+    }
+
+    if (config.pipelines.includes('history')) {
+      const clickhouse = openClickHouse({ url: config.clickhouseUrl, database: config.clickhouseDatabase });
+      onStop(() => clickhouse.close());
+      const { pipelinesBucket: bucket, streamReplicas: replicas } = config;
+      const consumer = `${consumerPrefix}-history`;
+      const health = new PipelineHealth();
+      ready('history', () => health.check());
+      const run = () =>
+        runHistoryPipeline({
+          stream,
+          clickhouse,
+          owner: instanceId,
+          log: log.child({ pipeline: 'history' }),
+          signal,
+          bucket,
+          consumer,
+          leaseMs,
+          ...(replicas === undefined ? {} : { replicas }),
+          status: ({ role, storeError }) => {
+            if (role !== 'starting') health.tell(storeError);
+          },
+        });
+      const history = loop('history', { signal, log, run: () => health.during(run) });
+      onStop(() => history.done);
+    }
+  },
+});

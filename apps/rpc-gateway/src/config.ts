@@ -1,0 +1,42 @@
+// Everything that can be set of the RPC gateway, with its defaults.
+import { baseConfig, loadConfig } from '@trellis/runtime';
+import { z } from 'zod';
+
+export const GatewayConfig = z.object({
+  ...baseConfig,
+  databaseUrl: z
+    .string()
+    .min(1)
+    .default('postgres://trellis@127.0.0.1:5432/trellis')
+    .describe('PostgreSQL with the projection'),
+  databaseSchema: z.string().min(1).default('trellis_jobs').describe('schema of the projection'),
+  databaseConnections: z.int().min(1).max(100).default(10).describe('connections to PostgreSQL'),
+  statementTimeoutMs: z.int().min(100).max(600_000).default(5_000).describe('longest time of one query'),
+  clickhouseUrl: z.string().optional().describe('ClickHouse, for Jobs.Health only; none: not checked'),
+  cancelActiveByForce: z
+    .boolean()
+    .default(false)
+    .describe('Jobs.Cancel of an active job publishes `cancelled` at once, for workers that know no `cancelRequested`'),
+  projectionWaitMs: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(2_000)
+    .describe('how long a change waits to be projected before it is answered'),
+  maxConcurrent: z.int().min(1).max(10_000).default(64).describe('requests worked on at once'),
+  maxWaiting: z.int().min(0).max(100_000).default(2_000).describe('requests that may wait; further ones are refused'),
+  pipelinesBucket: z.string().default('JOBS_PIPELINES').describe('KV bucket with the position of the history pipeline'),
+  degradedLagMs: z
+    .int()
+    .min(100)
+    .default(15_000)
+    .describe('age of the oldest unprojected event that counts as degraded'),
+  quarantineRecentMs: z
+    .int()
+    .min(1_000)
+    .default(3_600_000)
+    .describe('how long a quarantined message counts as degraded'),
+});
+export type GatewayConfig = z.infer<typeof GatewayConfig>;
+
+export const readConfig = (): GatewayConfig => loadConfig(GatewayConfig);

@@ -1,0 +1,146 @@
+// Asks every part that the jobs system stands on whether it works, each within a bounded time.
+// What the answers mean together is methods/health.ts.
+import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
+import { ALL_EVENTS_FILTER, Fault, type HealthCheck } from '@trellis/contracts';
+import { abortable, type JobStream } from '@trellis/runtime';
+import { type JobReader, StoreUnavailable } from '@trellis/store-postgres';
+import { z } from 'zod';
+
+export interface HealthProbesOptions {
+  reader: JobReader;
+  stream: JobStream;
+  clickhouseUrl?: string | undefined;
+  /** KV bucket in which the history pipeline keeps its position. */
+  pipelinesBucket: string;
+  degradedLagMs: number;
+  quarantineRecentMs: number;
+  /** A part that takes longer does not work; default 2,000. */
+  timeoutMs?: number;
+}
+
+export interface HealthProbes {
+  /** One check for each part; never rejects. */
+  check(): Promise<HealthCheck[]>;
+}
+
+type Finding = Omit<HealthCheck, 'name'> & { status: HealthCheck['status'] };
+
+/** What this side needs of the record that the history pipeline keeps of itself. */
+const HistoryRecord = z.looseObject({ position: z.number(), leaseUntil: z.iso.datetime() });
+
+export function healthProbes(options: HealthProbesOptions): HealthProbes {
+  const { reader, stream, clickhouseUrl, timeoutMs = 2_000 } = options;
+  const probe = async (
+    name: string,
+    failed: HealthCheck['status'],
+    run: () => Promise<Finding | undefined>,
+  ): Promise<HealthCheck[]> => {
+    try {
+      const finding = await within(timeoutMs, run());
+      return finding ? [{ name, ...finding }] : [];
+    } catch (error) {
+      return [{ name, status: failed, message: publicReason(error) }];
+    }
+  };
+  return {
+    async check() {
+      const checks = await Promise.all([
+        probe('nats', 'unhealthy', async () => {
+          const rtt = await stream.nc.rtt();
+          const { messages, lastSequence } = await stream.info();
+          return { status: 'healthy', latencyMs: rtt, messages, lastSequence };
+        }),
+        probe('postgres', 'unhealthy', async () => {
+          const started = performance.now();
+          await reader.ping();
+          return { status: 'healthy', latencyMs: since(started) };
+        }),
+        probe('clickhouse', 'degraded', async () => {
+          if (clickhouseUrl === undefined) return undefined;
+          const started = performance.now();
+          await pingClickHouse(clickhouseUrl, timeoutMs);
+          return { status: 'healthy', latencyMs: since(started) };
+        }),
+        probe('pipeline-current', 'degraded', async () => {
+          const current = (await reader.pipelines()).find((pipeline) => pipeline.name === 'current');
+          return pipelineFinding(current, options);
+        }),
+        probe('pipeline-history', 'degraded', async () => {
+          const history = await historyPosition(options);
+          if (history === undefined && clickhouseUrl === undefined) return undefined;
+          return pipelineFinding(history, options);
+        }),
+        probe('quarantine', 'degraded', async () => {
+          const { size, recent } = await reader.quarantineSize(options.quarantineRecentMs);
+          return recent === 0
+            ? { status: 'healthy', size, recent }
+            : { status: 'degraded', size, recent, message: `${recent} messages could not be projected lately` };
+        }),
+      ]);
+      return checks.flat();
+    },
+  };
+}
+
+interface Position {
+  position: number;
+  owned: boolean;
+}
+
+async function pipelineFinding(pipeline: Position | undefined, options: HealthProbesOptions): Promise<Finding> {
+  if (!pipeline) return { status: 'degraded', message: 'has not run yet' };
+  const { stream, degradedLagMs } = options;
+  const { position, owned } = pipeline;
+  const { lastSequence } = await stream.info();
+  const lagEvents = Math.max(0, lastSequence - position);
+  const waiting = lagEvents === 0 ? undefined : await stream.nextOf(ALL_EVENTS_FILTER, position + 1);
+  const lagMs = waiting ? Math.max(0, Date.now() - Date.parse(waiting.storedAt)) : 0;
+  const found = { position, lagEvents, lagSeconds: Math.round(lagMs / 100) / 10 };
+  if (lagMs > degradedLagMs) return { status: 'degraded', ...found, message: 'is behind the stream' };
+  if (!owned) return { status: 'degraded', ...found, message: 'nobody runs it now' };
+  return { status: 'healthy', ...found };
+}
+
+async function historyPosition({ stream, pipelinesBucket }: HealthProbesOptions): Promise<Position | undefined> {
+  const subject = `$KV.${pipelinesBucket}.history`;
+  const entry = await stream.jsm.streams
+    .getMessage(`KV_${pipelinesBucket}`, { last_by_subj: subject })
+    .catch((error) => {
+      if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound) return null;
+      throw error;
+    });
+  if (!entry) return undefined;
+  const record = HistoryRecord.safeParse(entry.json());
+  if (!record.success) throw new Fault('unexpected', 'its record cannot be read');
+  const { position, leaseUntil } = record.data;
+  return { position, owned: Date.parse(leaseUntil) > Date.now() };
+}
+
+async function pingClickHouse(url: string, timeoutMs: number): Promise<void> {
+  const response = await fetch(new URL('/ping', url.replace(/\/\/[^@/]*@/, '//')), {
+    signal: AbortSignal.timeout(timeoutMs),
+    headers: { connection: 'close' },
+  });
+  await response.text();
+  if (!response.ok) throw new Fault('unavailable', `answers with HTTP ${response.status}`);
+}
+
+async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  const timer = new AbortController();
+  const late = abortable(timer.signal, timeoutMs).then(() => {
+    throw new Fault('unavailable', `no answer within ${timeoutMs} ms`);
+  });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer.abort();
+    work.catch(() => undefined);
+  }
+}
+
+/** Only what was written for callers is shown to them. */
+const publicReason = (error: unknown): string =>
+  error instanceof Fault || error instanceof StoreUnavailable ? error.message : 'does not answer';
+
+const since = (started: number): number => Math.round((performance.now() - started) * 10) / 10;

@@ -1,0 +1,191 @@
+// What every changing RPC does: find the job, decide, publish one event, wait until it is projected, answer with the
+// job (protocol: the nine RPCs, semantics; lifecycle event, publishing). What is decided is the method's business.
+import {
+  EVENT_TYPES,
+  type EventType,
+  Fault,
+  type JobReply,
+  jobFilter,
+  type LifecycleEvent,
+  type StoredEvent,
+} from '@trellis/contracts';
+import { ENDED_STATES, type FoldedJob, reduce, statesAccepting, TRANSITIONS, toWireJob } from '@trellis/lifecycle';
+import type { Call, Ports } from './method.ts';
+
+export type Decision =
+  /**
+   * Publish `event`. `unchanged`: only if nothing has happened to the job since it was read. `always`: the stream's order
+   * decides; `messageId` then lets any number of equal requests store one event.
+   */
+  | { kind: 'publish'; event: CommandEvent; when: 'unchanged' }
+  | { kind: 'publish'; event: CommandEvent; when: 'always'; messageId: string }
+  /** The job is as wanted already. */
+  | { kind: 'answer' }
+  | { kind: 'refuse'; fault: Fault };
+
+/** An event but for the fields that every event of the job shares. */
+export type CommandEvent = Pick<LifecycleEvent, 'eventType' | 'state'> & Partial<LifecycleEvent>;
+
+export interface Command {
+  id: string;
+  reason: string | undefined;
+  decide: (job: FoldedJob) => Decision;
+}
+
+/** Where a job stands: `lastSequence` is what a condition is put on. */
+interface Standing {
+  job: FoldedJob;
+  lastSequence: number;
+}
+
+interface Done {
+  standing: Standing;
+  /** The projection must have come this far before its row shows the change. */
+  sequence: number;
+  /** The event that was stored for this request, if one was. */
+  published: { eventType: EventType; after: number | undefined; sequence: number } | undefined;
+}
+
+const MAX_ROUNDS = 20;
+
+/**
+ * Runs one command to its answer.
+ * @throws {Fault} not-found, whatever `decide` refuses with, unavailable when others keep changing the job
+ */
+export async function runCommand(command: Command, call: Call, ports: Ports): Promise<JobReply> {
+  const done = await settle(command, call, ports);
+  const forced = await overtookStart(done, ports);
+  const { job } = done.standing;
+  if (done.published) {
+    const { eventType, sequence } = done.published;
+    call.log.info({ ...jobFields(job), eventType, sequence, ...(forced ? { forced } : {}) }, `${eventType} published`);
+  }
+  const reply = await answer(done, ports);
+  return forced ? { ...reply, forced: true } : reply;
+}
+
+async function settle(command: Command, call: Call, ports: Ports): Promise<Done> {
+  let standing = await findJob(command.id, ports);
+  for (let round = 1; round <= MAX_ROUNDS; round++) {
+    const decision = command.decide(standing.job);
+    if (decision.kind === 'refuse') throw decision.fault;
+    if (decision.kind === 'answer') return { standing, sequence: standing.job.lastSequence, published: undefined };
+
+    const event = completeEvent(decision.event, standing.job, command, call);
+    const { service, type, id } = standing.job;
+    const after = decision.when === 'unchanged' ? standing.lastSequence : undefined;
+    const outcome = await ports.stream.publish(event, {
+      ...(decision.when === 'always' ? { messageId: decision.messageId } : {}),
+      ...(after === undefined ? {} : { expect: { lastSequence: after, filter: jobFilter(service, type, id) } }),
+    });
+    if (outcome.kind === 'stored') {
+      const published = { eventType: event.eventType, after, sequence: outcome.sequence };
+      return { standing, sequence: outcome.sequence, published };
+    }
+
+    const { job, lastSequence, events } = await ports.stream.readJob(id);
+    if (!job) throw notFound(id);
+    standing = { job, lastSequence };
+    // Lost against the same action of somebody else: the winner's job is what was asked for.
+    const winner = effective(events).find(
+      (one) => one.event.eventType === event.eventType && one.sequence > (after ?? 0),
+    );
+    if (winner) return { standing, sequence: winner.sequence, published: undefined };
+  }
+  throw new Fault('unavailable', `job ${command.id} keeps changing; try again`, { jobId: command.id });
+}
+
+/**
+ * The job as its row shows it, or as the stream does where the row would decide wrongly. A row that waits for a worker
+ * needs no second look: what is published for it carries a condition.
+ */
+async function findJob(id: string, ports: Ports): Promise<Standing> {
+  const row = await ports.reader.getJobHead(id);
+  if (row) {
+    const standing = { job: row, lastSequence: row.lastSequence };
+    if (row.state === 'pending' || row.state === 'retry') return standing;
+    const latest = await ports.stream.lastOfEvents(row.service, row.type, id, DECISIVE_EVENTS);
+    if (![...latest.values()].some((message) => message.sequence > row.lastSequence)) return standing;
+  }
+  const { job, lastSequence } = await ports.stream.readJob(id);
+  if (job) return { job, lastSequence };
+  throw notFound(id);
+}
+
+/** Events after which a decision could be another one: all that change a job, but for what a running handler reports. */
+const DECISIVE_EVENTS: EventType[] = EVENT_TYPES.filter(
+  (type) => TRANSITIONS[type].from.length > 0 && !['progress', 'logged', 'heartbeat'].includes(type),
+);
+
+function completeEvent(event: CommandEvent, job: FoldedJob, command: Command, call: Call): LifecycleEvent {
+  return {
+    jobId: job.id,
+    service: job.service,
+    jobType: job.type,
+    previousState: job.state,
+    timestamp: new Date().toISOString(),
+    context: job.context,
+    tries: job.tries,
+    actor: { kind: 'operator', ...(call.actorId === undefined ? {} : { id: call.actorId }) },
+    ...(command.reason === undefined ? {} : { reason: command.reason }),
+    ...event,
+  };
+}
+
+/** The events that changed the job when they came. */
+function effective(events: StoredEvent[]): StoredEvent[] {
+  let job: FoldedJob | undefined;
+  return events.filter((stored) => {
+    const outcome = reduce(job, stored);
+    if (outcome.kind === 'applied') job = outcome.job;
+    return outcome.kind === 'applied';
+  });
+}
+
+/**
+ * Whether a `started` came between the look and the accepted ending event. Older workers publish it without a condition, and on
+ * several servers a condition does not see what is still in flight: the event then stopped a running job.
+ */
+async function overtookStart({ published, standing }: Done, ports: Ports): Promise<boolean> {
+  if (!published || !endsExecution(published.eventType)) return false;
+  if (published.after === undefined) return standing.job.state === 'active';
+  const { service, type, id } = standing.job;
+  const started = await ports.stream.lastOf(`trellis.jobs.${service}.${type}.${id}.started`);
+  return started !== undefined && started.sequence > published.after && started.sequence < published.sequence;
+}
+
+const endsExecution = (type: EventType): boolean => {
+  const { to } = TRANSITIONS[type];
+  return to !== 'same' && ENDED_STATES.includes(to) && TRANSITIONS[type].from.includes('active');
+};
+
+/** The job as the projection shows it once it has come far enough, else as the stream shows it now. */
+async function answer({ standing, sequence }: Done, ports: Ports): Promise<JobReply> {
+  const { id } = standing.job;
+  if (await ports.projection.reached(sequence, ports.settings.projectionWaitMs)) {
+    // The event is stored: a store that fails now must not make the caller believe that nothing happened.
+    const row = await ports.reader.getJob(id).catch(() => undefined);
+    if (row) return { job: toWireJob(row) };
+  }
+  const { job } = await ports.stream.readJob(id);
+  return { job: toWireJob(job ?? standing.job), projected: false };
+}
+
+export const notFound = (id: string): Fault =>
+  new Fault('not-found', `there is no job ${id}`, { resource: 'job', jobId: id });
+
+/** The refusal of an action that the job's state does not accept. */
+export function stateConflict(method: string, job: FoldedJob, event: EventType): Fault {
+  const accepted = statesAccepting(event);
+  return new Fault('state-conflict', `job ${job.id} is ${job.state}; ${method} accepts ${accepted.join(', ')}`, {
+    jobId: job.id,
+    context: { state: job.state, accepted },
+  });
+}
+
+/** The fields under which a job is found in the log. */
+export const jobFields = (job: FoldedJob) => ({
+  jobId: job.id,
+  service: job.service,
+  jobType: job.type,
+});

@@ -1,0 +1,62 @@
+// What one RPC of the gateway is: a file under methods/ gives its name and how it is answered. Reading requests,
+// fitting replies into a message and answering errors is the same for all and is not the method's business.
+import type { RpcMethod, RpcReply, RpcRequest } from '@trellis/contracts';
+import type { JobStream, Logger } from '@trellis/runtime';
+import type { JobReader } from '@trellis/store-postgres';
+import type { HealthProbes } from './health-probes.ts';
+import type { ProjectionProgress } from './projection-progress.ts';
+import { readRequest } from './read-request.ts';
+
+/** What methods act on. */
+export interface Ports {
+  reader: JobReader;
+  stream: JobStream;
+  projection: ProjectionProgress;
+  health: HealthProbes;
+  settings: {
+    cancelActiveByForce: boolean;
+    projectionWaitMs: number;
+  };
+}
+
+/** Who calls, as the request's headers tell. */
+export interface Call {
+  requestId: string;
+  traceId: string | undefined;
+  /** `actor-id`: recorded on what the call changes. */
+  actorId: string | undefined;
+  log: Logger;
+  /** Bytes that a reply may have. */
+  maxReplyBytes: number;
+}
+
+export interface MethodDefinition<Name extends RpcMethod> {
+  name: Name;
+  /** @throws {Fault} what the caller did wrong or cannot have */
+  answer(request: RpcRequest<Name>, call: Call, ports: Ports): Promise<RpcReply<Name>>;
+  /** A smaller reply that says what it leaves out, for one that is larger than `maxBytes` of JSON. */
+  fit?(reply: RpcReply<Name>, maxBytes: number, request: RpcRequest<Name>): RpcReply<Name>;
+}
+
+export interface Method {
+  name: RpcMethod;
+  /** From the request's bytes to the reply's JSON. */
+  handle(data: Uint8Array, call: Call, ports: Ports): Promise<string>;
+}
+
+export function defineMethod<Name extends RpcMethod>({ name, answer, fit }: MethodDefinition<Name>): Method {
+  return {
+    name,
+    async handle(data, call, ports) {
+      const request = readRequest(name, data);
+      const reply = await answer(request, call, ports);
+      const whole = JSON.stringify(reply);
+      if (Buffer.byteLength(whole) <= call.maxReplyBytes) return whole;
+      const fitted = fit ? JSON.stringify(fit(reply, call.maxReplyBytes, request)) : whole;
+      const bytes = Buffer.byteLength(fitted);
+      if (bytes > call.maxReplyBytes)
+        throw new Error(`${name}: the reply of ${bytes} bytes does not fit into a message`);
+      return fitted;
+    },
+  };
+}

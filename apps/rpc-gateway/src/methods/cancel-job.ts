@@ -1,0 +1,37 @@
+// Jobs.Cancel: ends a job that waits, asks a running one to end (protocol: the nine RPCs, semantics, Cancel).
+import type { CancelRequest, LifecycleEvent } from '@trellis/contracts';
+import { type FoldedJob, isEnded } from '@trellis/lifecycle';
+import { fitJobReply } from '../fit-reply.ts';
+import { type Decision, runCommand, stateConflict } from '../job-command.ts';
+import { defineMethod } from '../method.ts';
+
+export const cancelJob = defineMethod({
+  name: 'Jobs.Cancel',
+  answer: (request: CancelRequest, call, ports) => {
+    const force = request.force ?? ports.settings.cancelActiveByForce;
+    return runCommand(
+      { id: request.id, reason: request.reason, decide: (job) => decideCancel(job, force) },
+      call,
+      ports,
+    );
+  },
+  fit: fitJobReply,
+});
+
+const CANCELLED = { eventType: 'cancelled', state: 'cancelled' } as const satisfies Partial<LifecycleEvent>;
+
+/** @param force an active job is ended at once instead of being asked to end */
+export function decideCancel(job: FoldedJob, force: boolean): Decision {
+  if (isEnded(job.state)) return { kind: 'refuse', fault: stateConflict('Jobs.Cancel', job, 'cancelled') };
+  if (job.state !== 'active') return { kind: 'publish', event: CANCELLED, when: 'unchanged' };
+  // One id for the whole run: the stream takes the same request of any number of callers for one.
+  const messageId = (event: string) => `${job.id}:${event}:${job.originSequence}`;
+  if (force) return { kind: 'publish', event: CANCELLED, when: 'always', messageId: messageId('cancelled') };
+  if (job.cancelRequestedAt !== undefined) return { kind: 'answer' };
+  return {
+    kind: 'publish',
+    event: { eventType: 'cancelRequested', state: job.state },
+    when: 'always',
+    messageId: messageId('cancelRequested'),
+  };
+}

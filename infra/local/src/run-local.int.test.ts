@@ -1,0 +1,169 @@
+// `npm start` seen from outside: a process with stand-ins for the components and the real servers.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isRunning } from '@trellis/devstack';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { RunFile } from './run-file.ts';
+
+/** Serves what every component serves, and tells its pid and its surroundings. */
+const STAND_IN = `
+  import { createServer } from 'node:http';
+  createServer((request, response) => {
+    response.end(JSON.stringify({ pid: process.pid, nats: process.env.NATS_URL, database: process.env.DATABASE_URL }));
+  }).listen(Number(process.env.HEALTH_PORT), '127.0.0.1');
+  process.on('SIGTERM', () => process.exit(0));
+`;
+const DEAF = STAND_IN.replace('process.exit(0)', '{}');
+
+let home: string;
+let system: ChildProcess;
+let output: string;
+let ended: Promise<number | null>;
+
+function start(stdio: 'ipc' | 'ignore' = 'ignore'): void {
+  const script = `
+    import { runLocal } from ${JSON.stringify(new URL('run-local.ts', import.meta.url).href)};
+    const code = await runLocal(
+      { home: ${JSON.stringify(home)}, portBase: undefined, external: {} },
+      [
+        { name: 'stand-in', main: ${JSON.stringify(join(home, 'stand-in.ts'))} },
+        { name: 'unborn', main: '/nowhere/main.ts' },
+      ],
+    );
+    process.exit(code);
+  `;
+  output = '';
+  system = spawn(process.execPath, ['--input-type=module-typescript', '-e', script], {
+    stdio: ['ignore', 'pipe', 'pipe', stdio],
+    detached: true,
+  });
+  ended = once(system, 'exit').then(([code]) => code as number | null);
+  for (const stream of [system.stdout, system.stderr]) stream?.on('data', (chunk) => (output += String(chunk)));
+}
+
+const runFile = () => JSON.parse(readFileSync(join(home, 'run.json'), 'utf8')) as RunFile;
+
+async function up(): Promise<RunFile> {
+  await expect
+    .poll(() => existsSync(join(home, 'run.json')) || output.includes('trellis:'), { timeout: 60_000 })
+    .toBe(true);
+  return runFile();
+}
+
+function serverPids(): number[] {
+  const lock = JSON.parse(readFileSync(join(home, 'stack.lock'), 'utf8')) as { processes: { pid: number }[] };
+  return lock.processes.map(({ pid }) => pid);
+}
+
+async function standIn(run: RunFile): Promise<{ pid: number; nats: string; database: string }> {
+  const answer = await fetch(`${run.components['stand-in']?.health}/ready`);
+  return (await answer.json()) as { pid: number; nats: string; database: string };
+}
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), `trellis-test-${process.pid}-local-`));
+  writeFileSync(join(home, 'stand-in.ts'), STAND_IN);
+});
+afterEach(async () => {
+  system.kill('SIGKILL');
+  await ended;
+  if (existsSync(join(home, 'stack.lock'))) {
+    const pids = serverPids();
+    await expect.poll(() => pids.filter(isRunning)).toEqual([]);
+  }
+  rmSync(home, { recursive: true, force: true, maxRetries: 5 });
+});
+
+test('it starts everything, says where it is, and stops without a trace', async () => {
+  start();
+  const run = await up();
+  expect(run).toMatchObject({ pid: system.pid, natsOptions: {} });
+  expect(run.nats).toMatch(/^nats:\/\/127\.0\.0\.1:\d+$/);
+  expect(run.postgres).toMatch(/^postgres:\/\/trellis:\w+@127\.0\.0\.1:\d+\/trellis$/);
+  expect(run.clickhouse).toMatch(/^http:\/\/trellis:\w+@127\.0\.0\.1:\d+$/);
+  expect(statSync(join(home, 'run.json')).mode & 0o077).toBe(0);
+  const component = await standIn(run);
+  expect(component).toMatchObject({ nats: run.nats, database: run.postgres });
+  expect(existsSync(join(home, 'logs', 'stand-in.log'))).toBe(true);
+  expect(output).toContain('unborn is not there yet, skipped');
+  await expect.poll(() => output).toContain('npx trellis jobs list');
+  expect(output).not.toContain(new URL(run.postgres).password);
+
+  const pids = [...serverPids(), component.pid];
+  expect(pids.filter(isRunning)).toHaveLength(4);
+  system.kill('SIGINT');
+  expect(await ended).toBe(0);
+  expect(pids.filter(isRunning)).toEqual([]);
+  expect(existsSync(join(home, 'run.json'))).toBe(false);
+});
+
+test('a component that dies is started again on the same port', async () => {
+  start();
+  const run = await up();
+  const { pid } = await standIn(run);
+  process.kill(pid, 'SIGKILL');
+  await expect
+    .poll(
+      () =>
+        standIn(run).then(
+          (one) => one.pid === pid,
+          () => true,
+        ),
+      { timeout: 20_000 },
+    )
+    .toBe(false);
+  expect(output).toContain('stand-in ended unasked (SIGKILL)');
+});
+
+test('it stops when the process that started it is gone', async () => {
+  start('ipc');
+  const run = await up();
+  const pids = [...serverPids(), (await standIn(run)).pid];
+  system.disconnect();
+  expect(await ended).toBe(0);
+  expect(pids.filter(isRunning)).toEqual([]);
+});
+
+test('a second request kills a component that does not want to end', async () => {
+  writeFileSync(join(home, 'stand-in.ts'), DEAF);
+  start();
+  const run = await up();
+  const { pid } = await standIn(run);
+  system.kill('SIGTERM');
+  await expect.poll(() => output).toContain('stopping (SIGTERM)');
+  expect(isRunning(pid)).toBe(true);
+  system.kill('SIGTERM');
+  expect(await ended).toBe(0);
+  expect(isRunning(pid)).toBe(false);
+});
+
+test('a component that does not start ends the start with its last words', async () => {
+  writeFileSync(join(home, 'stand-in.ts'), "throw new Error('no way');");
+  start();
+  expect(await ended).toBe(1);
+  expect(output).toContain('no way');
+  expect(existsSync(join(home, 'stack.lock'))).toBe(false);
+});
+
+test('a signal during the start gives it up', async () => {
+  start();
+  await expect.poll(() => output).toContain('starting NATS');
+  system.kill('SIGTERM');
+  expect(await ended).toBe(0);
+  expect(existsSync(join(home, 'run.json'))).toBe(false);
+  expect(existsSync(join(home, 'stack.lock'))).toBe(false);
+});
+
+test('the file of a killed run is gone before the next one is up', async () => {
+  start();
+  await up();
+  system.kill('SIGKILL');
+  await ended;
+  const stale = runFile();
+  start();
+  await expect.poll(() => existsSync(join(home, 'run.json')) && runFile().pid === stale.pid).toBe(false);
+  expect((await up()).pid).toBe(system.pid);
+});

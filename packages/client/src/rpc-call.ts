@@ -1,0 +1,109 @@
+// One RPC over NATS request/reply: encode, send, read the reply, turn what went wrong into a Fault.
+// Which methods exist and what they carry is @trellis/contracts' business.
+import {
+  headers,
+  type Msg,
+  type NatsConnection,
+  NoRespondersError,
+  PermissionViolationError,
+  TimeoutError,
+} from '@nats-io/transport-node';
+import {
+  Fault,
+  FaultBody,
+  faultCodeOfStatus,
+  RPC_PREFIX,
+  type RpcMethod,
+  type RpcReply,
+  type RpcRequest,
+} from '@trellis/contracts';
+import { ulid } from 'ulid';
+
+export interface CallOptions {
+  /** How long to wait for the reply, in milliseconds; default that of the client. */
+  timeoutMs?: number;
+  /** Sent as `request-id` and found again in the gateway's log; default a new ULID. */
+  requestId?: string;
+  /** W3C trace context that the call belongs to. */
+  traceparent?: string;
+  tracestate?: string;
+  /** Who asks: recorded as the actor of what the call changes. */
+  actorId?: string;
+}
+
+/**
+ * Calls one RPC.
+ * @throws {Fault} the gateway's refusal with its code and details; `unavailable` when nobody answers in time
+ */
+export async function callRpc<Method extends RpcMethod>(
+  connection: NatsConnection,
+  method: Method,
+  request: RpcRequest<Method>,
+  options: CallOptions & { timeoutMs: number },
+): Promise<RpcReply<Method>> {
+  const subject = `${RPC_PREFIX}${method}`;
+  const carried = headers();
+  carried.set('request-id', options.requestId ?? ulid());
+  if (options.traceparent !== undefined) carried.set('traceparent', options.traceparent);
+  if (options.tracestate !== undefined) carried.set('tracestate', options.tracestate);
+  if (options.actorId !== undefined) carried.set('actor-id', options.actorId);
+  let reply: Msg;
+  try {
+    reply = await connection.request(subject, JSON.stringify(request), {
+      timeout: options.timeoutMs,
+      headers: carried,
+    });
+  } catch (error) {
+    throw unansweredFault(subject, options.timeoutMs, error);
+  }
+  if (isRefusal(reply)) throw refusal(subject, reply);
+  try {
+    // The gateway checks what it sends; checking again here would fail a whole page for one row that is newer than this client.
+    return reply.json<RpcReply<Method>>();
+  } catch (error) {
+    throw new Fault('unexpected', `${subject}: the reply is not JSON`, {}, { cause: error });
+  }
+}
+
+const isRefusal = (reply: Msg): boolean =>
+  reply.headers?.get('status') === 'error' || (reply.headers?.get('Nats-Service-Error-Code') ?? '') !== '';
+
+function refusal(subject: string, reply: Msg): Fault {
+  const status = Number(reply.headers?.get('Nats-Service-Error-Code'));
+  const code = faultCodeOfStatus(status);
+  let body: unknown;
+  try {
+    body = reply.json();
+  } catch {
+    body = undefined;
+  }
+  const parsed = FaultBody.safeParse(body);
+  if (!parsed.success) {
+    return new Fault(code, reply.headers?.get('Nats-Service-Error') || `${subject}: refused without a reason`);
+  }
+  const { message, resource, jobId, context } = parsed.data;
+  return new Fault(code, message, {
+    ...(resource === undefined ? {} : { resource }),
+    ...(jobId === undefined ? {} : { jobId }),
+    ...(context === undefined ? {} : { context }),
+  });
+}
+
+function unansweredFault(subject: string, timeoutMs: number, error: unknown): Fault {
+  const causes = causesOf(error);
+  const is = (kind: new (...args: never[]) => Error) => causes.some((cause) => cause instanceof kind);
+  const say = (message: string) => new Fault('unavailable', message, {}, { cause: error });
+  if (is(NoRespondersError)) {
+    return say(`nobody answers ${subject}: is the jobs gateway running, and connected to the same NATS account?`);
+  }
+  if (is(TimeoutError)) return say(`no answer from ${subject} within ${timeoutMs} ms`);
+  if (is(PermissionViolationError)) return say(`these NATS credentials may not call ${subject}`);
+  return say(`${subject} could not be called: ${error instanceof Error ? error.message : String(error)}`);
+}
+
+/** An error and its causes: nats.js wraps what happened in a RequestError. */
+function causesOf(error: unknown): Error[] {
+  const causes: Error[] = [];
+  for (let at = error; at instanceof Error; at = at.cause) causes.push(at);
+  return causes;
+}

@@ -1,0 +1,74 @@
+// What happens to the servers when the process that supervises them is killed.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { childrenOf, commandLine, isRunning } from './process-identity.ts';
+import { startStack } from './stack.ts';
+
+let folder: string;
+let supervisor: ChildProcess;
+let pids: number[];
+
+/** A process of its own that starts a stack and says which pids it got. */
+async function startElsewhere(): Promise<void> {
+  const script = `
+    import { startStack } from ${JSON.stringify(new URL('stack.ts', import.meta.url).href)};
+    const stack = await startStack({ home: ${JSON.stringify(folder)}, durability: 'test' });
+    console.log(JSON.stringify(stack.servers.map((server) => server.pid)));
+    setInterval(() => {}, 1000);
+  `;
+  supervisor = spawn(process.execPath, ['--input-type=module-typescript', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [chunk] = (await once(supervisor.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
+  pids = JSON.parse(String(chunk)) as number[];
+}
+
+const guards = () => childrenOf(supervisor.pid as number).filter((pid) => commandLine(pid).includes('trellis-guard'));
+
+async function kill(pid: number): Promise<void> {
+  process.kill(pid, 'SIGKILL');
+  await expect.poll(() => isRunning(pid)).toBe(false);
+}
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), `trellis-test-${process.pid}-devstack-`));
+  await startElsewhere();
+});
+afterEach(async () => {
+  supervisor.kill('SIGKILL');
+  await expect.poll(() => pids.filter(isRunning)).toEqual([]);
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+test('the servers end when their supervisor is killed', async () => {
+  expect(pids.filter(isRunning)).toHaveLength(3);
+  await kill(supervisor.pid as number);
+  await expect.poll(() => pids.filter(isRunning)).toEqual([]);
+});
+
+test('a killed guard is replaced', async () => {
+  const [first] = guards();
+  await kill(first as number);
+  await expect.poll(guards).toHaveLength(1);
+  await kill(supervisor.pid as number);
+  await expect.poll(() => pids.filter(isRunning)).toEqual([]);
+});
+
+test('a start ends what a killed run left, when even its guard was killed', async () => {
+  const [guard] = guards();
+  // Stopped first, so that it cannot put another guard in place.
+  supervisor.kill('SIGSTOP');
+  process.kill(guard as number, 'SIGKILL');
+  await kill(supervisor.pid as number);
+  expect(pids.filter(isRunning)).toHaveLength(3);
+
+  const said: string[] = [];
+  await using stack = await startStack({ home: folder, durability: 'test', log: (line) => said.push(line) });
+  expect(pids.filter(isRunning)).toEqual([]);
+  expect(said.join('\n')).toContain('ending what a killed run left');
+  expect(stack.servers.map((server) => server.pid).every(isRunning)).toBe(true);
+});

@@ -1,0 +1,109 @@
+import type { JsMsg } from '@nats-io/jetstream';
+import type { LifecycleEvent } from '@trellis/contracts';
+import { type JobStream, PublishError, silentLogger } from '@trellis/runtime';
+import { expect, it } from 'vitest';
+import { z } from 'zod';
+import { jobInHand } from './active-job.ts';
+import { NonRetryableError } from './errors.ts';
+import { HeldWork, RunningAttempt } from './held-work.ts';
+import { queue } from './queue.ts';
+import { newCounts } from './worker-scope.ts';
+
+const origin: LifecycleEvent = {
+  jobId: 'j1',
+  service: 's',
+  jobType: 't',
+  eventType: 'created',
+  state: 'pending',
+  timestamp: '2026-01-31T09:30:00.000Z',
+  context: { requestId: 'r', traceId: 'a'.repeat(32), traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` },
+  tries: 0,
+  payload: {},
+};
+
+function inHand() {
+  const stored = Promise.withResolvers<{ kind: 'stored'; sequence: number }>();
+  const stream: Pick<JobStream, 'publish'> & { nc: object } = { publish: () => stored.promise, nc: {} };
+  const scope = {
+    service: 's',
+    jobType: 't',
+    instanceId: 'i',
+    version: undefined,
+    queue: queue({ payload: z.unknown() }),
+    stream: stream as unknown as JobStream,
+    log: silentLogger(),
+    counts: newCounts(),
+    halt: new AbortController().signal,
+  };
+  const work = {
+    key: 'j1:1',
+    jobId: 'j1',
+    origin: { sequence: 1, event: 'created' as const },
+    event: origin,
+    workSequence: 1,
+  };
+  const held = new HeldWork(work, { info: { deliveryCount: 3 } } as JsMsg, 1_000);
+  const attempt = new RunningAttempt({ jobId: 'j1', number: 2, maxTries: 5, afterSequence: 7 });
+  return { stored, attempt, ...jobInHand(scope, held, attempt, {}) };
+}
+
+it('the end of an attempt waits until what its handler said is stored', async () => {
+  const { job, close, stored } = inHand();
+  const said = job.log('info', 'not awaited by the handler');
+  let closed = false;
+  const closing = close().then(() => {
+    closed = true;
+  });
+  await new Promise(setImmediate);
+  expect(closed).toBe(false);
+  stored.resolve({ kind: 'stored', sequence: 8 });
+  await Promise.all([said, closing]);
+});
+
+it('what could not be stored is told to a handler that asks, and does not keep the attempt from ending', async () => {
+  const { job, close, stored } = inHand();
+  const said = job.heartbeat();
+  stored.reject(new PublishError('not known to be stored'));
+  await expect(said).rejects.toBeInstanceOf(PublishError);
+  await close();
+});
+
+it('deliveries are told apart from attempts', () => {
+  const { job } = inHand();
+  expect(job).toMatchObject({ attempt: 2, maxTries: 5, redeliveryCount: 2 });
+});
+
+it('job.fail makes an error to return, which says whether another attempt helps', () => {
+  const { job } = inHand();
+  const cause = new Error('no stock');
+  expect(job.fail(cause)).toBe(cause);
+  expect(job.fail('no stock')).not.toBeInstanceOf(NonRetryableError);
+  expect(job.fail(cause, { retry: false })).toMatchObject({ name: 'NonRetryableError', message: 'no stock', cause });
+});
+
+it('looking at what tells it to stop is noticed, and nothing else is', () => {
+  const { job, attempt } = inHand();
+  attempt.stop('shutdown');
+  expect(attempt.noticed).toBe(false);
+  expect(job.cancelled).toBe(false);
+  expect(attempt.noticed).toBe(false);
+  expect(job.shutdown.aborted).toBe(true);
+  expect(attempt.noticed).toBe(true);
+  attempt.stop('cancelRequested');
+  expect(attempt).toMatchObject({ stopped: 'cancelRequested', noticed: true });
+});
+
+it('the end of the job outdoes a request to cancel it, and that the shutdown; never the other way round', () => {
+  const { attempt, job } = inHand();
+  attempt.stop('shutdown');
+  attempt.stop('cancelRequested', 'wrong order');
+  attempt.stop('shutdown');
+  expect(attempt.stopped).toBe('cancelRequested');
+  attempt.stop('expired');
+  attempt.stop('cancelRequested');
+  expect(attempt.stopped).toBe('expired');
+  expect(job.signal.reason).toMatchObject({
+    because: 'cancelRequested',
+    message: expect.stringContaining('wrong order'),
+  });
+});

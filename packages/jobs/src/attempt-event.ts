@@ -1,0 +1,28 @@
+// The lifecycle events that a worker publishes about the job in its hands. What they mean is @trellis/lifecycle's business.
+import type { LifecycleEvent } from '@trellis/contracts';
+import type { Work } from './work-message.ts';
+import type { WorkerScope } from './worker-scope.ts';
+
+/** What an event says beyond the job's identity. */
+export type EventFacts = Pick<LifecycleEvent, 'eventType' | 'state' | 'tries'> &
+  Partial<
+    Pick<LifecycleEvent, 'previousState' | 'result' | 'error' | 'progress' | 'logs' | 'handedBack' | 'actor' | 'reason'>
+  >;
+
+/** An event of `work`'s job, said by this worker now. */
+export function attemptEvent(
+  scope: Pick<WorkerScope, 'service' | 'jobType' | 'instanceId'>,
+  work: Work,
+  facts: EventFacts,
+): LifecycleEvent {
+  return {
+    jobId: work.jobId,
+    service: scope.service,
+    jobType: scope.jobType,
+    timestamp: new Date().toISOString(),
+    context: work.event.context,
+    instanceId: scope.instanceId,
+    workSequence: work.workSequence,
+    ...facts,
+  };
+}

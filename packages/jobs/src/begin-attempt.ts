@@ -1,0 +1,137 @@
+// From a delivered work message to a stored `started`, or to whatever else is due: the delivery is looked at, decided,
+// and the decision published on the condition that nothing has happened meanwhile (protocol: creating and running a job).
+import { jobFilter } from '@trellis/contracts';
+import { attemptEvent, type EventFacts } from './attempt-event.ts';
+import { type Decision, decideDelivery, firstRun } from './decide-delivery.ts';
+import type { HeldWork } from './held-work.ts';
+import { lookAtJob } from './look-at-job.ts';
+import { publishDecided } from './publish-decided.ts';
+import { checkWire, type WireValue } from './wire-value.ts';
+import { jobLog, type WorkerScope } from './worker-scope.ts';
+
+export type Begun =
+  | { kind: 'run'; attempt: number; maxTries: number; payload: unknown; afterSequence: number }
+  /** The message has been answered, or no longer needs an answer. */
+  | { kind: 'settled' };
+
+const SETTLED: Begun = { kind: 'settled' };
+
+/** @throws {PublishError} when the host halts before the outcome is known; other errors when the servers do not answer */
+export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<Begun> {
+  const { stream, service, jobType } = scope;
+  const { work } = held;
+  const log = jobLog(scope, work.event);
+  const filter = jobFilter(service, jobType, work.jobId);
+  const maxTries = work.event.maxTries ?? scope.queue.settings.maxDeliver;
+  const payload = await readPayload(scope, held);
+  const began = performance.now();
+
+  const sure = held.deliveryCount === 1 && stream.features.conditionalFilter;
+  let decision = sure ? firstRun(work.origin) : await look(scope, held, maxTries);
+  for (;;) {
+    if (decision.kind === 'ackUnrun') {
+      scope.counts.ackedUnrun++;
+      // Ended or superseded work is the way of things; work whose job the stream lost is not.
+      const level = decision.why === 'gone' ? 'warn' : 'info';
+      log[level]({ why: decision.why, by: decision.by, origin: work.origin }, 'work is not run any more');
+      await held.ack();
+      return SETTLED;
+    }
+    if (decision.kind === 'wait') {
+      scope.counts.waited++;
+      log.debug({ why: decision.why, waitMs: decision.ms }, 'work waits');
+      held.giveBack(decision.ms);
+      return SETTLED;
+    }
+    const due = dueEvent(scope, decision, payload);
+    const published = await publishDecided(stream, attemptEvent(scope, work, due), {
+      expect: { lastSequence: decision.expected, filter },
+      signal: scope.halt,
+      log,
+    });
+    if (published.kind === 'refused') throw published.error;
+    if (published.kind === 'conflict') {
+      decision = await look(scope, held, maxTries, decision.expected);
+      continue;
+    }
+    if (decision.kind !== 'run' || payload.kind === 'refused') return settle(scope, held, due);
+    if (performance.now() - began >= held.ackWaitMs && !(await isLastStart(scope, held, published.sequence))) {
+      scope.counts.overtaken++;
+      log.warn('somebody else has taken the work over while its start was not known to be stored');
+      return SETTLED;
+    }
+    scope.counts.started++;
+    log.debug({ attempt: decision.attempt }, 'attempt started');
+    const { attempt, expected: afterSequence } = decision;
+    return { kind: 'run', attempt, maxTries, payload: payload.parsed, afterSequence };
+  }
+}
+
+/** A `retried` of other make may leave the payload out: then the job's own holds. */
+async function readPayload({ stream, queue }: WorkerScope, { work }: HeldWork): Promise<WireValue<unknown>> {
+  const carried = 'payload' in work.event;
+  const wire = carried ? work.event.payload : (await stream.readJob(work.jobId)).job?.payload;
+  return checkWire(queue.payload, 'payload', wire);
+}
+
+async function look(scope: WorkerScope, held: HeldWork, maxTries: number, refusedAt?: number): Promise<Decision> {
+  const { service, jobType } = scope;
+  const { origin, jobId } = held.work;
+  return decideDelivery(await lookAtJob(scope.stream, { service, jobType, jobId, origin }), {
+    origin,
+    deliveryCount: held.deliveryCount,
+    refusedAt,
+    maxTries,
+    ackWaitMs: held.ackWaitMs,
+    backoffMs: scope.queue.settings.backoffMs,
+    now: Date.now(),
+  });
+}
+
+type Due = Exclude<Decision, { kind: 'ackUnrun' } | { kind: 'wait' }>;
+
+function dueEvent(scope: WorkerScope, decision: Due, payload: WireValue<unknown>): EventFacts {
+  const { previousState } = decision;
+  switch (decision.kind) {
+    case 'cancel': {
+      const { actor, reason } = decision.request;
+      return {
+        eventType: 'cancelled',
+        state: 'cancelled',
+        tries: decision.tries,
+        previousState,
+        ...(actor ? { actor } : {}),
+        ...(reason === undefined ? {} : { reason }),
+      };
+    }
+    case 'exhausted': {
+      const end = scope.queue.settings.dlq ? 'dead' : 'failed';
+      return { eventType: end, state: end, tries: decision.tries, previousState, error: decision.error };
+    }
+    case 'run': {
+      if (payload.kind === 'ok')
+        return { eventType: 'started', state: 'active', tries: decision.attempt, previousState };
+      const error = `${payload.field}: ${payload.problem}`;
+      return { eventType: 'failed', state: 'failed', tries: decision.attempt - 1, previousState, error };
+    }
+  }
+}
+
+/** The job has ended without running: answer its message. */
+async function settle(scope: WorkerScope, held: HeldWork, { eventType, error }: EventFacts): Promise<Begun> {
+  if (eventType === 'cancelled' || eventType === 'failed' || eventType === 'dead') scope.counts[eventType]++;
+  jobLog(scope, held.work.event).warn({ event: eventType, error }, `the job is ${eventType}, no attempt was made`);
+  if (eventType === 'dead') held.terminate('no attempt is left');
+  else await held.ack();
+  return SETTLED;
+}
+
+async function isLastStart(
+  { stream, service, jobType }: WorkerScope,
+  { work }: HeldWork,
+  sequence: number,
+): Promise<boolean> {
+  const { jobId, origin } = work;
+  const now = await lookAtJob(stream, { service, jobType, jobId, origin });
+  return now?.last.get('started')?.sequence === sequence;
+}

@@ -1,0 +1,69 @@
+// The `created` event of a new job, checked so that nobody down the line refuses it.
+import { decodeEvent, eventSubject, type JobContext, JobId, type LifecycleEvent } from '@trellis/contracts';
+import { ValidationError } from './errors.ts';
+import type { Queue } from './queue.ts';
+import { toWire } from './wire-value.ts';
+
+export interface NewJob {
+  service: string;
+  jobType: string;
+  queue: Queue;
+  jobId: string;
+  payload: unknown;
+  context: JobContext;
+  now: Date;
+  /** Largest message that the broker takes, in bytes; undefined when not known. */
+  maxBytes: number | undefined;
+}
+
+/** Room for headers and the framing of a message. */
+const HEADER_BYTES = 2_048;
+
+/** @throws {ValidationError} naming the field */
+export async function createdEvent(job: NewJob): Promise<LifecycleEvent> {
+  const { service, jobType, queue, now } = job;
+  const id = JobId.safeParse(job.jobId);
+  if (!id.success) throw new ValidationError('id', id.error.issues[0]?.message ?? 'not accepted');
+  const payload = await toWire(queue.payload, 'payload', job.payload);
+  if (payload.kind === 'refused') throw new ValidationError(payload.field, payload.problem);
+  if (payload.wire === undefined) throw new ValidationError('payload', 'expected a value that has a JSON form');
+  const { maxDeliver, defaultDeadlineMs } = queue.settings;
+  const event: LifecycleEvent = {
+    jobId: id.data,
+    service,
+    jobType,
+    eventType: 'created',
+    state: 'pending',
+    timestamp: now.toISOString(),
+    context: job.context,
+    tries: 0,
+    maxTries: maxDeliver,
+    payload: payload.wire,
+  };
+  if (defaultDeadlineMs !== undefined) event.deadline = new Date(now.getTime() + defaultDeadlineMs).toISOString();
+  refuseUnstorable(event, 'payload', job.maxBytes);
+  return event;
+}
+
+/**
+ * What a reader of the stream would quarantine is not published in the first place.
+ * @param field to name when the event as a whole is too large
+ * @throws {ValidationError}
+ */
+export function refuseUnstorable(event: LifecycleEvent, field: string, maxBytes: number | undefined): void {
+  const data = new TextEncoder().encode(JSON.stringify(event));
+  if (maxBytes !== undefined && data.length + HEADER_BYTES > maxBytes) {
+    throw new ValidationError(
+      field,
+      `${data.length} bytes with its event; the broker takes ${maxBytes} bytes, headers included`,
+    );
+  }
+  const subject = eventSubject(event.service, event.jobType, event.jobId, event.eventType);
+  const decoded = decodeEvent({ subject, sequence: 1, storedAt: event.timestamp, data });
+  if (decoded.kind === 'event') return;
+  const { reason } = decoded.quarantined;
+  const colon = reason.indexOf(': ');
+  throw colon < 0
+    ? new ValidationError(field, reason)
+    : new ValidationError(reason.slice(0, colon), reason.slice(colon + 2));
+}

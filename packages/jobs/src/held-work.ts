@@ -1,0 +1,121 @@
+// A work message from its arrival until it is answered, and the attempt that runs for it. A new delivery of work that is
+// still held only renews the handle that it is answered by.
+import type { JsMsg } from '@nats-io/jetstream';
+import { ClosedConnectionError } from '@nats-io/transport-node';
+import type { LifecycleEvent } from '@trellis/contracts';
+import { JobStopped, type StopReason } from './errors.ts';
+import type { Work } from './work-message.ts';
+
+export class HeldWork {
+  readonly work: Work;
+  /** From 1; of the delivery that brought it. */
+  readonly deliveryCount: number;
+  readonly ackWaitMs: number;
+  /** The handle of the newest delivery. */
+  message: JsMsg;
+  /** The running attempt, once it has started. */
+  attempt: RunningAttempt | undefined;
+  /** Somebody said that the job was ended or is to be cancelled, before the attempt had started. */
+  hinted = false;
+
+  constructor(work: Work, message: JsMsg, ackWaitMs: number) {
+    this.work = work;
+    this.message = message;
+    this.deliveryCount = message.info.deliveryCount;
+    this.ackWaitMs = ackWaitMs;
+  }
+
+  // An answer that got lost, or that a closed connection does not take, is repaired by the next delivery.
+
+  /** Done with the message. Waits for the server's word. */
+  async ack(): Promise<void> {
+    await this.message.ackAck().catch(() => false);
+  }
+
+  /** The message is to come again after `ms` milliseconds; 0: at once. */
+  giveBack(ms: number): void {
+    this.#answer(() => this.message.nak(ms));
+  }
+
+  /** The message is never to come again. */
+  terminate(reason: string): void {
+    this.#answer(() => this.message.term(reason));
+  }
+
+  #answer(send: () => void): void {
+    try {
+      send();
+    } catch (error) {
+      if (!(error instanceof ClosedConnectionError)) throw error;
+    }
+  }
+}
+
+const ENDED_BY_OTHERS: ReadonlySet<StopReason> = new Set(['cancelled', 'expired', 'dead', 'stale']);
+
+/** One attempt whose `started` is stored. */
+export class RunningAttempt {
+  readonly jobId: string;
+  /** From 1. */
+  readonly number: number;
+  readonly maxTries: number;
+  /** Only what the stream stored after this sequence concerns this attempt. */
+  readonly afterSequence: number;
+  readonly #stop = new AbortController();
+  readonly #shutdown = new AbortController();
+  #stopped: StopReason | undefined;
+  #noticed = { stop: false, shutdown: false };
+  readonly #abandoned = Promise.withResolvers<void>();
+  /** The event that asked for the cancellation. */
+  request: LifecycleEvent | undefined;
+
+  constructor(facts: { jobId: string; number: number; maxTries: number; afterSequence: number }) {
+    this.jobId = facts.jobId;
+    this.number = facts.number;
+    this.maxTries = facts.maxTries;
+    this.afterSequence = facts.afterSequence;
+  }
+
+  /** Why it was told to stop; the strongest reason so far. */
+  get stopped(): StopReason | undefined {
+    return this.#stopped;
+  }
+
+  /** Whether the handler has looked at what told it to stop. One that never looked cannot have stopped for it. */
+  get noticed(): boolean {
+    return this.#stopped === 'shutdown' ? this.#noticed.shutdown : this.#noticed.stop;
+  }
+
+  /** Aborts when the job was cancelled or ended by others. Reading it counts as noticing. */
+  get signal(): AbortSignal {
+    this.#noticed.stop = true;
+    return this.#stop.signal;
+  }
+
+  /** Aborts when the host stops. Reading it counts as noticing. */
+  get shutdown(): AbortSignal {
+    this.#noticed.shutdown = true;
+    return this.#shutdown.signal;
+  }
+
+  /** Resolves when the host waits no longer for this handler. */
+  get abandoned(): Promise<void> {
+    return this.#abandoned.promise;
+  }
+
+  abandon(): void {
+    this.#abandoned.resolve();
+  }
+
+  /** Tells the handler to stop. The end of the job outdoes a request to cancel it, and that the host's wish to stop. */
+  stop(because: StopReason, detail?: string): void {
+    if (because === 'shutdown') {
+      this.#stopped ??= because;
+      this.#shutdown.abort(new JobStopped(because, detail));
+      return;
+    }
+    if (this.#stopped !== undefined && ENDED_BY_OTHERS.has(this.#stopped)) return;
+    this.#stopped = because;
+    this.#stop.abort(new JobStopped(because, detail));
+  }
+}

@@ -1,0 +1,65 @@
+// Which trace and request a new job belongs to: an explicit parent, the job being handled, the active span, or a new one
+// (protocol: creating a job). Opening spans is left to telemetry.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomBytes } from 'node:crypto';
+import { isSpanContextValid, context as otelContext, trace } from '@opentelemetry/api';
+import { JobContext } from '@trellis/contracts';
+import { ulid } from 'ulid';
+import { ValidationError } from './errors.ts';
+
+const handled = new AsyncLocalStorage<JobContext>();
+
+/** Runs a handler so that jobs which it creates inherit `context`. */
+export const withJobContext = <T>(context: JobContext, run: () => T): T => handled.run(context, run);
+
+/**
+ * The context of a new job. A parent's is taken over as it is, request id included.
+ * @throws {ValidationError} when the explicit parent is no valid context
+ */
+export function contextForNewJob(parent: JobContext | undefined): JobContext {
+  if (parent !== undefined) return checked(parent);
+  return handled.getStore() ?? contextOfActiveSpan() ?? startedContext();
+}
+
+function checked(parent: JobContext): JobContext {
+  const result = JobContext.safeParse(parent);
+  if (!result.success) {
+    const issue = result.error.issues[0];
+    throw new ValidationError(
+      ['context', ...(issue?.path ?? [])].map(String).join('.'),
+      issue?.message ?? 'not accepted',
+    );
+  }
+  const { requestId, traceId, traceparent } = result.data;
+  if (requestId === '') throw new ValidationError('context.requestId', 'expected a text that is not empty');
+  if (!/^(?!0{32})[0-9a-f]{32}$/.test(traceId)) {
+    throw new ValidationError('context.traceId', 'expected 32 hexadecimal digits, not all zero');
+  }
+  if (
+    !/^[0-9a-f]{2}-[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}/.test(traceparent) ||
+    !traceparent.includes(traceId)
+  ) {
+    throw new ValidationError('context.traceparent', 'expected a W3C traceparent with the same trace id');
+  }
+  return result.data;
+}
+
+function contextOfActiveSpan(): JobContext | undefined {
+  const span = trace.getSpanContext(otelContext.active());
+  if (span === undefined || !isSpanContextValid(span)) return undefined;
+  const tracestate = span.traceState?.serialize();
+  return {
+    requestId: ulid(),
+    traceId: span.traceId,
+    traceparent: traceparentOf(span.traceId, span.spanId, span.traceFlags),
+    ...(tracestate ? { tracestate } : {}),
+  };
+}
+
+function startedContext(): JobContext {
+  const traceId = randomBytes(16).toString('hex');
+  return { requestId: ulid(), traceId, traceparent: traceparentOf(traceId, randomBytes(8).toString('hex'), 1) };
+}
+
+const traceparentOf = (traceId: string, spanId: string, flags: number): string =>
+  `00-${traceId}-${spanId}-${flags.toString(16).padStart(2, '0')}`;

@@ -1,0 +1,25 @@
+// A worker in a process of its own that tests may kill: it starts every job it gets and never ends one.
+// Arguments: NATS url, service name, job type, maxDeliver, ackWaitMs. Prints the id of each job that it starts.
+import { silentLogger } from '@trellis/runtime';
+import { z } from 'zod';
+import { createService, queue } from './index.ts';
+
+const [url = '', name = '', type = '', maxDeliver = '5', ackWaitMs = '1000'] = process.argv.slice(2);
+
+const service = await createService({
+  name,
+  nats: { url },
+  log: silentLogger(),
+  queues: {
+    [type]: queue({
+      payload: z.unknown(),
+      maxDeliver: Number(maxDeliver),
+      ackWaitMs: Number(ackWaitMs),
+      concurrency: 4,
+    }),
+  },
+});
+await service.jobs[type]?.handle(async (job) => {
+  process.stdout.write(`${job.id}\n`);
+  await new Promise<never>(() => {});
+});

@@ -1,0 +1,30 @@
+// Tells the world that this worker lives and what it works on (protocol: worker heartbeat). Observability only.
+import { heartbeatSubject, type WorkerHeartbeat } from '@trellis/contracts';
+import { type Loop, loop } from '@trellis/runtime';
+import type { WorkerScope } from './worker-scope.ts';
+
+/** Publishes a heartbeat at once and then every `intervalMs` until `signal` aborts. */
+export function announceWorker(
+  scope: WorkerScope,
+  activeJobs: () => string[],
+  { intervalMs, signal }: { intervalMs: number; signal: AbortSignal },
+): Loop {
+  const { service, jobType, instanceId, version } = scope;
+  return loop(`presence of ${service}/${jobType}`, {
+    signal,
+    log: scope.log,
+    intervalMs,
+    run: async () => {
+      const beat: WorkerHeartbeat = {
+        service,
+        jobType,
+        instanceId,
+        timestamp: new Date().toISOString(),
+        concurrency: scope.queue.settings.concurrency,
+        activeJobs: activeJobs(),
+      };
+      if (version !== undefined) beat.version = version;
+      scope.stream.nc.publish(heartbeatSubject(service, jobType, instanceId), JSON.stringify(beat));
+    },
+  });
+}

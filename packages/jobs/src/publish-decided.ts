@@ -1,0 +1,41 @@
+// Publishes one lifecycle event until it is known what became of it: a worker goes on only with that knowledge.
+import type { LifecycleEvent } from '@trellis/contracts';
+import { abortable, type JobStream, type Logger, PublishError, type PublishOutcome } from '@trellis/runtime';
+import { ulid } from 'ulid';
+
+export type Published =
+  | PublishOutcome
+  /** The server will never take it: too large, not permitted. */
+  | { kind: 'refused'; error: Error };
+
+export interface PublishDecidedOptions {
+  expect?: { lastSequence: number; filter: string };
+  /** Ends the waiting: the host stops. */
+  signal: AbortSignal;
+  log: Logger;
+}
+
+const PAUSE_MS = 250;
+
+/**
+ * Stores `event`, trying again for as long as the answer is not known, always with the same message id.
+ * @throws {PublishError} only when `signal` aborted first
+ */
+export async function publishDecided(
+  stream: JobStream,
+  event: LifecycleEvent,
+  { expect, signal, log }: PublishDecidedOptions,
+): Promise<Published> {
+  // Where the server knows no conditions over a filter, the id that JobStream makes carries the condition.
+  const messageId = expect && !stream.features.conditionalFilter ? {} : { messageId: ulid() };
+  for (;;) {
+    try {
+      return await stream.publish(event, { ...messageId, ...(expect ? { expect } : {}), signal });
+    } catch (error) {
+      if (signal.aborted || !(error instanceof PublishError)) throw error;
+      if (error.refused) return { kind: 'refused', error };
+      log.warn({ error, event: event.eventType }, 'it is not known yet whether the event is stored; trying on');
+      await abortable(signal, PAUSE_MS);
+    }
+  }
+}

@@ -1,0 +1,70 @@
+// One declared queue: its schemas and settings, checked when it is declared. Names are given by createService.
+import { DEFAULT_BACKOFF_MS } from '@trellis/lifecycle';
+import { z } from 'zod';
+import { ValidationError } from './errors.ts';
+
+const DAY_MS = 86_400_000;
+const Millis = (min: number) =>
+  z
+    .int()
+    .min(min)
+    .max(365 * DAY_MS);
+
+const QueueSettings = z.strictObject({
+  /** Attempts before the job is `dead` (or `failed`); an attempt is one `started`. */
+  maxDeliver: z.int().min(1).max(10_000).default(5),
+  /** Waits after attempt 1, 2, … in milliseconds; the last one repeats. */
+  backoffMs: z
+    .array(Millis(0))
+    .min(1)
+    .default(() => [...DEFAULT_BACKOFF_MS]),
+  /** How long JetStream waits for a sign of life before it delivers the work to somebody else. */
+  ackWaitMs: Millis(100).default(300_000),
+  /** Jobs of this queue that one process runs at a time. */
+  concurrency: z.int().min(1).max(1_000).default(1),
+  /** The job expires this long after its creation; none: never. */
+  defaultDeadlineMs: Millis(1).optional(),
+  /** Whether `job.progress()` is recorded. */
+  progress: z.boolean().default(true),
+  /** Whether `job.log()` is recorded. */
+  logs: z.boolean().default(true),
+  /** Whether a job goes to the dead-letter queue (`dead`) after its last attempt, or ends as `failed`. */
+  dlq: z.boolean().default(true),
+});
+export type QueueSettings = z.infer<typeof QueueSettings>;
+
+export interface QueueOptions<Payload extends z.ZodType, Result extends z.ZodType>
+  extends z.input<typeof QueueSettings> {
+  /** What `create` takes and, parsed, the handler gets. Its input must survive JSON. */
+  payload: Payload;
+  /** What the handler returns; without one any JSON value (or nothing) is taken as it is. */
+  result?: Result;
+}
+
+/** A declared queue: schemas and settings with their defaults filled in. */
+export interface Queue<Payload extends z.ZodType = z.ZodType, Result extends z.ZodType = z.ZodType> {
+  readonly payload: Payload;
+  readonly result: Result | undefined;
+  readonly settings: QueueSettings;
+}
+
+/**
+ * Declares a queue.
+ * @throws {ValidationError} naming the setting that is wrong and what was expected
+ */
+export function queue<Payload extends z.ZodType, Result extends z.ZodType = z.ZodUnknown>(
+  options: QueueOptions<Payload, Result>,
+): Queue<Payload, Result> {
+  const { payload, result, ...rest } = options;
+  if (!(payload instanceof z.ZodType)) throw new ValidationError('payload', 'expected a zod schema');
+  if (result !== undefined && !(result instanceof z.ZodType))
+    throw new ValidationError('result', 'expected a zod schema');
+  const settings = QueueSettings.safeParse(rest);
+  if (!settings.success) {
+    const issue = settings.error.issues[0];
+    const field = issue?.code === 'unrecognized_keys' ? issue.keys.join(', ') : issue?.path.join('.') || 'queue';
+    const known = issue?.code === 'unrecognized_keys' ? `; known: ${Object.keys(QueueSettings.shape).join(', ')}` : '';
+    throw new ValidationError(field, `${issue?.message ?? 'not understood'}${known}`);
+  }
+  return { payload, result, settings: settings.data };
+}

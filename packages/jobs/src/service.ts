@@ -1,0 +1,171 @@
+// A service with its queues: connects, provisions, gives every queue its name, stops everything in order.
+import type { NatsConnection } from '@nats-io/transport-node';
+import { DEFAULT_HEARTBEAT_INTERVAL_MS, JobType, ServiceName, type StreamNames } from '@trellis/contracts';
+import {
+  abortable,
+  connectNats,
+  createLogger,
+  JobStream,
+  type Logger,
+  newInstanceId,
+  provision,
+} from '@trellis/runtime';
+import { ValidationError } from './errors.ts';
+import { JobQueue } from './job-queue.ts';
+import type { Queue } from './queue.ts';
+import { type Alias, aliasOf } from './queue-alias.ts';
+
+export interface ServiceOptions<Queues extends Record<string, Queue>> {
+  /** The owner of the queues: letters, digits, `_` and `-`. */
+  name: string;
+  /** Where NATS is, or a connection; one that is handed in is left open by `stop`. */
+  nats: { url: string; options?: Record<string, unknown> | undefined } | NatsConnection;
+  /** Queues by job type. */
+  queues: Queues;
+  /** Unique per process; default host, process id and a random part. */
+  instanceId?: string | undefined;
+  /** Of the service's software; shown with its workers. */
+  version?: string | undefined;
+  log?: Logger | undefined;
+  streamNames?: StreamNames | undefined;
+  /** Replicas of streams that do not exist yet. */
+  streamReplicas?: number | undefined;
+  /** Between two heartbeats of a worker; default 10,000. */
+  heartbeatIntervalMs?: number | undefined;
+}
+
+/** The queues by job type, and by its camelCase form. */
+export type Jobs<Queues extends Record<string, Queue>> = {
+  readonly [Name in keyof Queues & string as Name | Alias<Name>]: JobQueue<
+    Queues[Name]['payload'],
+    NonNullable<Queues[Name]['result']>
+  >;
+};
+
+export interface StopOptions {
+  /** How long running handlers may go on before they are told to stop; default 10,000. */
+  graceMs?: number;
+}
+
+export interface JobService<Queues extends Record<string, Queue>> {
+  readonly name: string;
+  readonly instanceId: string;
+  readonly jobs: Jobs<Queues>;
+  /** Throws when a handled queue takes no work at the moment; for readiness checks. */
+  check(): void;
+  /**
+   * Takes no more work, lets running handlers end within the grace, gives the rest back without using an attempt,
+   * closes its own connection. Idempotent.
+   */
+  stop(options?: StopOptions): Promise<void>;
+}
+
+const DEFAULT_GRACE_MS = 10_000;
+const LEAVE_MS = 2_000;
+
+/**
+ * Connects a service and makes the streams that are missing.
+ * @throws {ValidationError} naming what is wrong with the names
+ * @throws {TopologyMismatch} when existing streams differ from what the protocol needs
+ */
+export async function createService<Queues extends Record<string, Queue>>(
+  options: ServiceOptions<Queues>,
+): Promise<JobService<Queues>> {
+  const { name, queues, instanceId = newInstanceId(), version, streamNames: names, streamReplicas: replicas } = options;
+  checkNames(name, Object.keys(queues), instanceId);
+  const log = options.log ?? createLogger({ name, instanceId });
+  const own =
+    'url' in options.nats ? await connectNats({ ...options.nats, name: `${name} ${instanceId}`, log }) : undefined;
+  const nc = own ?? (options.nats as NatsConnection);
+  let stream: JobStream;
+  try {
+    await provision(nc, { names, replicas, log });
+    stream = await JobStream.open(nc, { log, ...(names ? { names } : {}) });
+  } catch (error) {
+    await own?.close();
+    throw error;
+  }
+
+  const heartbeatIntervalMs = options.heartbeatIntervalMs ?? DEFAULT_HEARTBEAT_INTERVAL_MS;
+  const made = Object.entries(queues).map(([jobType, queue]) => {
+    const scope = { service: name, jobType, instanceId, version, stream, log };
+    return new JobQueue(scope, queue, { heartbeatIntervalMs });
+  });
+  const jobs = Object.fromEntries(
+    made.flatMap((queue) => [queue.type, aliasOf(queue.type)].map((key) => [key, queue])),
+  );
+
+  let stopped: Promise<void> | undefined;
+  const stop = async (graceMs: number): Promise<void> => {
+    await Promise.all(made.map((queue) => queue.worker?.stop(graceMs)));
+    await leave(nc, own !== undefined);
+  };
+  void recheckAfterReconnect(nc, made, log, () => stopped !== undefined);
+
+  return {
+    name,
+    instanceId,
+    // Keys and types come from the same entries; only the mapped type does not survive Object.fromEntries.
+    jobs: jobs as unknown as Jobs<Queues>,
+    check: () => {
+      if (nc.isClosed()) throw new Error('the NATS connection is closed');
+      for (const { type, worker } of made) {
+        if (worker?.fault !== undefined)
+          throw new Error(`queue ${type} takes no work at the moment`, { cause: worker.fault });
+      }
+    },
+    stop: ({ graceMs = DEFAULT_GRACE_MS } = {}) => {
+      stopped ??= stop(graceMs);
+      return stopped;
+    },
+  };
+}
+
+/** Lets what was sent go out, and closes a connection of our own; a server that is gone is not waited for. */
+async function leave(nc: NatsConnection, own: boolean): Promise<void> {
+  if (nc.isClosed()) return;
+  const timer = new AbortController();
+  await Promise.race([(own ? nc.drain() : nc.flush()).catch(() => undefined), abortable(timer.signal, LEAVE_MS)]);
+  timer.abort();
+  if (own && !nc.isClosed()) await nc.close();
+}
+
+function checkNames(name: string, jobTypes: string[], instanceId: string): void {
+  const service = ServiceName.safeParse(name);
+  if (!service.success) throw new ValidationError('name', service.error.issues[0]?.message ?? 'not accepted');
+  if (!JobType.safeParse(instanceId).success) {
+    throw new ValidationError('instanceId', 'expected letters, digits, "_" and "-" only (a NATS subject token)');
+  }
+  const owners = new Map<string, string>();
+  for (const jobType of jobTypes) {
+    const parsed = JobType.safeParse(jobType);
+    if (!parsed.success)
+      throw new ValidationError(`queues.${jobType}`, parsed.error.issues[0]?.message ?? 'not accepted');
+    for (const key of new Set([jobType, aliasOf(jobType)])) {
+      const other = owners.get(key);
+      if (other !== undefined)
+        throw new ValidationError(`queues.${jobType}`, `cannot be told from "${other}": both are jobs.${key}`);
+      owners.set(key, jobType);
+    }
+  }
+}
+
+type AnyQueue = Pick<JobQueue<never, never>, 'type' | 'worker'>;
+
+/** Hints that were sent while the connection was down are lost: look instead. */
+async function recheckAfterReconnect(
+  nc: NatsConnection,
+  queues: AnyQueue[],
+  log: Logger,
+  ended: () => boolean,
+): Promise<void> {
+  for await (const status of nc.status()) {
+    if (ended()) return;
+    if (status.type !== 'reconnect') continue;
+    for (const { worker, type } of queues) {
+      worker
+        ?.recheck()
+        .catch((error: unknown) => log.warn({ error, jobType: type }, 'could not look whether jobs were stopped'));
+    }
+  }
+}

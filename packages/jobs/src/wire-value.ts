@@ -1,0 +1,67 @@
+// What a payload or a result is once it has been JSON, checked against its schema as the reader will see it.
+import type { z } from 'zod';
+
+export type WireValue<Parsed> =
+  /** `wire` is what is sent, `parsed` what the schema makes of it. */
+  | { kind: 'ok'; wire: unknown; parsed: Parsed }
+  /** `field` is the path of the first problem, beginning with the name given. */
+  | { kind: 'refused'; field: string; problem: string };
+
+/**
+ * The JSON form of `value` and what `schema` makes of it: what passes here passes at the other end too.
+ * @param name of the value in messages: `payload` or `result`
+ */
+export async function toWire<Schema extends z.ZodType>(
+  schema: Schema,
+  name: string,
+  value: unknown,
+): Promise<WireValue<z.output<Schema>>> {
+  let wire: unknown;
+  try {
+    const text: string | undefined = JSON.stringify(value);
+    wire = text === undefined ? undefined : JSON.parse(text);
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    return { kind: 'refused', field: name, problem: `has no JSON form (${problem})` };
+  }
+  return checkWire(schema, name, wire);
+}
+
+/** A value that came over the wire, checked against its schema. */
+export async function checkWire<Schema extends z.ZodType>(
+  schema: Schema,
+  name: string,
+  wire: unknown,
+): Promise<WireValue<z.output<Schema>>> {
+  const result = await schema.safeParseAsync(wire);
+  if (result.success) return { kind: 'ok', wire, parsed: result.data };
+  const [first, ...others] = result.error.issues;
+  const field = [name, ...(first?.path ?? []).map(String)].join('.');
+  const more = others.length === 0 ? '' : ` (and ${others.length} more problem${others.length === 1 ? '' : 's'})`;
+  return { kind: 'refused', field, problem: `${first?.message ?? 'not accepted'}${more}` };
+}
+
+const MAX_TEXT = 8_000;
+
+/** Text that every store takes: no NUL characters or lone surrogates, cut (and marked as cut) when very long. */
+export function storableText(text: string): string {
+  const clean = text.toWellFormed().replaceAll('\u0000', '\uFFFD');
+  if (clean.length <= MAX_TEXT) return clean;
+  return `${clean.slice(0, MAX_TEXT).toWellFormed()}… (${clean.length - MAX_TEXT} more characters)`;
+}
+
+/** What went wrong, for an event's `error` field. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return storableText(typeof error === 'string' ? error : `thrown: ${describe(error)}`);
+  const own = error.message === '' ? error.name : error.message;
+  const cause = error.cause instanceof Error && error.cause.message !== '' ? ` (cause: ${error.cause.message})` : '';
+  return storableText(`${own}${cause}`);
+}
+
+function describe(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}

@@ -1,0 +1,85 @@
+// Reads one message of the work queue: which job, and which `created` or `retried` event put it there. What does not
+// come from the JOBS stream is refused (protocol: streams, JOBS_WORK).
+import type { JsMsg } from '@nats-io/jetstream';
+import { decodeEvent, eventSubject, type LifecycleEvent } from '@trellis/contracts';
+import { z } from 'zod';
+
+/** The event that put a work message into the queue. */
+export interface Origin {
+  /** Its sequence in JOBS. */
+  sequence: number;
+  event: 'created' | 'retried';
+}
+
+/** One unit of work as it was queued. */
+export interface Work {
+  /** Same for every delivery of the same work, also from a work queue that was made anew. */
+  key: string;
+  jobId: string;
+  origin: Origin;
+  /** The origin's body: payload, context, maxTries, deadline. */
+  event: LifecycleEvent;
+  /** Sequence in the work stream. */
+  workSequence: number;
+}
+
+export type WorkMessage = { kind: 'work'; work: Work } | { kind: 'refused'; reason: string };
+
+interface Expected {
+  jobsStream: string;
+  service: string;
+  jobType: string;
+}
+
+/** Where the message came from, in one header: stream, sequence, filters, destinations, original subject. */
+const SOURCE_HEADER = 'Nats-Stream-Source';
+
+/** Reads a delivered work message. Never throws. */
+export function readWorkMessage(
+  message: Pick<JsMsg, 'headers' | 'data' | 'seq' | 'timestamp'>,
+  expected: Expected,
+): WorkMessage {
+  // The list fields hold form feeds: only a single space separates.
+  const [stream, sequenceText, , , originalSubject] = message.headers?.get(SOURCE_HEADER).split(' ') ?? [];
+  if (!stream)
+    return refused(`the ${SOURCE_HEADER} header is missing: the message was not filled in from the JOBS stream`);
+  if (stream.split(':')[0] !== expected.jobsStream)
+    return refused(`sourced from ${stream}, expected ${expected.jobsStream}`);
+  const sequence = Number(sequenceText);
+  if (!Number.isSafeInteger(sequence) || sequence < 1)
+    return refused(`${SOURCE_HEADER}: unreadable sequence "${sequenceText}"`);
+
+  const subject = originalSubject || subjectOfBody(message.data);
+  if (subject === undefined) return refused('the body names no job');
+  const decoded = decodeEvent({ subject, sequence, storedAt: message.timestamp, data: message.data });
+  if (decoded.kind === 'quarantined') return refused(decoded.quarantined.reason);
+  const { event } = decoded.stored;
+  if (event.service !== expected.service || event.jobType !== expected.jobType) {
+    return refused(`work of ${event.service}/${event.jobType}, expected ${expected.service}/${expected.jobType}`);
+  }
+  if (event.eventType !== 'created' && event.eventType !== 'retried') {
+    return refused(`filled in from a "${event.eventType}" event, expected "created" or "retried"`);
+  }
+  const { jobId } = event;
+  const origin: Origin = { sequence, event: event.eventType };
+  return { kind: 'work', work: { key: `${jobId}:${sequence}`, jobId, origin, event, workSequence: message.seq } };
+}
+
+const refused = (reason: string): WorkMessage => ({ kind: 'refused', reason });
+
+const Named = z.object({
+  service: z.string(),
+  jobType: z.string(),
+  jobId: z.string(),
+  eventType: z.enum(['created', 'retried']),
+});
+
+/** Older servers do not say the original subject: the body does, and was checked against it by nobody. */
+function subjectOfBody(data: Uint8Array): string | undefined {
+  try {
+    const body = Named.parse(JSON.parse(new TextDecoder().decode(data)));
+    return eventSubject(body.service, body.jobType, body.jobId, body.eventType);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,62 @@
+// What everything that works for one queue in one process shares: names, settings, connections, counters.
+import type { LifecycleEvent } from '@trellis/contracts';
+import type { JobStream, Logger } from '@trellis/runtime';
+import type { Queue } from './queue.ts';
+
+/** What a queue's worker has done since it started. */
+export interface WorkerCounts {
+  /** Work messages that arrived, deliveries of work already held not included. */
+  delivered: number;
+  /** Work messages that are no work of this queue; terminated. */
+  quarantined: number;
+  /** Work that was not to be run any more. */
+  ackedUnrun: number;
+  /** Work given back to look again later. */
+  waited: number;
+  started: number;
+  completed: number;
+  /** Attempts that failed with another one to come. */
+  retried: number;
+  failed: number;
+  dead: number;
+  cancelled: number;
+  /** Handlers whose job somebody else ended while they ran. */
+  overtaken: number;
+  /** Started work given back because the host stops. */
+  handedBack: number;
+  /** Deliveries given back because something unexpected failed. */
+  faults: number;
+}
+
+export const newCounts = (): WorkerCounts => ({
+  delivered: 0,
+  quarantined: 0,
+  ackedUnrun: 0,
+  waited: 0,
+  started: 0,
+  completed: 0,
+  retried: 0,
+  failed: 0,
+  dead: 0,
+  cancelled: 0,
+  overtaken: 0,
+  handedBack: 0,
+  faults: 0,
+});
+
+export interface WorkerScope {
+  readonly service: string;
+  readonly jobType: string;
+  readonly instanceId: string;
+  readonly version: string | undefined;
+  readonly queue: Queue;
+  readonly stream: JobStream;
+  readonly log: Logger;
+  readonly counts: WorkerCounts;
+  /** Aborts when the host waits no longer: what is not stored by then is left to the next delivery. */
+  readonly halt: AbortSignal;
+}
+
+/** The scope's logger with the fields that every line about a job carries. */
+export const jobLog = (scope: Pick<WorkerScope, 'log'>, { jobId, service, jobType, context }: LifecycleEvent): Logger =>
+  scope.log.child({ jobId, service, jobType, traceId: context.traceId, requestId: context.requestId });

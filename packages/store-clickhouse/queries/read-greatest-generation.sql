@@ -1,0 +1,2 @@
+-- The greatest generation begun, 0 when there is none.
+SELECT toUInt32(max(generation)) AS generation FROM generations

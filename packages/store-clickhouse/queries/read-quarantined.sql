@@ -1,0 +1,14 @@
+-- The quarantined messages of a history between two sequences, in stream order.
+-- Parameters: generation, first, last, released (1: also those that were released already).
+SELECT
+    stream_sequence AS sequence,
+    toUnixTimestamp64Milli(stored_at) AS storedAt,
+    subject,
+    base64Encode(body) AS body
+FROM journal
+WHERE generation = {generation: UInt32} AND quarantine_code != ''
+  AND stream_sequence BETWEEN {first: UInt64} AND {last: UInt64}
+  AND ({released: UInt8} = 1 OR stream_sequence NOT IN (
+    SELECT stream_sequence FROM journal WHERE generation = {generation: UInt32} AND released
+  ))
+ORDER BY stream_sequence

@@ -1,0 +1,9 @@
+export { JournalBlock } from './journal-block.ts';
+export { JournalGone, JournalStore } from './journal-store.ts';
+export { migrateClickHouse } from './migrate.ts';
+export {
+  type ClickHouse,
+  type ClickHouseOptions,
+  DEFAULT_CLICKHOUSE_DATABASE,
+  openClickHouse,
+} from './open-clickhouse.ts';

@@ -1,0 +1,45 @@
+// The rows of one insert, encoded while they are collected; a retry sends the same bytes again.
+import type { Decoded, Quarantined, StoredMessage } from '@trellis/contracts';
+import { writeJournalRow } from './journal-row.ts';
+import { RowBinaryWriter } from './row-binary.ts';
+
+export class JournalBlock {
+  readonly generation: number;
+  rows = 0;
+  /** Rows that go to the quarantine, and the first of them. */
+  quarantined = 0;
+  firstQuarantined: Quarantined | undefined;
+  /** First and last stream sequence; 0 while empty. */
+  from = 0;
+  to = 0;
+  /** When the stream stored the last message. */
+  toStoredAt = '';
+  readonly #out = new RowBinaryWriter();
+
+  constructor(generation: number) {
+    this.generation = generation;
+  }
+
+  /** Bytes encoded so far. */
+  get bytes(): number {
+    return this.#out.bytes;
+  }
+
+  /** Appends one message; sequences must increase. */
+  add(message: StoredMessage, decoded: Decoded, released = false): void {
+    writeJournalRow(this.#out, { generation: this.generation, message, decoded, released });
+    if (this.rows === 0) this.from = message.sequence;
+    this.rows += 1;
+    if (decoded.kind === 'quarantined') {
+      this.quarantined += 1;
+      this.firstQuarantined ??= decoded.quarantined;
+    }
+    this.to = message.sequence;
+    this.toStoredAt = message.storedAt;
+  }
+
+  /** The encoded rows, in order. */
+  chunks(): Buffer[] {
+    return this.#out.chunks();
+  }
+}

@@ -1,0 +1,169 @@
+// One message of the stream as a row of the journal: a lifecycle event with everything it says, or a quarantined message.
+// The order of the columns is that of queries/insert-journal.sql.
+import {
+  type Decoded,
+  type LifecycleEvent,
+  optionalEventFields,
+  parseEventSubject,
+  type Quarantined,
+  requiredEventFields,
+  type StoredMessage,
+} from '@trellis/contracts';
+import { JsonFieldReader } from './json-fields.ts';
+import type { RowBinaryWriter } from './row-binary.ts';
+
+export interface JournalRow {
+  generation: number;
+  message: StoredMessage;
+  /** What `decodeEvent` made of the message. */
+  decoded: Decoded;
+  /** The message was in the quarantine before. */
+  released: boolean;
+}
+
+/** Appends one row. */
+export function writeJournalRow(out: RowBinaryWriter, row: JournalRow): void {
+  const { generation, message, decoded, released } = row;
+  out.uint32(generation);
+  out.int64(message.sequence);
+  const storedAt = Date.parse(message.storedAt);
+  out.int64(storedAt);
+  if (decoded.kind === 'event') {
+    writeEvent(out, message, decoded.stored.event, decoded.droppedFields, storedAt);
+    writeNothingQuarantined(out);
+  } else {
+    writeNoEvent(out, message, storedAt);
+    writeQuarantined(out, decoded.quarantined);
+  }
+  out.bool(released);
+}
+
+const published = new JsonFieldReader([...Object.keys(requiredEventFields), ...Object.keys(optionalEventFields)]);
+const KNOWN_CONTEXT: ReadonlySet<string> = new Set(['requestId', 'traceId', 'traceparent', 'tracestate']);
+const KNOWN_ACTOR: ReadonlySet<string> = new Set(['kind', 'id']);
+
+function writeEvent(
+  out: RowBinaryWriter,
+  message: StoredMessage,
+  event: LifecycleEvent,
+  dropped: readonly string[],
+  storedAt: number,
+): void {
+  const json = message.data;
+  published.read(json);
+  const textOf = ({ start, end }: { start: number; end: number }) => Buffer.from(json.subarray(start, end)).toString();
+  const extra = new ExtraFields();
+  for (const field of published.unexpected) extra.add(field.name, textOf(field));
+  for (const name of dropped) {
+    const field = published.find(name);
+    if (field) extra.add(name, textOf(field));
+  }
+  const { context, actor } = event;
+  extra.addUnknown('context', context, KNOWN_CONTEXT);
+  if (actor) extra.addUnknown('actor', actor, KNOWN_ACTOR);
+
+  const timestamp = storableTime(event.timestamp);
+  if (timestamp === undefined) extra.add('timestamp', JSON.stringify(event.timestamp));
+  const deadline = event.deadline === undefined ? undefined : storableTime(event.deadline);
+  if (event.deadline !== undefined && deadline === undefined) extra.add('deadline', JSON.stringify(event.deadline));
+  /** A field's text as published, unless it is absent or was odd. */
+  const asPublished = (name: string, value: unknown) => {
+    const field = value === undefined ? undefined : published.find(name);
+    if (field === undefined) out.text(undefined);
+    else out.raw(json, field.start, field.end);
+  };
+
+  out.int64(timestamp ?? storedAt);
+  out.text(event.service);
+  out.text(event.jobType);
+  out.text(event.jobId);
+  out.text(event.eventType);
+  out.text(event.state);
+  out.text(event.previousState);
+  out.uint32(event.tries);
+  out.isNull(event.maxTries === undefined);
+  if (event.maxTries !== undefined) out.uint32(event.maxTries);
+  out.text(event.error);
+  out.text(context.requestId);
+  out.text(context.traceId);
+  out.text(context.traceparent);
+  out.text(context.tracestate);
+  asPublished('payload', event.payload);
+  asPublished('result', event.result);
+  asPublished('progress', event.progress);
+  if (dropped.includes('logs')) out.text(event.logs?.length ? JSON.stringify(event.logs) : undefined);
+  else asPublished('logs', event.logs?.length ? event.logs : undefined);
+  asPublished('concurrency', event.concurrency);
+  asPublished('queuePolicy', event.queuePolicy);
+  out.isNull(deadline === undefined);
+  if (deadline !== undefined) out.int64(deadline);
+  out.text(event.instanceId);
+  out.isNull(event.workSequence === undefined);
+  if (event.workSequence !== undefined) out.int64(event.workSequence);
+  out.bool(event.handedBack === true);
+  out.text(actor?.kind);
+  out.text(actor?.id);
+  out.text(event.reason);
+  out.text(extra.toJson());
+}
+
+function writeNothingQuarantined(out: RowBinaryWriter): void {
+  for (let column = 0; column < 5; column++) out.text(undefined);
+}
+
+/** The event columns of a message that is none, as far as its subject tells them. */
+function writeNoEvent(out: RowBinaryWriter, message: StoredMessage, storedAt: number): void {
+  const subject = parseEventSubject(message.subject);
+  out.int64(storedAt);
+  out.text(subject?.service);
+  out.text(subject?.jobType);
+  out.text(subject?.jobId);
+  out.text(subject?.eventType);
+  out.text(undefined); // state
+  out.text(undefined); // previous_state
+  out.uint32(0); // tries
+  out.isNull(true); // max_tries
+  // error, request_id, trace_id, traceparent, tracestate, payload, result, progress, logs, concurrency, queue_policy
+  for (let column = 0; column < 11; column++) out.text(undefined);
+  out.isNull(true); // deadline
+  out.text(undefined); // instance_id
+  out.isNull(true); // work_sequence
+  out.bool(false); // handed_back
+  for (let column = 0; column < 4; column++) out.text(undefined); // actor_kind, actor_id, reason, extra
+}
+
+function writeQuarantined(out: RowBinaryWriter, quarantined: Quarantined): void {
+  out.text(quarantined.subject);
+  out.text(quarantined.code);
+  out.text(quarantined.reason);
+  out.text(quarantined.storeCode);
+  out.raw(quarantined.data);
+}
+
+const EARLIEST = Date.UTC(1900, 0, 1);
+const LATEST = Date.UTC(2300, 0, 1) - 1;
+
+/** Milliseconds since 1970, or undefined when a DateTime64 cannot hold the instant. */
+function storableTime(instant: string): number | undefined {
+  const millis = Date.parse(instant);
+  return millis >= EARLIEST && millis <= LATEST ? millis : undefined;
+}
+
+/** What has no column of its own. */
+class ExtraFields {
+  #members: string[] = [];
+
+  /** @param json the value's JSON text */
+  add(name: string, json: string): void {
+    this.#members.push(`${JSON.stringify(name)}:${json}`);
+  }
+
+  addUnknown(name: string, value: Record<string, unknown>, known: ReadonlySet<string>): void {
+    const unknown = Object.keys(value).filter((key) => !known.has(key));
+    if (unknown.length > 0) this.add(name, JSON.stringify(Object.fromEntries(unknown.map((key) => [key, value[key]]))));
+  }
+
+  toJson(): string | undefined {
+    return this.#members.length === 0 ? undefined : `{${this.#members.join(',')}}`;
+  }
+}

@@ -1,0 +1,163 @@
+// The history of the stream in ClickHouse: append a block exactly once, and ask how far a history has come.
+// Who may write and which ranges are blocks is decided by the projector (docs/adr/0003-history-exactly-once.md).
+import { Readable } from 'node:stream';
+import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings } from '@clickhouse/client';
+import type { StoredMessage } from '@trellis/contracts';
+import type { JournalBlock } from './journal-block.ts';
+import type { ClickHouse } from './open-clickhouse.ts';
+import { statement } from './statement.ts';
+
+/** The tables or the database are gone: to be made again by the migrations before anything else. */
+export class JournalGone extends Error {
+  override readonly name = 'JournalGone';
+}
+
+const INSERT_JOURNAL = statement('insert-journal');
+const INSERT_GENERATION = statement('insert-generation');
+const READ_GREATEST_GENERATION = statement('read-greatest-generation');
+const READ_GREATEST_MESSAGE = statement('read-greatest-message');
+const READ_QUARANTINED = statement('read-quarantined');
+
+/**
+ * What makes a repeated insert count once. All of it is said with each insert: versions differ in their defaults (since
+ * 26.2 inserts are asynchronous unless told otherwise).
+ */
+const EXACTLY_ONCE: ClickHouseSettings = {
+  async_insert: 0,
+  insert_deduplicate: 1,
+  deduplicate_blocks_in_dependent_materialized_views: 1,
+  // One insert is one block, so that its token stands for all of it.
+  max_insert_block_size: '100000000',
+  min_insert_block_size_rows: '100000000',
+  min_insert_block_size_bytes: '0',
+  // A sparse stream's block may reach over many months.
+  max_partitions_per_insert_block: '0',
+};
+/** Newer settings that override the ones above: said only to servers that know them. */
+const WHERE_KNOWN: Record<string, string | number> = { deduplicate_insert: 'enable' };
+
+export class JournalStore {
+  readonly #client: ClickHouseClient;
+  #settings: Promise<ClickHouseSettings> | undefined;
+
+  constructor(clickhouse: ClickHouse) {
+    this.#client = clickhouse.client;
+  }
+
+  /** The greatest generation begun, 0 when there is none. */
+  async greatestGeneration(): Promise<number> {
+    const rows = await this.#run(async () => {
+      const result = await this.#client.query({ query: READ_GREATEST_GENERATION, format: 'JSONEachRow' });
+      return result.json<{ generation: number }>();
+    });
+    return rows[0]?.generation ?? 0;
+  }
+
+  /** Makes `generation` the present history: the views show it from now on. */
+  async beginGeneration(generation: number, streamCreated: string, why: string): Promise<void> {
+    const settings = await this.#insertSettings(`generation:${generation}`);
+    await this.#run(() =>
+      this.#client.command({
+        query: INSERT_GENERATION,
+        query_params: { generation, streamCreated: Date.parse(streamCreated), why },
+        clickhouse_settings: settings,
+      }),
+    );
+  }
+
+  /** The message with the greatest sequence of a history, among those not below `atLeast`; undefined when there is none. */
+  async greatestMessage(
+    generation: number,
+    atLeast: number,
+  ): Promise<{ sequence: number; storedAt: string } | undefined> {
+    const rows = await this.#run(async () => {
+      const query_params = { generation, atLeast };
+      const result = await this.#client.query({ query: READ_GREATEST_MESSAGE, query_params, format: 'JSONEachRow' });
+      return result.json<{ sequence: string | number; storedAt: string | number }>();
+    });
+    const sequence = Number(rows[0]?.sequence ?? 0);
+    return sequence === 0 ? undefined : { sequence, storedAt: toInstant(rows[0]?.storedAt) };
+  }
+
+  /**
+   * Appends a block. Of any number of calls with one token, also at the same time, also after some of them failed,
+   * exactly one takes effect; the token counts, not the content.
+   * @throws JournalGone; any other error: it is not known whether the block was stored
+   */
+  async append(block: JournalBlock, token: string): Promise<void> {
+    const settings = await this.#insertSettings(token);
+    await this.#run(async () => {
+      const { stream } = await this.#client.exec({
+        query: INSERT_JOURNAL,
+        values: Readable.from(block.chunks(), { objectMode: false }),
+        clickhouse_settings: settings,
+      });
+      stream.resume();
+    });
+  }
+
+  /** The quarantined messages of a range of sequences, in stream order; `released`: also those released already. */
+  async *quarantined(
+    generation: number,
+    range: { first: number; last: number; released: boolean },
+  ): AsyncGenerator<StoredMessage, void, undefined> {
+    const result = await this.#run(() =>
+      this.#client.query({
+        query: READ_QUARANTINED,
+        query_params: { generation, ...range, released: range.released ? 1 : 0 },
+        format: 'JSONEachRow',
+      }),
+    );
+    for await (const rows of result.stream<QuarantinedRow>()) {
+      for (const row of rows) {
+        const { sequence, storedAt, subject, body } = row.json();
+        yield {
+          sequence: Number(sequence),
+          storedAt: toInstant(storedAt),
+          subject,
+          data: Buffer.from(body, 'base64'),
+        };
+      }
+    }
+  }
+
+  async #insertSettings(token: string): Promise<ClickHouseSettings> {
+    this.#settings ??= this.#knownSettings();
+    // A failure to ask is not remembered.
+    this.#settings.catch(() => (this.#settings = undefined));
+    return { ...EXACTLY_ONCE, ...(await this.#settings), insert_deduplication_token: token };
+  }
+
+  async #knownSettings(): Promise<ClickHouseSettings> {
+    const result = await this.#client.query({
+      query: 'SELECT name FROM system.settings WHERE name IN ({names: Array(String)})',
+      query_params: { names: Object.keys(WHERE_KNOWN) },
+      format: 'JSONEachRow',
+    });
+    const known = await result.json<{ name: string }>();
+    return Object.fromEntries(known.map(({ name }) => [name, WHERE_KNOWN[name]]));
+  }
+
+  async #run<Result>(request: () => Promise<Result>): Promise<Result> {
+    try {
+      return await request();
+    } catch (error) {
+      if (error instanceof ClickHouseError && GONE.has(error.code)) {
+        throw new JournalGone(`the journal is gone: ${error.message}`, { cause: error });
+      }
+      throw error;
+    }
+  }
+}
+
+const toInstant = (millis: string | number | undefined): string => new Date(Number(millis)).toISOString();
+
+/** UNKNOWN_TABLE, UNKNOWN_DATABASE */
+const GONE: ReadonlySet<string> = new Set(['60', '81']);
+
+interface QuarantinedRow {
+  sequence: string | number;
+  storedAt: string | number;
+  subject: string;
+  body: string;
+}

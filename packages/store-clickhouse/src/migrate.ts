@@ -1,0 +1,62 @@
+// Brings the database to this version's tables and views: migrations/*.sql in the order of their names, each recorded
+// in schema_migrations. ClickHouse has no lock to take: every statement can run twice, also at the same time.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Umzug, type UmzugStorage } from 'umzug';
+import type { ClickHouse } from './open-clickhouse.ts';
+
+/**
+ * Makes the database when it is missing and runs what was not run there yet. Safe with several replicas at once.
+ * @returns the names of the migrations run
+ */
+export async function migrateClickHouse(clickhouse: ClickHouse): Promise<string[]> {
+  await clickhouse.ensureDatabase();
+  await clickhouse.client.command({ query: MIGRATIONS_TABLE });
+  const umzug = new Umzug({
+    migrations: {
+      glob: ['*.sql', { cwd: fileURLToPath(new URL('../migrations/', import.meta.url)) }],
+      resolve: ({ name, path, context }) => ({
+        name,
+        up: async () => {
+          if (path === undefined) throw new Error(`migration ${name} has no file`);
+          await context.client.command({ query: readFileSync(path, 'utf8') });
+        },
+      }),
+    },
+    context: clickhouse,
+    storage,
+    logger: undefined,
+  });
+  const done = await umzug.up();
+  return done.map(({ name }) => name);
+}
+
+const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS schema_migrations (
+  name String,
+  applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
+) ENGINE = ReplacingMergeTree ORDER BY name`;
+
+const storage: UmzugStorage<ClickHouse> = {
+  async logMigration({ name, context: { client } }) {
+    await client.insert({
+      table: 'schema_migrations',
+      columns: ['name'],
+      values: [[name]],
+      format: 'JSONCompactEachRow',
+      clickhouse_settings: { async_insert: 0 },
+    });
+  },
+  async unlogMigration() {
+    throw new Error('migrations are only appended');
+  },
+  async executed({ context: { client } }) {
+    const result = await client.query({
+      // A table that was dropped by hand is made again: the record counts only while they are there.
+      query: `SELECT DISTINCT name FROM schema_migrations WHERE (
+        SELECT count() FROM system.tables WHERE database = currentDatabase() AND name IN ('journal', 'generations')
+      ) = 2 ORDER BY name`,
+      format: 'JSONEachRow',
+    });
+    return (await result.json<{ name: string }>()).map(({ name }) => name);
+  },
+};

@@ -1,0 +1,6 @@
+// The SQL of this package: one statement per file under queries/, read once.
+import { readFileSync } from 'node:fs';
+
+/** The statement in `queries/<name>.sql`. */
+export const statement = (name: string): string =>
+  readFileSync(new URL(`../queries/${name}.sql`, import.meta.url), 'utf8').trim();

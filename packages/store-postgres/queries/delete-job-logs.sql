@@ -1,0 +1,4 @@
+-- Deletes the log lines of jobs that start anew.
+-- $1 ids
+delete from job_logs
+where job_id = any ($1::text[])

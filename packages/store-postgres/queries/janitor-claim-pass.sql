@@ -1,0 +1,9 @@
+-- Begins a pass of a duty when it is due and nobody works it; a new epoch fences the former owner.
+-- $1 duty · $2 owner · $3 length of the lease in milliseconds
+-- Returns one row when the pass is the caller's, none while it is not due or somebody else's.
+insert into janitor_passes as p (duty, epoch, owner, lease_until, due_at, started_at)
+values ($1, 1, $2, clock_timestamp() + $3 * interval '1 millisecond', clock_timestamp(), clock_timestamp())
+on conflict (duty) do update
+  set epoch = p.epoch + 1, owner = excluded.owner, lease_until = excluded.lease_until, started_at = excluded.started_at
+  where p.lease_until <= clock_timestamp() and p.due_at <= clock_timestamp()
+returning epoch, state

@@ -1,0 +1,11 @@
+-- A page of the open jobs whose deadline is over, in the order of their deadlines.
+-- $1 the instant up to which a deadline is over · $2 $3 after this deadline and id · $4 page size
+select id, service, type, state, created_at, updated_at, deadline, instance_id, concurrency,
+       head_missing, origin_at, origin_sequence, first_sequence, last_sequence
+from jobs
+where deadline is not null
+  and state in ('pending', 'active', 'retry')
+  and deadline < $1
+  and ($2::timestamptz is null or (deadline, id) > ($2, $3::text))
+order by deadline, id
+limit $4

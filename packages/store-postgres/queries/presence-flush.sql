@@ -1,0 +1,36 @@
+-- Writes what was heard of workers since the last flush, and renews the lease of presence; nothing is written when another
+-- owner has taken it. A row that knows of a later heartbeat stays as it is.
+-- $1 epoch · $2 length of the lease in milliseconds · $3 last stream sequence heard · $4 up to when presence is right
+-- $5 creation time of the stream · $6 rows as a JSON array, each worker once, sorted
+-- Returns one row: whether the lease is still the caller's.
+with held as (
+  update pipelines
+  set position = $3, position_stored_at = $4, stream_created = $5,
+      lease_until = clock_timestamp() + $2 * interval '1 millisecond', updated_at = clock_timestamp()
+  where name = 'presence' and epoch = $1
+  returning name
+), written as (
+  insert into workers as w (
+    service, type, instance_id, status, first_seen_at, last_seen_at, heartbeat_interval_ms, concurrency, version,
+    active_jobs, active_job_count
+  )
+  select r.service, r.type, r.instance_id, r.status, r.first_seen_at, r.last_seen_at, r.heartbeat_interval_ms,
+         r.concurrency, r.version, r.active_jobs, r.active_job_count
+  from json_to_recordset($6) as r (
+    service text, type text, instance_id text, status text, first_seen_at timestamptz, last_seen_at timestamptz,
+    heartbeat_interval_ms integer, concurrency integer, version text, active_jobs text[], active_job_count integer
+  )
+  where exists (select from held)
+  on conflict (service, type, instance_id) do update
+    set status = excluded.status,
+        first_seen_at = least(w.first_seen_at, excluded.first_seen_at),
+        last_seen_at = excluded.last_seen_at,
+        heartbeat_interval_ms = excluded.heartbeat_interval_ms,
+        concurrency = excluded.concurrency,
+        version = excluded.version,
+        active_jobs = excluded.active_jobs,
+        active_job_count = excluded.active_job_count,
+        updated_at = clock_timestamp()
+    where w.last_seen_at <= excluded.last_seen_at
+)
+select exists (select from held) as held

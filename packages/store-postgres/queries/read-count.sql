@@ -1,0 +1,7 @@
+-- How many jobs there are of a service, a type, some states: exact, from the counters and not from the jobs.
+-- $1 service  $2 type  $3 states (any of)
+select coalesce(sum(count), 0)::bigint as count
+from job_counts
+where ($1::text is null or service = $1)
+  and ($2::text is null or type = $2)
+  and ($3::text[] is null or state = any ($3))

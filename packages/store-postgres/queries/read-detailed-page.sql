@@ -1,0 +1,35 @@
+-- The newest $11 jobs that match: how many they are, and the page among them. With fewer than $11 they are all there is,
+-- so that count and page come from one pass over an index of the detail (trace, request, key, time of update).
+-- $1 service  $2 type  $3 state (one)  $4 states (any of)  $5 updated since  $6 updated before  $7 trace id  $8 request id
+-- $9 concurrency key  $10 pattern of the last error  $11 jobs looked at  $12 newest first?  $13 $14 after this created_at and id
+-- $15 limit  $16 offset
+with found as materialized (
+  select id, created_at
+  from jobs
+  where ($1::text is null or service = $1)
+    and ($2::text is null or type = $2)
+    and ($3::text is null or state = $3)
+    and ($4::text[] is null or state = any ($4))
+    and ($5::timestamptz is null or updated_at >= $5)
+    and ($6::timestamptz is null or (updated_at < $6 and created_at < $6))
+    and ($7::text is null or trace_id = $7)
+    and ($8::text is null or request_id = $8)
+    and ($9::text is null or (concurrency is not null and concurrency ->> 'key' = $9))
+    and ($10::text is null or (last_error is not null and last_error ilike $10))
+  order by created_at desc, id desc
+  limit $11
+)
+select counted.count, page.id, page.created_at
+from (select count(*) as count from found) as counted
+left join lateral (
+  select id, created_at
+  from found
+  where $13::timestamptz is null
+    or case when $12::boolean then (created_at, id) < ($13, $14::text) else (created_at, id) > ($13, $14) end
+  order by
+    case when $12 then created_at end desc,
+    case when $12 then id end desc,
+    created_at,
+    id
+  limit $15 offset $16
+) as page on true

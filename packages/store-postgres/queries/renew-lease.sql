@@ -1,0 +1,5 @@
+-- Lengthens the lease of a pipeline; no row is changed when another owner has taken it.
+-- $1 pipeline name · $2 epoch · $3 length of the lease in milliseconds
+update pipelines
+set lease_until = clock_timestamp() + $3 * interval '1 millisecond', updated_at = clock_timestamp()
+where name = $1 and epoch = $2

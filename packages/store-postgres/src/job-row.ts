@@ -1,0 +1,149 @@
+// Changes of jobs as rows of the tables, and a row of `jobs` as a folded job.
+
+import type { JobContext } from '@trellis/contracts';
+import type { FoldedJob } from '@trellis/lifecycle';
+import { countDeltas, type JobChange, NOT_LOADED, type RowsText, type WrittenChanges } from './job-change.ts';
+import type { Row } from './open-postgres.ts';
+
+/** @param changes each job once */
+export function writeChanges(changes: readonly JobChange[]): WrittenChanges {
+  const sorted = changes.toSorted((a, b) => (a.job.id < b.job.id ? -1 : 1));
+  const isNew = ({ before, restarted }: JobChange) => before === undefined || restarted;
+  return {
+    restarted: sorted.filter(({ restarted }) => restarted).map(({ job }) => job.id),
+    inserts: toRows(sorted.filter(isNew).map(toJobRow)),
+    updates: toRows(sorted.filter((change) => !isNew(change)).map(toJobRow)),
+    logs: toRows(sorted.flatMap(toLogRows)),
+    counts: toRows(countDeltas(changes).map((delta) => JSON.stringify(delta))),
+  };
+}
+
+const toRows = (rows: string[]): RowsText => ({ rows: rows.length, json: `[${rows.join(',')}]` });
+
+const toLogRows = ({ job, logs }: JobChange): string[] =>
+  logs.map(({ sequence, line, entry }) =>
+    JSON.stringify({
+      job_id: job.id,
+      sequence,
+      line,
+      logged_at: entry.timestamp,
+      level: entry.level,
+      message: entry.message,
+    }),
+  );
+
+/** A row for insert-jobs or update-jobs. Bodies that did not change are left out. */
+function toJobRow({ before, job, restarted }: JobChange): string {
+  const base = restarted ? undefined : before;
+  // The payload's text is put in as it is, so that its size is known without writing it twice.
+  const payload = base !== undefined && base.payload === job.payload ? undefined : JSON.stringify(job.payload ?? null);
+  const row = JSON.stringify({
+    ...columns(job),
+    ...(payload === undefined ? {} : { payload_bytes: Buffer.byteLength(payload) }),
+    ...(base !== undefined && base.result === job.result ? {} : resultColumns(job.result)),
+  });
+  return payload === undefined ? row : `{"payload":${payload},${row.slice(1)}`;
+}
+
+const resultColumns = (result: unknown): Row =>
+  result === undefined ? { result_change: 'clear' } : { result_change: 'set', result };
+
+/** What JSON leaves out (undefined) is NULL in the row. */
+function columns(job: FoldedJob): Row {
+  const { context } = job;
+  return {
+    id: job.id,
+    service: job.service,
+    type: job.type,
+    state: job.state,
+    tries: job.tries,
+    max_tries: job.maxTries,
+    request_id: context.requestId,
+    trace_id: context.traceId,
+    traceparent: context.traceparent,
+    tracestate: context.tracestate,
+    created_at: job.createdAt,
+    updated_at: job.updatedAt,
+    started_at: job.startedAt,
+    completed_at: job.completedAt,
+    deadline: job.deadline,
+    cancel_requested_at: job.cancelRequestedAt,
+    last_error: job.lastError,
+    instance_id: job.instanceId,
+    progress: job.progress,
+    concurrency: job.concurrency,
+    queue_policy: job.queuePolicy,
+    head_missing: job.headMissing,
+    handed_back: job.handedBack,
+    origin_sequence: job.originSequence,
+    origin_at: job.originAt,
+    first_sequence: job.firstSequence,
+    last_sequence: job.lastSequence,
+  };
+}
+
+/** A row of load-jobs. */
+export interface LoadedJobRow extends Row {
+  id: string;
+  service: string;
+  type: string;
+  state: FoldedJob['state'];
+  tries: number;
+  max_tries: number;
+  request_id: string;
+  trace_id: string;
+  traceparent: string;
+  tracestate: string | null;
+  created_at: string;
+  updated_at: string;
+  started_at: string | null;
+  completed_at: string | null;
+  deadline: string | null;
+  cancel_requested_at: string | null;
+  last_error: string | null;
+  instance_id: string | null;
+  progress: FoldedJob['progress'] | null;
+  concurrency: FoldedJob['concurrency'] | null;
+  queue_policy: FoldedJob['queuePolicy'] | null;
+  head_missing: boolean;
+  handed_back: boolean;
+  origin_sequence: number;
+  origin_at: string;
+  first_sequence: number;
+  last_sequence: number;
+}
+
+/** The job of a row, its bodies NOT_LOADED, without log lines. */
+export function fromJobRow(row: LoadedJobRow): FoldedJob {
+  const context: JobContext = { requestId: row.request_id, traceId: row.trace_id, traceparent: row.traceparent };
+  if (row.tracestate !== null) context.tracestate = row.tracestate;
+  return {
+    id: row.id,
+    service: row.service,
+    type: row.type,
+    state: row.state,
+    context,
+    payload: NOT_LOADED,
+    result: NOT_LOADED,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    startedAt: row.started_at ?? undefined,
+    completedAt: row.completed_at ?? undefined,
+    tries: row.tries,
+    maxTries: row.max_tries,
+    lastError: row.last_error ?? undefined,
+    deadline: row.deadline ?? undefined,
+    progress: row.progress ?? undefined,
+    logs: [],
+    concurrency: row.concurrency ?? undefined,
+    queuePolicy: row.queue_policy ?? undefined,
+    cancelRequestedAt: row.cancel_requested_at ?? undefined,
+    instanceId: row.instance_id ?? undefined,
+    headMissing: row.head_missing,
+    handedBack: row.handed_back,
+    originSequence: row.origin_sequence,
+    originAt: row.origin_at,
+    firstSequence: row.first_sequence,
+    lastSequence: row.last_sequence,
+  };
+}

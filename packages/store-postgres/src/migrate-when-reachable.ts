@@ -1,0 +1,18 @@
+// Brings the schema up to date as soon as the server answers: a component that starts before its server waits for it.
+import { abortable, backoffMs } from '@trellis/runtime';
+import { migratePostgres } from './migrate.ts';
+import type { Postgres } from './open-postgres.ts';
+
+/** Resolves when the schema is up to date, or `signal` aborts. Failures are logged and tried again for ever. */
+export async function migrateWhenReachable(postgres: Postgres, signal: AbortSignal): Promise<void> {
+  for (let failures = 1; !signal.aborted; failures++) {
+    try {
+      await migratePostgres(postgres);
+      return;
+    } catch (error) {
+      const waitMs = Math.round(backoffMs(failures, 200, 5_000));
+      postgres.log.warn({ error, failures, waitMs }, 'Postgres cannot be migrated now; it is tried again');
+      await abortable(signal, waitMs);
+    }
+  }
+}

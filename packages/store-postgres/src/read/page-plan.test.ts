@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { JOB_STATES } from '@trellis/contracts';
+import { describe, expect, it } from 'vitest';
+import { countStatement, detailedPageStatement, type JobFilter, pageStatement } from './page-plan.ts';
+
+const page = { order: 'newest', limit: 50, offset: 0 } as const;
+const queryOf = (filter: JobFilter) => pageStatement(filter, page).query;
+
+describe('a page is read in the order of an index where one holds it', () => {
+  it.for<JobFilter>([
+    {},
+    { service: 's' },
+    { service: 's', type: 't' },
+    { states: ['dead'] },
+    { service: 's', type: 't', states: ['dead'] },
+    { states: [] },
+    { service: 's', states: [...JOB_STATES] },
+  ])('%j walks', (filter) => {
+    expect(queryOf(filter)).toBe('page-newest');
+  });
+
+  it.for<JobFilter>([
+    { type: 't' },
+    { service: 's', states: ['dead'] },
+    { type: 't', states: ['dead'] },
+    { states: ['dead', 'failed'] },
+    { service: 's', type: 't', states: ['completed', 'failed'] },
+  ])('%j is merged of slices', (filter) => {
+    expect(queryOf(filter)).toBe('sliced-page-newest');
+  });
+
+  it.for<JobFilter>([
+    { states: ['dead', 'failed'], traceId: 'x' },
+    { type: 't', requestId: 'x' },
+    { type: 't', key: 'x' },
+    { states: ['dead', 'failed'], since: '2026-01-01T00:00:00.000Z' },
+    { type: 't', search: 'x' },
+  ])('%j, too large to be looked at whole, is left to the index of its detail', (filter) => {
+    expect(queryOf(filter)).toBe('page-newest');
+  });
+});
+
+describe('the values of a statement', () => {
+  it('compare one state alone, several as a list', () => {
+    expect(pageStatement({ states: ['dead', 'dead'] }, page).values.slice(2, 4)).toEqual(['dead', undefined]);
+    const several = pageStatement({ states: ['dead', 'failed'], search: 'x' }, page).values;
+    expect(several.slice(2, 4)).toEqual([undefined, ['dead', 'failed']]);
+  });
+
+  it('take the searched text literally', () => {
+    expect(pageStatement({ search: '50%_\\' }, page).values[9]).toBe('%50\\%\\_\\\\%');
+  });
+
+  it('end with the place, the limit and the offset', () => {
+    const after = { createdAt: '2026-01-01T00:00:00.000Z', id: 'x' };
+    for (const filter of [{}, { type: 't' }]) {
+      const { values } = pageStatement(filter, { order: 'oldest', limit: 7, offset: 3, after });
+      expect(values.slice(-4)).toEqual([after.createdAt, 'x', 7, 3]);
+    }
+  });
+});
+
+it('reads a detailed page and its count of a bounded number of jobs', () => {
+  const { query, values } = detailedPageStatement({ states: ['dead'], traceId: 'x' }, page, 10);
+  expect(query).toBe('detailed-page');
+  expect(values.slice(10)).toEqual([10, true, undefined, undefined, 50, 0]);
+  expect(countStatement({ service: 's', type: 't', states: ['dead', 'failed'] }).values).toEqual([
+    's',
+    't',
+    ['dead', 'failed'],
+  ]);
+});
+
+it.for(['page', 'sliced-page'])('read-%s-oldest.sql is the mirror of -newest.sql', (name) => {
+  const text = (order: string) =>
+    readFileSync(new URL(`../../queries/read-${name}-${order}.sql`, import.meta.url), 'utf8');
+  const mirrored = text('newest')
+    .replaceAll('newest', 'oldest')
+    .replaceAll('(created_at, id) <', '(created_at, id) >')
+    .replaceAll(' desc', ' asc');
+  expect(text('oldest')).toBe(mirrored);
+});

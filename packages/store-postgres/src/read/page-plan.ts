@@ -1,0 +1,114 @@
+// Which statement reads a page or a count, and with what values, so that the cost follows the page and not the table.
+// Pure; job-reader.ts runs what is decided here.
+import { JOB_STATES, type JobState } from '@trellis/contracts';
+import type { ReadQuery } from './read-query.ts';
+
+/** What jobs are asked for; a field left out lets everything through. Instants are RFC 3339. */
+export interface JobFilter {
+  service?: string | undefined;
+  type?: string | undefined;
+  /** Any of these; empty is the same as none given. */
+  states?: readonly JobState[] | undefined;
+  /** Updated at or after. */
+  since?: string | undefined;
+  /** Updated before. */
+  until?: string | undefined;
+  traceId?: string | undefined;
+  requestId?: string | undefined;
+  /** Display key of keyed concurrency. */
+  key?: string | undefined;
+  /** Text within the last error, upper or lower case. */
+  search?: string | undefined;
+}
+
+export interface PagePlace {
+  createdAt: string;
+  id: string;
+}
+
+export interface PageWanted {
+  order: 'newest' | 'oldest';
+  limit: number;
+  /** The page begins after this job. */
+  after?: PagePlace | undefined;
+  /** Jobs passed over; 0 with `after`. */
+  offset: number;
+}
+
+export interface Statement {
+  query: ReadQuery;
+  values: unknown[];
+}
+
+interface Narrowed extends JobFilter {
+  states: readonly JobState[] | undefined;
+}
+
+const narrow = (filter: JobFilter): Narrowed => {
+  const states = [...new Set(filter.states)];
+  return { ...filter, states: states.length === 0 || states.length === JOB_STATES.length ? undefined : states };
+};
+
+/** Whether more is asked than the counters know (service, type, state). */
+export const isDetailed = (filter: JobFilter): boolean =>
+  [filter.since, filter.until, filter.traceId, filter.requestId, filter.key, filter.search].some(
+    (part) => part !== undefined,
+  );
+
+/**
+ * No index holds these in the order of the page: several states at once, a type of whatever service, or a state of a whole
+ * service. Detailed filters have indexes of their own, or are walked.
+ */
+function needsSlices(filter: Narrowed): boolean {
+  if (isDetailed(filter)) return false;
+  const { service, type, states } = filter;
+  if (states !== undefined && states.length > 1) return true;
+  if (type !== undefined && service === undefined) return true;
+  return states !== undefined && service !== undefined && type === undefined;
+}
+
+/** How to read one page of ids in the order of an index. */
+export function pageStatement(wanted: JobFilter, page: PageWanted): Statement {
+  const filter = narrow(wanted);
+  const place = [page.after?.createdAt, page.after?.id, page.limit, page.offset];
+  if (needsSlices(filter)) {
+    return {
+      query: page.order === 'newest' ? 'sliced-page-newest' : 'sliced-page-oldest',
+      values: [filter.service, filter.type, filter.states, ...place],
+    };
+  }
+  return {
+    query: page.order === 'newest' ? 'page-newest' : 'page-oldest',
+    values: [...matchValues(filter), ...place],
+  };
+}
+
+/** How to count what the counters know. */
+export function countStatement(wanted: JobFilter): Statement {
+  const { service, type, states } = narrow(wanted);
+  return { query: 'count', values: [service, type, states] };
+}
+
+/** How to read one page together with its count, looking at the newest `among` jobs that match. */
+export function detailedPageStatement(wanted: JobFilter, page: PageWanted, among: number): Statement {
+  const place = [page.order === 'newest', page.after?.createdAt, page.after?.id, page.limit, page.offset];
+  return { query: 'detailed-page', values: [...matchValues(narrow(wanted)), among, ...place] };
+}
+
+/** $1 … $10 of the statements that match row by row. One state is compared alone: only then is an index in order. */
+function matchValues(filter: Narrowed): unknown[] {
+  const [only, ...others] = filter.states ?? [];
+  const one = others.length === 0 ? only : undefined;
+  return [
+    filter.service,
+    filter.type,
+    one,
+    one === undefined ? filter.states : undefined,
+    filter.since,
+    filter.until,
+    filter.traceId,
+    filter.requestId,
+    filter.key,
+    filter.search === undefined ? undefined : `%${filter.search.replace(/[\\%_]/g, '\\$&')}%`,
+  ];
+}

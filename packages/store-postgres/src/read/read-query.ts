@@ -1,0 +1,68 @@
+// Runs the statements of queries/read-*.sql and says plainly when the store cannot answer.
+// What the statements are for is job-reader.ts.
+import type { Queryable, Row } from '../open-postgres.ts';
+import { sqlFile } from '../sql-file.ts';
+
+export type ReadQuery =
+  | 'clock'
+  | 'count'
+  | 'detailed-page'
+  | 'job-logs'
+  | 'jobs'
+  | 'page-newest'
+  | 'page-oldest'
+  | 'pipelines'
+  | 'quarantine-size'
+  | 'sliced-page-newest'
+  | 'sliced-page-oldest';
+
+/** The store does not answer now; the same question may be answered later. The message carries no address and no SQL. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+}
+
+const texts = new Map<ReadQuery, string>();
+
+function textOf(name: ReadQuery): string {
+  const known = texts.get(name);
+  if (known !== undefined) return known;
+  const text = sqlFile(`read-${name}`);
+  texts.set(name, text);
+  return text;
+}
+
+/**
+ * The rows of one statement.
+ * @throws {StoreUnavailable} when the store is down, has no tables yet, or took too long
+ */
+export async function readRows<R extends Row>(store: Queryable, name: ReadQuery, values: unknown[]): Promise<R[]> {
+  try {
+    return (await store.query<R>(textOf(name), values)).rows;
+  } catch (error) {
+    const why = whyUnavailable(error);
+    if (why === undefined) throw error;
+    throw new StoreUnavailable(why, { cause: error });
+  }
+}
+
+const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH']);
+
+function whyUnavailable(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (code === '57014') return 'the job store took too long to answer: narrow the filter, or page with a cursor';
+  if (code === '42P01' || code === '3F000')
+    return 'the job store has no tables yet: the projector makes them at its first start';
+  // 08 connection, 28 authorization, 3D no such database, 53 out of resources, 57P shutdown or start of the server
+  if (/^(08|28|3D|53|57P)/.test(code)) return 'the job store does not accept queries now';
+  if (NETWORK.has(code)) return 'the job store cannot be reached';
+  // pg reports these without any code.
+  if (
+    /connection terminated|timeout exceeded when trying to connect|query read timeout|client has encountered a connection error/i.test(
+      error.message,
+    )
+  ) {
+    return 'the connection to the job store was lost';
+  }
+  return undefined;
+}

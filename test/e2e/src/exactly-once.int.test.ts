@@ -1,0 +1,113 @@
+import { createClient } from '@clickhouse/client';
+import { connectNats, JobStream, provision } from '@trellis/runtime';
+import { freshClickHouse, freshPostgres, startTestNats, waitFor } from '@trellis/test-support';
+import pg from 'pg';
+import { expect, it } from 'vitest';
+import { type ComponentProcess, startComponent } from './component-process.ts';
+import { foldStream } from './fold-stream.ts';
+import { generateLoad } from './generate-load.ts';
+
+const JOBS = 20_000;
+const KILLS = 5;
+
+it('two projectors, killed five times while 20,000 jobs run: Postgres equals the fold, history holds every sequence once', {
+  timeout: 420_000,
+}, async () => {
+  await using nats = await startTestNats();
+  await using postgres = await freshPostgres();
+  await using clickhouse = await freshClickHouse();
+  const nc = await connectNats({ url: nats.url, name: 'test' });
+  await provision(nc);
+  const env = {
+    NATS_URL: nats.url,
+    DATABASE_URL: postgres.url,
+    CLICKHOUSE_URL: clickhouse.serverUrl,
+    CLICKHOUSE_DATABASE: clickhouse.database,
+
+  };
+  const projectors: ComponentProcess[] = await Promise.all([
+    startComponent('projector', env),
+    startComponent('projector', env),
+  ]);
+
+  const killAt = Array.from({ length: KILLS }, (_, kill) => Math.floor((JOBS * 3 * (kill + 1)) / (KILLS + 1)));
+  const kills: Promise<void>[] = [];
+  const killOne = async (victim: number) => {
+    await projectors[victim]?.end('SIGKILL');
+    projectors[victim] = await startComponent('projector', env, { waitUntilReady: false });
+  };
+  const { malformed } = await generateLoad(nc, {
+    jobs: JOBS,
+    malformedEvery: 500,
+    onStored: (stored) => {
+      if (stored === killAt[kills.length]) kills.push(killOne(kills.length % 2));
+    },
+  });
+  await Promise.all(kills);
+  expect(kills).toHaveLength(KILLS);
+
+  const folded = await foldStream(nc);
+  expect(folded.malformed).toHaveLength(malformed);
+  const lastSequence = (await (await JobStream.open(nc)).info()).lastSequence;
+
+  const pool = new pg.Pool({ connectionString: postgres.url });
+  pool.on('error', () => undefined);
+  const rows = async <Row>(sql: string) => (await pool.query(sql)).rows as Row[];
+  await waitFor(
+    async () =>
+      Number(
+        (await rows<{ position: string }>(`select position from trellis_jobs.pipelines where name = 'current'`))[0]
+          ?.position,
+      ) >= lastSequence,
+    { timeoutMs: 120_000, what: 'Postgres to catch up' },
+  );
+  const jobs = await rows<{
+    id: string;
+    state: string;
+    tries: number;
+    last_sequence: string;
+    last_error: string | null;
+  }>('select id, state, tries, last_sequence, last_error from trellis_jobs.jobs');
+  const projected = new Map(
+    jobs.map((job) => [job.id, [job.state, job.tries, Number(job.last_sequence), job.last_error]]),
+  );
+  const expected = new Map(
+    [...folded.jobs.values()].map((job) => [job.id, [job.state, job.tries, job.lastSequence, job.lastError ?? null]]),
+  );
+  expect(projected).toEqual(expected);
+  expect(projected.size).toBe(JOBS);
+  expect(
+    await rows(`select service, type, state, count from trellis_jobs.job_counts where count <> 0
+                except select service, type, state, count(*) from trellis_jobs.jobs group by 1, 2, 3`),
+  ).toEqual([]);
+  const lines = await rows<{ count: string }>('select count(*) from trellis_jobs.job_logs');
+  expect(Number(lines[0]?.count)).toBe([...folded.jobs.values()].reduce((sum, job) => sum + job.logs.length, 0));
+  const quarantined = await rows<{ sequence: string }>(
+    'select sequence from trellis_jobs.quarantine order by sequence',
+  );
+  expect(quarantined.map(({ sequence }) => Number(sequence))).toEqual(folded.malformed);
+
+  await using history = createClient({ url: clickhouse.serverUrl, database: clickhouse.database });
+  const sequences = async (view: string) =>
+    (
+      await (
+        await history.query({
+          query: `select stream_sequence from ${view} order by stream_sequence`,
+          format: 'JSONCompactEachRow',
+        })
+      ).json<[string | number]>()
+    ).map(([sequence]) => Number(sequence));
+  await waitFor(async () => (await sequences('events')).length + malformed >= folded.sequences.length, {
+    timeoutMs: 120_000,
+    everyMs: 250,
+    what: 'ClickHouse to catch up',
+  });
+  const events = await sequences('events');
+  const refused = await sequences('quarantine');
+  expect(refused).toEqual(folded.malformed);
+  expect([...events, ...refused].sort((a, b) => a - b)).toEqual(folded.sequences);
+
+  await pool.end();
+  await Promise.all(projectors.map((projector) => projector.end()));
+  await nc.close();
+});
