@@ -1,5 +1,5 @@
 // Everything that can be set of the example service, with its defaults.
-import { baseConfig, loadConfig } from '@trellis/runtime';
+import { baseConfig, configOrExit } from '@trellis/runtime';
 import { z } from 'zod';
 
 export const OrdersServiceConfig = z.object({
@@ -25,4 +25,4 @@ export const OrdersServiceConfig = z.object({
 });
 export type OrdersServiceConfig = z.infer<typeof OrdersServiceConfig>;
 
-export const readConfig = (): OrdersServiceConfig => loadConfig(OrdersServiceConfig);
+export const readConfig = (): OrdersServiceConfig => configOrExit(OrdersServiceConfig);

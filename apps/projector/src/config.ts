@@ -1,5 +1,5 @@
 // Everything that can be set of the projector, with its defaults.
-import { baseConfig, loadConfig } from '@trellis/runtime';
+import { baseConfig, configOrExit } from '@trellis/runtime';
 import { z } from 'zod';
 
 export const PIPELINES = ['current', 'history'] as const;
@@ -54,4 +54,4 @@ export const ProjectorConfig = z.object({
 });
 export type ProjectorConfig = z.infer<typeof ProjectorConfig>;
 
-export const readConfig = (): ProjectorConfig => loadConfig(ProjectorConfig);
+export const readConfig = (): ProjectorConfig => configOrExit(ProjectorConfig);

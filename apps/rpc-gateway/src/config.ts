@@ -1,5 +1,5 @@
 // Everything that can be set of the RPC gateway, with its defaults.
-import { baseConfig, loadConfig } from '@trellis/runtime';
+import { baseConfig, configOrExit } from '@trellis/runtime';
 import { z } from 'zod';
 
 export const GatewayConfig = z.object({
@@ -39,4 +39,4 @@ export const GatewayConfig = z.object({
 });
 export type GatewayConfig = z.infer<typeof GatewayConfig>;
 
-export const readConfig = (): GatewayConfig => loadConfig(GatewayConfig);
+export const readConfig = (): GatewayConfig => configOrExit(GatewayConfig);

@@ -3,6 +3,7 @@
 import {
   EVENT_TYPES,
   type EventType,
+  eventSubject,
   Fault,
   type JobReply,
   jobFilter,
@@ -47,6 +48,8 @@ interface Done {
 }
 
 const MAX_ROUNDS = 20;
+/** Shorter than callers wait: an unclear outcome is told to them while they still listen. */
+const PUBLISH_TIMEOUT_MS = 6_000;
 
 /**
  * Runs one command to its answer.
@@ -75,6 +78,7 @@ async function settle(command: Command, call: Call, ports: Ports): Promise<Done>
     const { service, type, id } = standing.job;
     const after = decision.when === 'unchanged' ? standing.lastSequence : undefined;
     const outcome = await ports.stream.publish(event, {
+      timeoutMs: PUBLISH_TIMEOUT_MS,
       ...(decision.when === 'always' ? { messageId: decision.messageId } : {}),
       ...(after === undefined ? {} : { expect: { lastSequence: after, filter: jobFilter(service, type, id) } }),
     });
@@ -150,7 +154,7 @@ async function overtookStart({ published, standing }: Done, ports: Ports): Promi
   if (!published || !endsExecution(published.eventType)) return false;
   if (published.after === undefined) return standing.job.state === 'active';
   const { service, type, id } = standing.job;
-  const started = await ports.stream.lastOf(`trellis.jobs.${service}.${type}.${id}.started`);
+  const started = await ports.stream.lastOf(eventSubject(service, type, id, 'started'));
   return started !== undefined && started.sequence > published.after && started.sequence < published.sequence;
 }
 

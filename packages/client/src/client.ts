@@ -11,8 +11,8 @@ import {
   type RpcMethod,
   type RpcReply,
   type RpcRequest,
+  readNatsUrl,
 } from '@trellis/contracts';
-import { readNatsUrl } from './nats-address.ts';
 import { type CallOptions, callRpc } from './rpc-call.ts';
 
 export interface ClientOptions {

@@ -4,6 +4,7 @@ export * from './fault.ts';
 export * from './heartbeat.ts';
 export * from './job.ts';
 export * from './names.ts';
+export * from './nats-address.ts';
 export * from './rpc.ts';
 export * from './state.ts';
 export * from './time.ts';

@@ -57,8 +57,13 @@ export type ListReply = z.infer<typeof ListReply>;
 export const GetRequest = z.object({ id: JobId });
 export type GetRequest = z.infer<typeof GetRequest>;
 
-/** `projected: false`: folded from the stream because the projection had not come so far within the wait. */
-export const JobReply = z.looseObject({ job: Job, projected: z.boolean().optional() });
+export const JobReply = z.looseObject({
+  job: Job,
+  /** False: folded from the stream, because the projection had not come so far within the wait. */
+  projected: z.boolean().optional(),
+  /** The cancel ended a job that was running. */
+  forced: z.boolean().optional(),
+});
 export type JobReply = z.infer<typeof JobReply>;
 
 export const CancelRequest = z.object({ id: JobId, force: z.boolean().optional(), reason });

@@ -1,6 +1,7 @@
 // Checks that servers somebody else runs can be reached, before anything depends on them.
 // What they hold and whether it fits is left to the components.
 import { connect } from '@nats-io/transport-node';
+import { readNatsUrl } from '@trellis/contracts';
 import { Client } from 'pg';
 import { withoutPassword } from './redact.ts';
 
@@ -13,39 +14,13 @@ function unreachable(what: string, variable: string, url: string, error: unknown
   return new Error(`${what} at ${withoutPassword(url)} (from ${variable}) cannot be reached: ${why}`);
 }
 
-export interface NatsTarget {
-  /** Without credentials; several servers separated by commas. */
-  url: string;
-  /** What `connect` takes beside the URL. */
-  options: Record<string, unknown>;
-}
-
-/** Splits `nats://user:password@host` (or `nats://token@host`) into an address and connection options. */
-export function natsTarget(url: string): NatsTarget {
-  let options: Record<string, unknown> = {};
-  const servers = url.split(',').map((one) => {
-    const trimmed = one.trim();
-    const parts = /^(\w+:\/\/)?(?:([^/@]*)@)?(.*)$/.exec(trimmed);
-    const credentials = parts?.[2];
-    if (credentials) {
-      const [user = '', ...rest] = credentials.split(':');
-      options =
-        rest.length > 0
-          ? { user: decodeURIComponent(user), pass: decodeURIComponent(rest.join(':')) }
-          : { token: decodeURIComponent(user) };
-    }
-    return `${parts?.[1] ?? ''}${parts?.[3] ?? trimmed}`;
-  });
-  return { url: servers.join(','), options };
-}
-
 /** Answers the server's version. @throws Error naming `NATS_URL` when it cannot be reached or has no JetStream */
 export async function checkNats(url: string): Promise<string> {
   try {
-    const target = natsTarget(url);
+    const { servers, credentials } = readNatsUrl(url);
     const connection = await connect({
-      servers: target.url.split(','),
-      ...target.options,
+      servers,
+      ...credentials,
       timeout: TIMEOUT_MS,
       reconnect: false,
       maxReconnectAttempts: 0,

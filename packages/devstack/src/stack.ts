@@ -2,8 +2,9 @@
 // What each server needs is left to its own file.
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { readNatsUrl } from '@trellis/contracts';
 import { startClickHouseServer } from './clickhouse.ts';
-import { checkClickHouse, checkNats, checkPostgres, natsTarget } from './external-servers.ts';
+import { checkClickHouse, checkNats, checkPostgres } from './external-servers.ts';
 import { isFreePort, PortTakenError } from './free-port.ts';
 import { lockHome } from './home-lock.ts';
 import { startNatsServer } from './nats.ts';
@@ -126,10 +127,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const starters: Record<StackServerName, () => Promise<StackServer>> = {
       async nats() {
         if (external.nats) {
-          const target = natsTarget(external.nats);
+          const { servers, credentials } = readNatsUrl(external.nats);
           const version = await checkNats(external.nats);
-          urls.nats = target.url;
-          urls.natsOptions = target.options;
+          urls.nats = servers.join(',');
+          urls.natsOptions = credentials;
           return elsewhere('nats', version);
         }
         const server = started(

@@ -1,11 +1,12 @@
 // The connection to NATS: reconnects for ever, says in the log what happens to it.
 import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
+import { readNatsUrl } from '@trellis/contracts';
 import { redactUrl } from './load-config.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { abortable } from './waiting.ts';
 
 export interface NatsConnectOptions {
-  /** One URL or several with commas. */
+  /** One URL or several with commas; may carry credentials. */
   url: string;
   /** Further options of `connect()`, such as credentials. */
   options?: Record<string, unknown> | undefined;
@@ -21,6 +22,7 @@ export async function connectNats({
   name,
   log = silentLogger(),
 }: NatsConnectOptions): Promise<NatsConnection> {
+  const { servers, credentials } = readNatsUrl(url);
   const settings: ConnectionOptions = {
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
@@ -29,9 +31,10 @@ export async function connectNats({
     ignoreAuthErrorAbort: true,
     pingInterval: 5_000,
     maxPingOut: 2,
+    ...credentials,
     ...options,
     name,
-    servers: url.split(',').map((server) => server.trim()),
+    servers,
   };
   const connection = await connect(settings);
   log.info({ server: redactUrl(connection.getServer()), version: connection.info?.version }, 'connected to NATS');

@@ -84,6 +84,17 @@ export function loadConfig<Shape extends z.ZodRawShape>(
   return result.data;
 }
 
+/** For a `main.ts`: the configuration of this process; where it is wrong, says everything about it and ends with code 2. */
+export function configOrExit<Shape extends z.ZodRawShape>(schema: z.ZodObject<Shape>): z.infer<z.ZodObject<Shape>> {
+  try {
+    return loadConfig(schema);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(2);
+  }
+}
+
 function readVariable(name: string, env: Record<string, string | undefined>, problems: string[]): string | undefined {
   const file = env[`${name}_FILE`];
   if (env[name] !== undefined && env[name] !== '') return env[name];

@@ -10,6 +10,7 @@ const sql = {
   byId: sqlFile('janitor-list-rows-by-id'),
   byAge: sqlFile('janitor-list-rows-by-age'),
   inState: sqlFile('janitor-list-rows-in-state'),
+  states: sqlFile('janitor-list-states'),
   position: sqlFile('janitor-read-position'),
   lockPosition: sqlFile('janitor-lock-position'),
   deleteRows: sqlFile('janitor-delete-rows'),
@@ -92,6 +93,13 @@ export class JanitorRows {
     limit: number,
   ): Promise<JanitorRow[]> {
     return this.#list(sql.inState, [state, createdBefore, after?.key, after?.id, limit]);
+  }
+
+  /** The states of these jobs, by id; jobs without a row are left out. */
+  async statesOf(ids: readonly string[]): Promise<Map<string, JobState>> {
+    if (ids.length === 0) return new Map();
+    const { rows } = await this.#postgres.query<{ id: string; state: JobState }>(sql.states, [ids]);
+    return new Map(rows.map(({ id, state }) => [id, state]));
   }
 
   /** How far the projection has come; undefined when nothing was projected yet. */

@@ -23,7 +23,6 @@ it('two projectors, killed five times while 20,000 jobs run: Postgres equals the
     DATABASE_URL: postgres.url,
     CLICKHOUSE_URL: clickhouse.serverUrl,
     CLICKHOUSE_DATABASE: clickhouse.database,
-
   };
   const projectors: ComponentProcess[] = await Promise.all([
     startComponent('projector', env),

@@ -1,0 +1,5 @@
+-- The states of jobs, by id; jobs without a row are left out.
+-- $1 ids
+select id, state
+from jobs
+where id = any ($1::text[])
