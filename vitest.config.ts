@@ -10,6 +10,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     hookTimeout: 60_000,
+    testTimeout: 30_000,
     teardownTimeout: 30_000,
     // Processes start slowly on a busy machine; what holds is seen at once all the same.
     expect: { poll: { timeout: 20_000 } },
