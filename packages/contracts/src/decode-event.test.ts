@@ -1,5 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { decodeEvent, MAX_NESTING } from './decode-event.ts';
+import { requiredEventFields } from './event.ts';
 import { MAX_JOB_ID_LENGTH } from './names.ts';
 
 const body = (changes: Record<string, unknown> = {}) => ({
@@ -132,6 +135,51 @@ describe('a message of the JOBS stream', () => {
 
   it('accepts a payload that is null', () => {
     expect(eventOf(decodeBody({ payload: null })).stored.event.payload).toBeNull();
+  });
+});
+
+describe('the short way of reading', () => {
+  const odd = fc.oneof(
+    fc.constant(undefined),
+    fc.constant(null),
+    fc.string(),
+    fc.integer(),
+    fc.constant({}),
+    fc.constant([]),
+  );
+  const field = fc.constantFrom('jobId', 'service', 'jobType', 'eventType', 'state', 'timestamp', 'context', 'tries');
+  const timestamp = fc.constantFrom(
+    '2026-02-29T00:00:00.000Z',
+    '2024-02-29T00:00:00.000Z',
+    '2026-04-31T23:59:59.999Z',
+    '2026-01-28T24:00:00.000Z',
+    '2026-13-01T00:00:00.000Z',
+    '2026-01-01T00:60:00.000Z',
+    '2026-01-01T00:00:60.000Z',
+    '0000-01-01T00:00:00.000Z',
+    '2026-01-31T10:30:00+01:00',
+    '2026-01-31T10:30:00.5Z',
+  );
+  const mutated = fc.record({
+    top: fc.dictionary(field, odd, { maxKeys: 2 }),
+    context: fc.dictionary(fc.constantFrom('requestId', 'traceId', 'traceparent', 'tracestate'), odd, { maxKeys: 2 }),
+    timestamp: fc.option(timestamp, { nil: undefined }),
+  });
+
+  it('takes exactly what the schema takes, and gives the same event', () => {
+    fc.assert(
+      fc.property(mutated, ({ top, context, timestamp }) => {
+        const changed = { ...body(), ...(timestamp === undefined ? {} : { timestamp }), ...top };
+        if (!('context' in top)) changed.context = { ...changed.context, ...context };
+        const raw = JSON.parse(JSON.stringify(changed)) as Record<string, unknown>;
+        const schema = z.looseObject(requiredEventFields).safeParse(structuredClone(raw));
+        const same = (['jobId', 'service', 'jobType', 'eventType'] as const).every((one) => raw[one] === body()[one]);
+        const decoded = decode(JSON.stringify(raw));
+        expect(decoded.kind).toBe(schema.success && same ? 'event' : 'quarantined');
+        if (decoded.kind === 'event') expect(decoded.stored.event).toEqual(schema.data);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
 

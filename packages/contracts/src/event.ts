@@ -5,7 +5,8 @@ import { JobId, JobType, ServiceName } from './names.ts';
 import { EventType, JobState } from './state.ts';
 import { Instant } from './time.ts';
 
-const INT_MAX = 2_147_483_647;
+/** Largest whole number that every store takes. */
+export const INT_MAX = 2_147_483_647;
 const Count = z.int().min(0).max(INT_MAX);
 
 /** The trace and request that a job belongs to; constant for the job's life. */

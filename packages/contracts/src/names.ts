@@ -63,14 +63,12 @@ export interface EventSubject {
 const KNOWN_EVENTS: ReadonlySet<string> = new Set(EVENT_TYPES);
 export const isEventType = (text: string): text is EventType => KNOWN_EVENTS.has(text);
 
+const EVENT_SUBJECT = /^trellis\.jobs\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;
+
 /** The four tokens of a lifecycle event's subject, or undefined when it is not one (`eventType` is not checked). */
 export function parseEventSubject(subject: string): EventSubject | undefined {
-  const tokens = subject.split('.');
-  const [trellis, jobs, service, jobType, jobId, eventType] = tokens;
-  if (tokens.length !== 6 || trellis !== 'trellis' || jobs !== 'jobs') return undefined;
+  const [, service, jobType, jobId, eventType] = EVENT_SUBJECT.exec(subject) ?? [];
   if (service === undefined || jobType === undefined || jobId === undefined || eventType === undefined)
     return undefined;
-  if (service === 'workers') return undefined;
-  if (!TOKEN.test(service) || !TOKEN.test(jobType) || !TOKEN.test(jobId) || !TOKEN.test(eventType)) return undefined;
-  return { service, jobType, jobId, eventType };
+  return service === 'workers' ? undefined : { service, jobType, jobId, eventType };
 }

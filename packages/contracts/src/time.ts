@@ -7,13 +7,18 @@ const rfc3339 = z.iso.datetime({ offset: true });
 
 /** The instant as RFC 3339 UTC with milliseconds, or undefined when `text` is no instant between the years 1 and 9999. */
 export function readInstant(text: string): string | undefined {
-  if (!CANONICAL.test(text) && !rfc3339.safeParse(text).success) return undefined;
+  const canonical = CANONICAL.test(text);
+  // Every month has so many days, every day these hours: what Date can read then is the instant that was written.
+  if (canonical && text.slice(8, 10) <= '28' && text.slice(11, 13) < '24' && !text.startsWith('0000')) {
+    return Number.isNaN(Date.parse(text)) ? undefined : text;
+  }
+  if (!canonical && !rfc3339.safeParse(text).success) return undefined;
   const millis = Date.parse(text);
   if (Number.isNaN(millis)) return undefined;
   const instant = new Date(millis).toISOString();
   if (instant.length !== 24 || instant.startsWith('0000')) return undefined;
   // JavaScript reads 30 February as 2 March: a canonical text must come back as it was.
-  return CANONICAL.test(text) && instant !== text ? undefined : instant;
+  return canonical && instant !== text ? undefined : instant;
 }
 
 /** RFC 3339 with any offset; parsed to RFC 3339 UTC with milliseconds. */

@@ -41,6 +41,26 @@ it('tells the last error until a run ends well', async () => {
   expect(seen[1]).toBeUndefined();
 });
 
+it('forgets the last error once the next run has lasted long enough', async () => {
+  const controller = new AbortController();
+  const seen: unknown[] = [];
+  let runs = 0;
+  const running = loop('work', {
+    signal: controller.signal,
+    log: silentLogger(),
+    backoff: quick,
+    steadyMs: 0,
+    run: async () => {
+      runs += 1;
+      if (runs === 1) throw new Error('down');
+      seen.push(running.lastError);
+      controller.abort();
+    },
+  });
+  await running.done;
+  expect(seen).toEqual([undefined]);
+});
+
 it('an error during the stop is no failure', async () => {
   const controller = new AbortController();
   await loop('work', {

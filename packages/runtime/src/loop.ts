@@ -25,11 +25,12 @@ export interface LoopOptions {
 /** Starts `run` and keeps it running. */
 export function loop(name: string, options: LoopOptions): Loop {
   const { signal, log, run, intervalMs = 0, backoff = { firstMs: 200, maxMs: 10_000 }, steadyMs = 30_000 } = options;
-  const state: { lastError: unknown } = { lastError: undefined };
+  const state: { lastError: unknown; started: number } = { lastError: undefined, started: 0 };
   const work = async () => {
     let failures = 0;
     while (!signal.aborted) {
       const started = performance.now();
+      state.started = started;
       try {
         await run(signal);
         failures = 0;
@@ -49,7 +50,7 @@ export function loop(name: string, options: LoopOptions): Loop {
   return {
     done,
     get lastError() {
-      return state.lastError;
+      return performance.now() - state.started >= steadyMs ? undefined : state.lastError;
     },
   };
 }

@@ -32,55 +32,55 @@ const toLogRows = ({ job, logs }: JobChange): string[] =>
     }),
   );
 
-/** A row for insert-jobs or update-jobs. Bodies that did not change are left out. */
+/** A row for insert-jobs or update-jobs. Bodies that did not change are left out; what JSON leaves out is NULL. */
 function toJobRow({ before, job, restarted }: JobChange): string {
   const base = restarted ? undefined : before;
+  const row = changingColumns(job);
+  if (base === undefined) Object.assign(row, lastingColumns(job));
+  if (base === undefined || base.result !== job.result) {
+    row.result_change = job.result === undefined ? 'clear' : 'set';
+    row.result = job.result;
+  }
+  if (base !== undefined && base.payload === job.payload) return JSON.stringify(row);
   // The payload's text is put in as it is, so that its size is known without writing it twice.
-  const payload = base !== undefined && base.payload === job.payload ? undefined : JSON.stringify(job.payload ?? null);
-  const row = JSON.stringify({
-    ...columns(job),
-    ...(payload === undefined ? {} : { payload_bytes: Buffer.byteLength(payload) }),
-    ...(base !== undefined && base.result === job.result ? {} : resultColumns(job.result)),
-  });
-  return payload === undefined ? row : `{"payload":${payload},${row.slice(1)}`;
+  const payload = JSON.stringify(job.payload ?? null);
+  row.payload_bytes = Buffer.byteLength(payload);
+  return `{"payload":${payload},${JSON.stringify(row).slice(1)}`;
 }
 
-const resultColumns = (result: unknown): Row =>
-  result === undefined ? { result_change: 'clear' } : { result_change: 'set', result };
+const changingColumns = (job: FoldedJob): Row => ({
+  id: job.id,
+  state: job.state,
+  tries: job.tries,
+  max_tries: job.maxTries,
+  updated_at: job.updatedAt,
+  started_at: job.startedAt,
+  completed_at: job.completedAt,
+  deadline: job.deadline,
+  cancel_requested_at: job.cancelRequestedAt,
+  last_error: job.lastError,
+  instance_id: job.instanceId,
+  progress: job.progress,
+  concurrency: job.concurrency,
+  queue_policy: job.queuePolicy,
+  handed_back: job.handedBack,
+  origin_sequence: job.originSequence,
+  origin_at: job.originAt,
+  last_sequence: job.lastSequence,
+});
 
-/** What JSON leaves out (undefined) is NULL in the row. */
-function columns(job: FoldedJob): Row {
-  const { context } = job;
-  return {
-    id: job.id,
-    service: job.service,
-    type: job.type,
-    state: job.state,
-    tries: job.tries,
-    max_tries: job.maxTries,
-    request_id: context.requestId,
-    trace_id: context.traceId,
-    traceparent: context.traceparent,
-    tracestate: context.tracestate,
-    created_at: job.createdAt,
-    updated_at: job.updatedAt,
-    started_at: job.startedAt,
-    completed_at: job.completedAt,
-    deadline: job.deadline,
-    cancel_requested_at: job.cancelRequestedAt,
-    last_error: job.lastError,
-    instance_id: job.instanceId,
-    progress: job.progress,
-    concurrency: job.concurrency,
-    queue_policy: job.queuePolicy,
-    head_missing: job.headMissing,
-    handed_back: job.handedBack,
-    origin_sequence: job.originSequence,
-    origin_at: job.originAt,
-    first_sequence: job.firstSequence,
-    last_sequence: job.lastSequence,
-  };
-}
+/** What stays as it is for as long as the job has its row. */
+const lastingColumns = (job: FoldedJob): Row => ({
+  service: job.service,
+  type: job.type,
+  request_id: job.context.requestId,
+  trace_id: job.context.traceId,
+  traceparent: job.context.traceparent,
+  tracestate: job.context.tracestate,
+  created_at: job.createdAt,
+  head_missing: job.headMissing,
+  first_sequence: job.firstSequence,
+});
 
 /** A row of load-jobs. */
 export interface LoadedJobRow extends Row {

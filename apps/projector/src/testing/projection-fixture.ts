@@ -35,16 +35,22 @@ export interface RunningPipeline {
   readonly done: Promise<void>;
 }
 
-export async function startTestProjection(options: { leaseMs?: number } = {}): Promise<TestProjection> {
+export interface TestProjectionOptions {
+  leaseMs?: number;
+  /** A database of a server of the test's own; default: a new one on the shared server. */
+  databaseUrl?: string;
+}
+
+export async function startTestProjection(options: TestProjectionOptions = {}): Promise<TestProjection> {
   const stack = new AsyncDisposableStack();
   const nats = stack.use(await startTestNats());
-  const database = stack.use(await freshPostgres());
+  const databaseUrl = options.databaseUrl ?? stack.use(await freshPostgres()).url;
   const nc = await nats.connect();
   await provision(nc);
   const stream = await JobStream.open(nc);
-  const postgres = stack.use(openPostgres({ url: database.url }));
+  const postgres = stack.use(openPostgres({ url: databaseUrl, settings: { synchronous_commit: 'off' } }));
   await migratePostgres(postgres);
-  const store = new CurrentStore(postgres, options);
+  const store = new CurrentStore(postgres, { ...(options.leaseMs !== undefined && { leaseMs: options.leaseMs }) });
   const running = new Set<RunningPipeline>();
   stack.defer(async () => {
     await Promise.allSettled([...running].map((pipeline) => pipeline.stop()));
@@ -57,7 +63,7 @@ export async function startTestProjection(options: { leaseMs?: number } = {}): P
     nats,
     stream,
     postgres,
-    databaseUrl: database.url,
+    databaseUrl,
     store,
     position,
     job: (id) => new JobReader(postgres).getJob(id),
