@@ -58,6 +58,7 @@ async function run({ say, jobs }: BenchContext): Promise<BenchResult[]> {
           drainMs: Math.round(drained.ms),
           currentMs: Math.round(drained.currentMs),
           historyMs: Math.round(drained.historyMs),
+          projectorCpuSeconds: drained.cpuSeconds,
           consumeParseMs: Math.round(parsed.ms),
           upsertMs: Math.round(upsertMs),
           insertMs: Math.round(insertMs),
@@ -90,6 +91,8 @@ interface Drained {
   /** Peak until half of the events were in Postgres. */
   halfMb: number;
   idleMb: number;
+  /** Processor time of the projector until then. */
+  cpuSeconds: number;
 }
 
 async function drain(
@@ -115,7 +118,7 @@ async function drain(
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   try {
-    const done = { ms: 0, currentMs: 0, historyMs: 0, peakMb: 0, halfMb: 0, idleMb: 0 };
+    const done = { ms: 0, currentMs: 0, historyMs: 0, peakMb: 0, halfMb: 0, idleMb: 0, cpuSeconds: 0 };
     while (done.currentMs === 0 || done.historyMs === 0) {
       if (projector.exitCode !== null) throw new Error(`the projector ended with ${projector.exitCode}`);
       await abortable(undefined, 50);
@@ -130,8 +133,9 @@ async function drain(
       if (stored >= events && done.historyMs === 0) done.historyMs = now;
     }
     done.ms = Math.max(done.currentMs, done.historyMs);
+    done.cpuSeconds = cpuSeconds(projector);
     say(
-      `drained in ${(done.ms / 1000).toFixed(1)} s (Postgres ${(done.currentMs / 1000).toFixed(1)}, ClickHouse ${(done.historyMs / 1000).toFixed(1)})`,
+      `drained in ${(done.ms / 1000).toFixed(1)} s (Postgres ${(done.currentMs / 1000).toFixed(1)}, ClickHouse ${(done.historyMs / 1000).toFixed(1)}; projector used ${done.cpuSeconds.toFixed(1)} s of processor time)`,
     );
     await abortable(undefined, 5_000);
     done.idleMb = residentMb(projector);
@@ -164,6 +168,12 @@ async function storedEvents({ client }: ReturnType<typeof openClickHouse>): Prom
   } catch {
     return 0;
   }
+}
+
+/** Processor time that the process has used so far. */
+function cpuSeconds(child: ChildProcess): number {
+  const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 function residentMb(child: ChildProcess): number {
