@@ -11,7 +11,14 @@ export interface ComponentProgram {
 }
 
 /** What `npm start` runs, by the folder's name below `apps/`. */
-export const COMPONENTS: readonly ComponentProgram[] = ['projector', 'rpc-gateway', 'orders-service'].map((name) => ({
+export const COMPONENTS: readonly ComponentProgram[] = [
+  'projector',
+  'rpc-gateway',
+  'janitor',
+  'heartbeat-aggregator',
+  'orders-service',
+  'zendesk-sync',
+].map((name) => ({
   name,
   main: join(root, 'apps', name, 'src', 'main.ts'),
 }));

@@ -3,6 +3,7 @@ export * from './event.ts';
 export * from './fault.ts';
 export * from './heartbeat.ts';
 export * from './job.ts';
+export * from './keyed.ts';
 export * from './names.ts';
 export * from './nats-address.ts';
 export * from './rpc.ts';

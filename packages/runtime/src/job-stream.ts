@@ -141,7 +141,12 @@ export class JobStream {
     const events: StoredEvent[] = [];
     const lastOfOwner = new Map<string, number>();
     const filter = jobIdFilter(jobId);
-    for (let at = await this.nextOf(filter, 1); at !== undefined; at = await this.nextOf(filter, at.sequence + 1)) {
+    // Up to the last message and no further: to find out that none follows, the server would walk the rest of the stream.
+    const last = (await this.lastOf(filter))?.sequence ?? 0;
+    for (let from = 1; from <= last; ) {
+      const at = await this.nextOf(filter, from);
+      if (at === undefined) break;
+      from = at.sequence + 1;
       lastOfOwner.set(at.subject.slice(0, at.subject.lastIndexOf('.')), at.sequence);
       const decoded = decodeEvent(at);
       if (decoded.kind === 'event') events.push(decoded.stored);

@@ -52,6 +52,12 @@ export interface RowPlace<Key extends string | number> {
   id: string;
 }
 
+/** Deadlines before an instant were dealt with, as far as their rows were projected at the time. */
+export interface HandledDeadlines {
+  before: string;
+  projectedUpTo: number;
+}
+
 export interface LiveWorker {
   service: string;
   type: string;
@@ -65,9 +71,14 @@ export class JanitorRows {
     this.#postgres = postgres;
   }
 
-  /** Open jobs whose deadline is before `now`, by deadline. */
-  overdue(now: string, after: RowPlace<string> | undefined, limit: number): Promise<JanitorRow[]> {
-    return this.#list(sql.overdue, [now, after?.key, after?.id, limit]);
+  /** Open jobs whose deadline is before `now`, by deadline, without those that are `handled` already. */
+  overdue(
+    now: string,
+    after: RowPlace<string> | undefined,
+    limit: number,
+    handled?: HandledDeadlines,
+  ): Promise<JanitorRow[]> {
+    return this.#list(sql.overdue, [now, after?.key, after?.id, limit, handled?.before, handled?.projectedUpTo]);
   }
 
   /** Jobs all of whose events came before `sequence`, by their first sequence. */

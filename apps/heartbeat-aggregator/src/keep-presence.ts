@@ -1,0 +1,171 @@
+// Keeps presence for as long as this replica holds the lease: heartbeats into the book, the book's changes into the store,
+// a bounded number of statements in each flush whatever comes in.
+import { abortable, type JobStream, type Logger, loop } from '@trellis/runtime';
+import type { HeardUpTo, Lease, PresenceStore } from '@trellis/store-postgres';
+import type { AggregatorConfig } from './config.ts';
+import { followHeartbeats, type HeardMessage } from './follow-heartbeats.ts';
+import { PresenceBook } from './presence-book.ts';
+import { readHeartbeat } from './read-heartbeat.ts';
+
+export interface KeepOptions {
+  stream: JobStream;
+  store: PresenceStore;
+  settings: Pick<
+    AggregatorConfig,
+    'instanceId' | 'streamReplicas' | 'presenceFlushMs' | 'presenceLeaseMs' | 'presenceRetention' | 'presenceIntervalMs'
+  >;
+  signal: AbortSignal;
+  log: Logger;
+  counts: PresenceCounts;
+  /** Take the lease also from an owner that may still live: a process that starts need not wait for its killed forerunner. */
+  takeOver: boolean;
+}
+
+/** What came in and what was written, since the start. */
+export interface PresenceCounts {
+  heartbeats: number;
+  malformed: number;
+  mismatched: number;
+  flushes: number;
+  rows: number;
+  forgotten: number;
+}
+
+export const newCounts = (): PresenceCounts => ({
+  heartbeats: 0,
+  malformed: 0,
+  mismatched: 0,
+  flushes: 0,
+  rows: 0,
+  forgotten: 0,
+});
+
+const FORGET_EVERY_MS = 60_000;
+
+/**
+ * Waits for the lease, then keeps presence until `signal` aborts.
+ * @throws when another replica has taken the lease, or the store does not answer
+ */
+export async function keepPresence(options: KeepOptions): Promise<void> {
+  const { store, settings, signal, log } = options;
+  const lease = await acquire(options);
+  if (!lease) return;
+  log.info({ epoch: lease.epoch }, 'this replica keeps presence');
+  const ended = new AbortController();
+  const until = AbortSignal.any([signal, ended.signal]);
+  const keeper = new Keeper(options, lease);
+  let following: Promise<void> | undefined;
+  try {
+    await keeper.load();
+    following = loop('heartbeats', { signal: until, log, run: (running) => keeper.follow(running) }).done;
+    while (!until.aborted) {
+      const began = performance.now();
+      await keeper.flush();
+      // A store that is slow is left alone for as long as it took.
+      const tookMs = performance.now() - began;
+      await abortable(until, Math.max(settings.presenceFlushMs - tookMs, tookMs));
+    }
+  } finally {
+    ended.abort();
+    await following;
+    await store.leases
+      .release(lease)
+      .catch((error: unknown) => log.warn({ error }, 'the lease of presence is not given back'));
+  }
+}
+
+async function acquire({ store, settings, signal, log, takeOver }: KeepOptions): Promise<Lease | undefined> {
+  if (takeOver) return store.takeOver(settings.instanceId);
+  for (let waits = 0; !signal.aborted; waits++) {
+    const lease = await store.leases.acquire(settings.instanceId);
+    if (lease) return lease;
+    if (waits === 0) log.info('another replica keeps presence; this one stands by');
+    await abortable(signal, settings.presenceLeaseMs / 5);
+  }
+  return undefined;
+}
+
+class Keeper {
+  readonly #options: KeepOptions;
+  readonly #lease: Lease;
+  readonly #book: PresenceBook;
+  #heard: { sequence: number; streamCreated: string } | undefined;
+  #sequence = 0;
+  #forgotAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: KeepOptions, lease: Lease) {
+    this.#options = options;
+    this.#lease = lease;
+    this.#book = new PresenceBook({ defaultIntervalMs: options.settings.presenceIntervalMs });
+  }
+
+  async load(): Promise<void> {
+    this.#book.load(await this.#options.store.list());
+  }
+
+  follow(signal: AbortSignal): Promise<void> {
+    const { stream, log, settings } = this.#options;
+    return followHeartbeats({
+      stream,
+      streamReplicas: settings.streamReplicas,
+      signal,
+      log,
+      heard: (message) => this.#hear(message),
+      caughtUp: (at, streamCreated) => {
+        this.#book.heardUpTo(at);
+        this.#heard = { sequence: this.#sequence, streamCreated };
+      },
+    });
+  }
+
+  /** Writes what has changed. @throws {LeaseLost} */
+  async flush(): Promise<void> {
+    const { store, counts, settings } = this.#options;
+    const upTo = this.#upTo();
+    // Until everything was heard once, nobody is to be called late.
+    if (!upTo) return this.#renew();
+    const changes = this.#book.takeChanges();
+    // After an error all is heard anew: the stream has the last heartbeat of everybody.
+    if (!(await store.flush(this.#lease, changes, upTo))) throw new LeaseLost();
+    counts.flushes++;
+    counts.rows += changes.length;
+    if (performance.now() - this.#forgotAt < FORGET_EVERY_MS) return;
+    this.#forgotAt = performance.now();
+    const cutoff = new Date(Date.parse(upTo.at) - settings.presenceRetention).toISOString();
+    counts.forgotten += await store.forget(cutoff);
+  }
+
+  #upTo(): HeardUpTo | undefined {
+    const { knownUpTo } = this.#book;
+    if (knownUpTo === undefined || !this.#heard) return undefined;
+    return { ...this.#heard, at: new Date(knownUpTo).toISOString() };
+  }
+
+  async #renew(): Promise<void> {
+    if (!(await this.#options.store.leases.renew(this.#lease))) throw new LeaseLost();
+  }
+
+  #hear({ subject, data, sequence, storedAt }: HeardMessage): void {
+    const { counts, log, settings } = this.#options;
+    this.#sequence = sequence;
+    const read = readHeartbeat(subject, data);
+    if (read.kind === 'refused') {
+      counts[read.why]++;
+      log.debug({ subject, why: read.why, reason: read.reason }, 'a heartbeat is passed over');
+      return;
+    }
+    counts.heartbeats++;
+    // A stream that keeps heartbeats for ever begins with workers long forgotten.
+    if (storedAt < (this.#book.knownUpTo ?? Date.now()) - settings.presenceRetention) return;
+    this.#book.hear(read.heartbeat, storedAt);
+  }
+}
+
+/** Another replica keeps presence now. */
+export class LeaseLost extends Error {
+  override readonly name = 'LeaseLost';
+
+  constructor() {
+    super('another replica keeps presence now');
+  }
+}

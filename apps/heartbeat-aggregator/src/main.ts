@@ -1,0 +1,67 @@
+// The heartbeat aggregator as a process: what is connected to what.
+import { abortable, connectNats, createLogger, JobStream, loop, provision, runComponent } from '@trellis/runtime';
+import { migrateWhenReachable, openPostgres, PresenceStore } from '@trellis/store-postgres';
+import { readConfig } from './config.ts';
+import { keepPresence, newCounts } from './keep-presence.ts';
+
+const REPORT_EVERY_MS = 60_000;
+
+const config = readConfig();
+const log = createLogger({ name: 'heartbeat-aggregator', level: config.logLevel, instanceId: config.instanceId });
+
+await runComponent({
+  name: 'heartbeat-aggregator',
+  config,
+  log,
+  async start(scope) {
+    const postgres = openPostgres({
+      url: config.databaseUrl,
+      schema: config.databaseSchema,
+      maxConnections: 3,
+      applicationName: `trellis-heartbeat-aggregator ${config.instanceId}`,
+      // What is lost in a crash of the server is heard again.
+      settings: { synchronous_commit: 'off' },
+      log,
+    });
+    scope.onStop(() => postgres.close());
+    const nc = await connectNats({ url: config.natsUrl, options: config.natsOptions, name: 'trellis-presence', log });
+    scope.onStop(() => nc.drain());
+
+    const names = config.streamNames;
+    await provision(nc, { names, replicas: config.streamReplicas, log });
+    await migrateWhenReachable(postgres, scope.signal);
+
+    const stream = await JobStream.open(nc, { names, log });
+    // The lease is renewed by each flush.
+    const store = new PresenceStore(postgres, {
+      leaseMs: Math.max(config.presenceLeaseMs, 3 * config.presenceFlushMs),
+    });
+    const counts = newCounts();
+    let takeOver = true;
+    const keeping = loop('presence', {
+      signal: scope.signal,
+      log,
+      run: async (signal) => {
+        const first = takeOver;
+        takeOver = false;
+        await keepPresence({ stream, store, settings: config, signal, log, counts, takeOver: first });
+      },
+    });
+    scope.onStop(() => keeping.done);
+    const reporting = loop('report of presence', {
+      signal: scope.signal,
+      log,
+      run: async (signal) => {
+        await abortable(signal, REPORT_EVERY_MS);
+        log.info({ counts: { ...counts } }, 'presence since the start');
+      },
+    });
+    scope.onStop(() => reporting.done);
+
+    scope.ready('nats', async () => void (await nc.rtt()));
+    scope.ready('postgres', () => postgres.ping());
+    scope.ready('presence', () => {
+      if (keeping.lastError !== undefined) throw new Error('presence is not kept now', { cause: keeping.lastError });
+    });
+  },
+});

@@ -1,0 +1,159 @@
+// What is known of every worker that lives, or has only just gone: the latest heartbeat of each, how often it sends them,
+// and whether it is late. Pure but for its own memory, which their number bounds; times are passed in.
+import type { WorkerPresence, WorkerStatus } from '@trellis/store-postgres';
+import type { Heartbeat } from './read-heartbeat.ts';
+
+/** A worker is late after so many of its intervals without a heartbeat, */
+export const LATE_AFTER = 2.5;
+/** and gone after so many. */
+export const GONE_AFTER = 6;
+/** Shorter intervals are taken for this one: nobody is late within a second. */
+const MIN_INTERVAL_MS = 400;
+const MAX_INTERVAL_MS = 600_000;
+/** Who is gone is remembered for so long: the stream may bring its last heartbeat once more. */
+const REMEMBER_MS = 600_000;
+/** Nothing was heard at all for so long: the silence was ours, or the server's. */
+const DEAF_MS = 2_000;
+
+interface Worker {
+  heartbeat: Heartbeat;
+  status: WorkerStatus;
+  firstSeenAt: number;
+  lastSeenAt: number;
+  intervalMs: number;
+  /** Whether the interval was ever seen. */
+  learned: boolean;
+  /** Heartbeats may have come that nobody heard: the next gap teaches nothing. */
+  resumed: boolean;
+  /** What the store has is not what is known. */
+  changed: boolean;
+}
+
+export class PresenceBook {
+  readonly #workers = new Map<string, Worker>();
+  readonly #defaultIntervalMs: number;
+  #knownUpTo: number | undefined;
+  /** Silence before this is nobody's fault. */
+  #resumedAt = 0;
+
+  constructor(options: { defaultIntervalMs: number }) {
+    this.#defaultIntervalMs = options.defaultIntervalMs;
+  }
+
+  get size(): number {
+    return this.#workers.size;
+  }
+
+  /** Up to this instant (milliseconds since the epoch) every heartbeat was heard; undefined before the first. */
+  get knownUpTo(): number | undefined {
+    return this.#knownUpTo;
+  }
+
+  /** Begins with what a former owner knew. */
+  load(workers: readonly WorkerPresence[]): void {
+    for (const worker of workers) this.#workers.set(keyOf(worker), fromPresence(worker));
+  }
+
+  /** A heartbeat that the stream stored at `at`, in stream order. */
+  hear(heartbeat: Heartbeat, at: number): void {
+    // Before everything was heard once, what comes is old.
+    if (this.#knownUpTo !== undefined) this.heardUpTo(at);
+    const key = keyOf(heartbeat);
+    const worker = this.#workers.get(key);
+    if (!worker) {
+      const intervalMs = this.#defaultIntervalMs;
+      const fresh = { heartbeat, status: 'live', firstSeenAt: at, lastSeenAt: at, intervalMs } as const;
+      this.#workers.set(key, { ...fresh, learned: false, resumed: false, changed: true });
+      return;
+    }
+    // A new start of the consumer brings the last heartbeat of each worker once more.
+    if (at < worker.lastSeenAt) return;
+    const heardAll = !worker.resumed && worker.status !== 'gone' && worker.lastSeenAt >= this.#resumedAt;
+    if (at > worker.lastSeenAt && heardAll) learn(worker, at - worker.lastSeenAt);
+    worker.resumed = worker.resumed && at === worker.lastSeenAt;
+    worker.heartbeat = heartbeat;
+    worker.lastSeenAt = at;
+    worker.changed = true;
+  }
+
+  /** Every heartbeat up to `at` was heard, also when there was none. */
+  heardUpTo(at: number): void {
+    if (this.#knownUpTo !== undefined && at - this.#knownUpTo > DEAF_MS) this.#resumedAt = at;
+    this.#knownUpTo = Math.max(this.#knownUpTo ?? at, at);
+  }
+
+  /** Judges every worker and hands out those that have changed since the last call. */
+  takeChanges(): WorkerPresence[] {
+    const changes: WorkerPresence[] = [];
+    for (const [key, worker] of this.#workers) {
+      const status = this.#judge(worker);
+      if (status !== worker.status) {
+        worker.status = status;
+        worker.changed = true;
+      }
+      if (worker.changed) changes.push(toPresence(worker));
+      worker.changed = false;
+      if (status === 'gone' && this.#silenceOf(worker) > REMEMBER_MS) this.#workers.delete(key);
+    }
+    return changes;
+  }
+
+  #silenceOf({ lastSeenAt }: Worker): number {
+    return (this.#knownUpTo ?? lastSeenAt) - Math.max(lastSeenAt, this.#resumedAt);
+  }
+
+  #judge(worker: Worker): WorkerStatus {
+    const { status, intervalMs } = worker;
+    if (this.#knownUpTo === undefined) return status;
+    const silentMs = this.#silenceOf(worker);
+    const interval = Math.max(intervalMs, MIN_INTERVAL_MS);
+    if (silentMs > GONE_AFTER * interval) return 'gone';
+    return silentMs > LATE_AFTER * interval ? 'late' : 'live';
+  }
+}
+
+/**
+ * Follows the gaps between heartbeats: quickly when they grow, since a worker that is called late too early alarms
+ * somebody; slowly when they shrink; by a bounded step, since some heartbeats may just be missing.
+ */
+function learn(worker: Worker, gapMs: number): void {
+  if (!worker.learned) {
+    worker.intervalMs = gapMs;
+    worker.learned = true;
+  } else {
+    const { intervalMs } = worker;
+    const gap = Math.min(gapMs, 4 * Math.max(intervalMs, MIN_INTERVAL_MS));
+    worker.intervalMs = intervalMs + (gap - intervalMs) * (gap > intervalMs ? 0.5 : 0.2);
+  }
+  worker.intervalMs = Math.min(Math.max(worker.intervalMs, 1), MAX_INTERVAL_MS);
+}
+
+const keyOf = ({ service, type, instanceId }: Pick<Heartbeat, 'service' | 'type' | 'instanceId'>): string =>
+  `${service} ${type} ${instanceId}`;
+
+const fromPresence = (worker: WorkerPresence): Worker => ({
+  heartbeat: {
+    service: worker.service,
+    type: worker.type,
+    instanceId: worker.instanceId,
+    concurrency: worker.concurrency,
+    version: worker.version,
+    activeJobs: worker.activeJobs === undefined ? undefined : [...worker.activeJobs],
+    activeJobCount: worker.activeJobCount,
+  },
+  status: worker.status,
+  firstSeenAt: Date.parse(worker.firstSeenAt),
+  lastSeenAt: Date.parse(worker.lastSeenAt),
+  intervalMs: worker.heartbeatIntervalMs,
+  learned: true,
+  resumed: true,
+  changed: false,
+});
+
+const toPresence = (worker: Worker): WorkerPresence => ({
+  ...worker.heartbeat,
+  status: worker.status,
+  firstSeenAt: new Date(worker.firstSeenAt).toISOString(),
+  lastSeenAt: new Date(worker.lastSeenAt).toISOString(),
+  heartbeatIntervalMs: Math.round(worker.intervalMs),
+});

@@ -1,0 +1,127 @@
+// Runs the duties: each on its own, one replica at a time, when it is due; records and logs what every pass did.
+// What a duty does is in duties/, what it decides in plan.ts.
+import { abortable, type Logger, type Loop, loop } from '@trellis/runtime';
+import type { PassClaim, PassLedger, PassProblem, PassReport } from '@trellis/store-postgres';
+
+export const DUTY_NAMES = [
+  'deadlines',
+  'advisories',
+  'stale-rows',
+  'retention',
+  'stranded-work',
+  'lost-jobs',
+  'key-places',
+] as const;
+export type DutyName = (typeof DUTY_NAMES)[number];
+
+export type Counts = Record<string, number>;
+
+/** What a duty is given for one pass. */
+export interface Pass {
+  /** What the last pass returned as its state; `{}` at first. */
+  state: unknown;
+  /** Aborts when the process stops or another replica has taken the duty over: end soon, with what is done so far. */
+  signal: AbortSignal;
+  log: Logger;
+}
+
+export interface PassResult {
+  counts: Counts;
+  /** What an operator should know. */
+  problems?: PassProblem[];
+  /** Where the next pass goes on, as JSON; left out: as before. */
+  state?: unknown;
+  /** There is more to do now: the next pass follows at once. */
+  more?: boolean;
+}
+
+export interface Duty {
+  name: DutyName;
+  run(pass: Pass): Promise<PassResult>;
+}
+
+export interface SweepOptions {
+  ledger: PassLedger;
+  intervalMs: number;
+  signal: AbortSignal;
+  log: Logger;
+}
+
+/** Longest wait until a replica looks again whether a duty is due. */
+const MAX_LOOK_MS = 1_000;
+
+/** Works a duty for ever, in turns with the other replicas. */
+export function workDuty(duty: Duty, options: SweepOptions): Loop {
+  const { ledger, intervalMs, signal, log } = options;
+  return loop(`janitor duty ${duty.name}`, {
+    signal,
+    log,
+    run: async () => {
+      const claim = await ledger.claim(duty.name);
+      if (claim) await runPass(duty, claim, options);
+      else await abortable(signal, Math.min(intervalMs, MAX_LOOK_MS));
+    },
+  });
+}
+
+/** Another replica works the duty now. */
+class LeaseLost extends Error {
+  override readonly name = 'LeaseLost';
+}
+
+async function runPass(duty: Duty, claim: PassClaim, { ledger, intervalMs, signal, log }: SweepOptions): Promise<void> {
+  const lost = new AbortController();
+  const ended = new AbortController();
+  const renewing = keepLease(ledger, claim, { lost, ended: ended.signal, log });
+  const passLog = log.child({ duty: duty.name });
+  const started = performance.now();
+  let result: PassResult = { counts: {} };
+  let error: unknown;
+  try {
+    const passSignal = AbortSignal.any([signal, lost.signal]);
+    result = await duty.run({ state: claim.state, signal: passSignal, log: passLog });
+  } catch (thrown) {
+    // What fails because the process stops has not failed.
+    if (!signal.aborted) error = thrown;
+  } finally {
+    ended.abort();
+    await renewing;
+  }
+  const report: PassReport = {
+    durationMs: performance.now() - started,
+    counts: result.counts,
+    problems: result.problems ?? [],
+    error: error === undefined ? undefined : error instanceof Error ? error.message : String(error),
+    state: result.state,
+    nextInMs: signal.aborted || (result.more === true && error === undefined) ? 0 : intervalMs,
+  };
+  logPass(passLog, report, error);
+  if (!(await ledger.finish(claim, report))) passLog.warn('the pass took so long that another replica began the next');
+}
+
+async function keepLease(
+  ledger: PassLedger,
+  claim: PassClaim,
+  { lost, ended, log }: { lost: AbortController; ended: AbortSignal; log: Logger },
+): Promise<void> {
+  let renewedAt = performance.now();
+  for (;;) {
+    await abortable(ended, ledger.leaseMs / 3);
+    if (ended.aborted) return;
+    const held = await ledger.renew(claim).catch((error: unknown) => {
+      log.warn({ error, duty: claim.duty }, 'the lease of a pass cannot be renewed now');
+      return performance.now() - renewedAt < ledger.leaseMs ? undefined : false;
+    });
+    if (held === false) return lost.abort(new LeaseLost(`another replica works ${claim.duty} now`));
+    if (held) renewedAt = performance.now();
+  }
+}
+
+function logPass(log: Logger, report: PassReport, error: unknown): void {
+  const { counts, problems, durationMs, nextInMs } = report;
+  const facts = { counts, durationMs: Math.round(durationMs), nextInMs };
+  if (error !== undefined) log.error({ ...facts, error }, 'the pass failed');
+  else if (problems.length > 0) log.warn({ ...facts, problems }, 'the pass found problems');
+  else if (Object.values(counts).some((count) => count > 0)) log.info(facts, 'the pass is done');
+  else log.debug(facts, 'the pass is done, there was nothing to do');
+}
