@@ -200,21 +200,21 @@ describe('trellis jobs get', () => {
 describe('trellis jobs cancel', () => {
   it('ends what waits, asks what runs, forces on request, with who and why', async () => {
     const pending = await jobIn('pending');
-    expect((await trellis('cancel', pending, '--reason', 'customer called', '--actor', 'ann')).stdout).toBe(
+    expect((await trellis('cancel', pending, '--yes', '--reason', 'customer called', '--actor', 'ann')).stdout).toBe(
       `${pending} (orders-service/reserve-inventory) is cancelled\n`,
     );
     const { events } = await stream.readJob(pending);
     expect(events.at(-1)?.event).toMatchObject({ actor: { kind: 'operator', id: 'ann' }, reason: 'customer called' });
     const active = await jobIn('active');
-    expect((await trellis('cancel', active)).stdout).toMatch(/ is active and was asked to stop/);
+    expect((await trellis('cancel', active, '--yes')).stdout).toMatch(/ is active and was asked to stop/);
     expect((await trellis('list', '--state', 'active')).stdout).toContain('active (cancel asked)');
-    expect((await trellis('cancel', active, '--force')).stdout).toMatch(/ is cancelled: it was running/);
-    expect(JobReply.parse(await jsonOf('cancel', await jobIn('pending'))).job.state).toBe('cancelled');
+    expect((await trellis('cancel', active, '--force', '--yes')).stdout).toMatch(/ is cancelled: it was running/);
+    expect(JobReply.parse(await jsonOf('cancel', await jobIn('pending'), '--yes')).job.state).toBe('cancelled');
   });
 
   it('ends with 4 when the state does not accept it, naming it and those that do', async () => {
     const id = await jobIn('failed');
-    const { code, stderr } = await trellis('cancel', id);
+    const { code, stderr } = await trellis('cancel', id, '--yes');
     expect([code, stderr]).toEqual([4, `trellis: job ${id} is failed; Jobs.Cancel accepts pending, active, retry\n`]);
   });
 });
@@ -304,6 +304,18 @@ describe('trellis jobs provision', () => {
     expect(first.stdout).toMatch(/^JOBS +created$/m);
     expect(first.stdout).toMatch(/^JOBS_WORK +created$/m);
     expect((await run()).stdout).toMatch(/^JOBS +unchanged$/m);
+  });
+
+  it('moves a JOBS stream that still stores heartbeats only when told to', async () => {
+    await using own = await startTestNats();
+    const manager = await jetstreamManager(await own.connect());
+    await manager.streams.add({ name: 'JOBS', subjects: ['trellis.jobs.>'], allow_direct: true });
+    const run = (...args: string[]) => runCli(['jobs', 'provision', '--nats', own.url, ...args]);
+    const subjects = async () => (await manager.streams.info('JOBS')).config.subjects;
+    expect((await run()).stdout).toMatch(/^JOBS +unchanged +stores heartbeats too .*--migrate/m);
+    expect(await subjects()).toEqual(['trellis.jobs.>']);
+    expect((await run('--migrate')).stdout).toMatch(/^JOBS +migrated/m);
+    expect(await subjects()).toEqual(['trellis.jobs.*.*.*.*']);
   });
 
   it('ends with 6 and the difference when a stream is another one', async () => {

@@ -10,6 +10,10 @@ export const EXIT = {
   topology: 6,
   degraded: 7,
   unhealthy: 8,
+  /** Of several jobs some could not be done. */
+  someFailed: 9,
+  /** The question was not answered with yes. */
+  declined: 10,
 } as const;
 
 export const HEALTH_EXIT: Record<HealthReply['status'], number> = {
@@ -21,4 +25,5 @@ export const HEALTH_EXIT: Record<HealthReply['status'], number> = {
 export const EXIT_CODES_HELP = `
 Exit codes:
   0 done · 1 unexpected error · 2 wrong arguments · 3 no such job · 4 the job's state does not accept it
-  5 nobody answers · 6 existing streams differ · 7 degraded · 8 unhealthy`;
+  5 nobody answers · 6 existing streams differ · 7 degraded · 8 unhealthy
+  9 some of several jobs could not be done · 10 not confirmed: nothing was done`;

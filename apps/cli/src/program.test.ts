@@ -26,6 +26,11 @@ it.for<[string[], RegExp]>([
   [['jobs', 'list', '--since', 'yesterday'], /expected an age such as 30s, 10m, 2h, 1d or a time such as/],
   [['jobs', 'get'], /missing required argument 'id'/],
   [['jobs', 'get', 'a', 'b'], /too many arguments/],
+  [['jobs', 'retry'], /give the ids of jobs, a filter such as --service, or --all for every failed job/],
+  [['jobs', 'replay', 'a', '--service', 'x'], /either ids or a filter, not both/],
+  [['jobs', 'cancel', '--state', 'dead'], /--state: cancel accepts pending, active, retry, not dead/],
+  [['jobs', 'dismiss', '--all', '--limit', '0'], /expected a number from 1/],
+  [['jobs', 'key', 'a', 'b'], /missing required argument 'key'/],
   [['jobs', 'watch', 'a.b'], /expected letters, digits/],
   [['jobs', 'watch', '--service', 'workers'], /reserved/],
   [['jobs', 'provision', '--replicas', '9'], /expected a number from 1 to 5/],
@@ -35,7 +40,21 @@ it.for<[string[], RegExp]>([
   expect([code, printed]).toEqual([2, '']);
 });
 
-const commands = ['list', 'get', 'cancel', 'health', 'watch', 'provision'];
+const commands = [
+  'list',
+  'dlq',
+  'get',
+  'cancel',
+  'retry',
+  'replay',
+  'dismiss',
+  'services',
+  'workers',
+  'key',
+  'health',
+  'watch',
+  'provision',
+];
 it.for([[], ['jobs'], ...commands.map((name) => ['jobs', name])])('%j has help with examples', async (args) => {
   const { code, printed } = await run([...args, '--help']);
   expect(code).toBe(0);

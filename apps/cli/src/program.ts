@@ -1,10 +1,12 @@
 // The commands, and what holds for all of them.
 import { Command } from 'commander';
-import { addCancel } from './commands/cancel.ts';
+import { addActions } from './commands/act.ts';
 import { addGet } from './commands/get.ts';
 import { addHealth } from './commands/health.ts';
+import { addKey } from './commands/key.ts';
 import { addList } from './commands/list.ts';
 import { addProvision } from './commands/provision.ts';
+import { addServices } from './commands/services.ts';
 import { addWatch } from './commands/watch.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
@@ -18,6 +20,8 @@ Examples:
   $ trellis jobs list --service orders-service --state failed,dead
   $ trellis jobs get <id>
   $ trellis jobs watch
+  $ trellis jobs replay --service orders-service --error "card declined" --limit 500
+  $ trellis jobs workers --service orders-service
 ${WHERE}
 ${EXIT_CODES_HELP}`;
 
@@ -37,7 +41,8 @@ export function buildProgram(terminal: Terminal): Command {
     .option('--nats <url>', 'NATS server(s), comma separated')
     .option('--json', 'JSON instead of tables: one document, for watch one a line')
     .addHelpText('after', EXAMPLES);
-  for (const add of [addList, addGet, addCancel, addHealth, addWatch, addProvision]) add(jobs, terminal);
+  const groups = [addList, addGet, addActions, addServices, addKey, addHealth, addWatch, addProvision];
+  for (const add of groups) add(jobs, terminal);
   for (const command of jobs.commands) {
     command.option('--nats <url>', 'NATS server(s), comma separated').option('--json', 'JSON instead of a table');
   }

@@ -36,6 +36,12 @@ export const GatewayConfig = z.object({
     .min(1_000)
     .default(3_600_000)
     .describe('how long a quarantined message counts as degraded'),
+  presenceFreshMs: z.int().min(1_000).default(15_000).describe('age of worker presence that counts as degraded'),
+  janitorOverdueMs: z
+    .int()
+    .min(1_000)
+    .default(60_000)
+    .describe('how long a duty of the janitor may be due with nobody doing it before it counts as degraded'),
 });
 export type GatewayConfig = z.infer<typeof GatewayConfig>;
 

@@ -6,11 +6,12 @@ import {
   eventSubject,
   Fault,
   type JobReply,
+  type JobState,
   jobFilter,
   type LifecycleEvent,
   type StoredEvent,
 } from '@trellis/contracts';
-import { ENDED_STATES, type FoldedJob, reduce, statesAccepting, TRANSITIONS, toWireJob } from '@trellis/lifecycle';
+import { ENDED_STATES, type FoldedJob, reduce, TRANSITIONS, toWireJob } from '@trellis/lifecycle';
 import type { Call, Ports } from './method.ts';
 
 export type Decision =
@@ -30,7 +31,10 @@ export type CommandEvent = Pick<LifecycleEvent, 'eventType' | 'state'> & Partial
 export interface Command {
   id: string;
   reason: string | undefined;
-  decide: (job: FoldedJob) => Decision;
+  /** Asked again whenever the job has changed since. */
+  decide: (job: FoldedJob) => Decision | Promise<Decision>;
+  /** What is left to do by the one whose event was stored. Its failure is logged and changes no answer. */
+  afterwards?: (job: FoldedJob, sequence: number) => Promise<void>;
 }
 
 /** Where a job stands: `lastSequence` is what a condition is put on. */
@@ -40,7 +44,10 @@ interface Standing {
 }
 
 interface Done {
+  /** As the job stood when it was decided. */
   standing: Standing;
+  /** As it is after the event, for all that is known here. */
+  after: FoldedJob;
   /** The projection must have come this far before its row shows the change. */
   sequence: number;
   /** The event that was stored for this request, if one was. */
@@ -57,11 +64,15 @@ const PUBLISH_TIMEOUT_MS = 6_000;
  */
 export async function runCommand(command: Command, call: Call, ports: Ports): Promise<JobReply> {
   const done = await settle(command, call, ports);
-  const forced = await overtookStart(done, ports);
+  // Not known is not said; that the event is stored is certain.
+  const forced = await overtookStart(done, ports).catch(() => false);
   const { job } = done.standing;
   if (done.published) {
     const { eventType, sequence } = done.published;
     call.log.info({ ...jobFields(job), eventType, sequence, ...(forced ? { forced } : {}) }, `${eventType} published`);
+    await command.afterwards?.(job, sequence).catch((error: unknown) => {
+      call.log.warn({ ...jobFields(job), error }, `what follows ${eventType} could not be done`);
+    });
   }
   const reply = await answer(done, ports);
   return forced ? { ...reply, forced: true } : reply;
@@ -69,10 +80,19 @@ export async function runCommand(command: Command, call: Call, ports: Ports): Pr
 
 async function settle(command: Command, call: Call, ports: Ports): Promise<Done> {
   let standing = await findJob(command.id, ports);
+  // Rows and replicas may be behind: nobody is refused by them alone.
+  let fromLeader = false;
   for (let round = 1; round <= MAX_ROUNDS; round++) {
-    const decision = command.decide(standing.job);
-    if (decision.kind === 'refuse') throw decision.fault;
-    if (decision.kind === 'answer') return { standing, sequence: standing.job.lastSequence, published: undefined };
+    const decision = await command.decide(standing.job);
+    if (decision.kind === 'refuse') {
+      if (fromLeader) throw decision.fault;
+      standing = await lookAgain(standing, ports);
+      fromLeader = true;
+      continue;
+    }
+    if (decision.kind === 'answer') {
+      return { standing, after: standing.job, sequence: standing.job.lastSequence, published: undefined };
+    }
 
     const event = completeEvent(decision.event, standing.job, command, call);
     const { service, type, id } = standing.job;
@@ -83,18 +103,22 @@ async function settle(command: Command, call: Call, ports: Ports): Promise<Done>
       ...(after === undefined ? {} : { expect: { lastSequence: after, filter: jobFilter(service, type, id) } }),
     });
     if (outcome.kind === 'stored') {
-      const published = { eventType: event.eventType, after, sequence: outcome.sequence };
-      return { standing, sequence: outcome.sequence, published };
+      const { sequence } = outcome;
+      const published = { eventType: event.eventType, after, sequence };
+      const reduced = reduce(standing.job, { sequence, storedAt: event.timestamp, event });
+      return { standing, after: reduced.kind === 'applied' ? reduced.job : standing.job, sequence, published };
     }
 
-    const { job, lastSequence, events } = await ports.stream.readJob(id);
-    if (!job) throw notFound(id);
+    const { job: read, lastSequence, events } = await ports.stream.readJob(id);
+    if (!read) throw notFound(id);
+    const job = wholeJob(read, events, standing.job);
     standing = { job, lastSequence };
+    fromLeader = true;
     // Lost against the same action of somebody else: the winner's job is what was asked for.
     const winner = effective(events).find(
       (one) => one.event.eventType === event.eventType && one.sequence > (after ?? 0),
     );
-    if (winner) return { standing, sequence: winner.sequence, published: undefined };
+    if (winner) return { standing, after: job, sequence: winner.sequence, published: undefined };
   }
   throw new Fault('unavailable', `job ${command.id} keeps changing; try again`, { jobId: command.id });
 }
@@ -109,11 +133,28 @@ async function findJob(id: string, ports: Ports): Promise<Standing> {
     const standing = { job: row, lastSequence: row.lastSequence };
     if (row.state === 'pending' || row.state === 'retry') return standing;
     const latest = await ports.stream.lastOfEvents(row.service, row.type, id, DECISIVE_EVENTS);
-    if (![...latest.values()].some((message) => message.sequence > row.lastSequence)) return standing;
+    const news = [...latest.values()].some((message) => message.sequence > row.lastSequence);
+    return news ? lookAgain(standing, ports) : standing;
   }
   const { job, lastSequence } = await ports.stream.readJob(id);
   if (job) return { job, lastSequence };
   throw notFound(id);
+}
+
+/** The same job with what the stream's leader knows beyond it. */
+async function lookAgain({ job: known, lastSequence: seen }: Standing, ports: Ports): Promise<Standing> {
+  const read = await ports.stream.readJob(known.id);
+  if (!read.job) return { job: known, lastSequence: seen };
+  return { job: wholeJob(read.job, read.events, known), lastSequence: read.lastSequence };
+}
+
+/** A job whose head is gone from the stream cannot be told from what is left of it alone: it goes on from what was known. */
+function wholeJob(read: FoldedJob, events: StoredEvent[], known: FoldedJob): FoldedJob {
+  if (!read.headMissing) return read;
+  return events.reduce((job, stored) => {
+    const outcome = reduce(job, stored);
+    return outcome.kind === 'applied' ? outcome.job : job;
+  }, known);
 }
 
 /** Events after which a decision could be another one: all that change a job, but for what a running handler reports. */
@@ -163,24 +204,25 @@ const endsExecution = (type: EventType): boolean => {
   return to !== 'same' && ENDED_STATES.includes(to) && TRANSITIONS[type].from.includes('active');
 };
 
-/** The job as the projection shows it once it has come far enough, else as the stream shows it now. */
-async function answer({ standing, sequence }: Done, ports: Ports): Promise<JobReply> {
-  const { id } = standing.job;
+/**
+ * The job as the projection shows it once it has come far enough, else as the stream shows it now. The event is stored: what
+ * fails from here on must not make the caller believe that nothing happened.
+ */
+async function answer({ after, sequence }: Done, ports: Ports): Promise<JobReply> {
+  const { id } = after;
   if (await ports.projection.reached(sequence, ports.settings.projectionWaitMs)) {
-    // The event is stored: a store that fails now must not make the caller believe that nothing happened.
     const row = await ports.reader.getJob(id).catch(() => undefined);
     if (row) return { job: toWireJob(row) };
   }
-  const { job } = await ports.stream.readJob(id);
-  return { job: toWireJob(job ?? standing.job), projected: false };
+  const read = await ports.stream.readJob(id).catch(() => undefined);
+  return { job: toWireJob(read?.job ?? after), projected: false };
 }
 
 export const notFound = (id: string): Fault =>
   new Fault('not-found', `there is no job ${id}`, { resource: 'job', jobId: id });
 
 /** The refusal of an action that the job's state does not accept. */
-export function stateConflict(method: string, job: FoldedJob, event: EventType): Fault {
-  const accepted = statesAccepting(event);
+export function stateConflict(method: string, job: FoldedJob, accepted: readonly JobState[]): Fault {
   return new Fault('state-conflict', `job ${job.id} is ${job.state}; ${method} accepts ${accepted.join(', ')}`, {
     jobId: job.id,
     context: { state: job.state, accepted },

@@ -1,6 +1,6 @@
 // The RPC gateway as a process: what is connected to what.
 import { connectNats, createLogger, JobStream, loop, runComponent } from '@trellis/runtime';
-import { JobReader, openPostgres } from '@trellis/store-postgres';
+import { JobReader, openPostgres, PresenceReader } from '@trellis/store-postgres';
 import { readConfig } from './config.ts';
 import { healthProbes } from './health-probes.ts';
 import type { Ports } from './method.ts';
@@ -37,6 +37,7 @@ await runComponent({
     const reader = new JobReader(postgres);
     const ports: Ports = {
       reader,
+      presence: new PresenceReader(postgres),
       stream,
       projection: new ProjectionProgress({ readPosition: () => reader.position('current'), log }),
       health: healthProbes({ ...config, reader, stream }),

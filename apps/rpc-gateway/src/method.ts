@@ -2,7 +2,7 @@
 // fitting replies into a message and answering errors is the same for all and is not the method's business.
 import type { RpcMethod, RpcReply, RpcRequest } from '@trellis/contracts';
 import type { JobStream, Logger } from '@trellis/runtime';
-import type { JobReader } from '@trellis/store-postgres';
+import type { JobReader, PresenceReader } from '@trellis/store-postgres';
 import type { HealthProbes } from './health-probes.ts';
 import type { ProjectionProgress } from './projection-progress.ts';
 import { readRequest } from './read-request.ts';
@@ -10,6 +10,7 @@ import { readRequest } from './read-request.ts';
 /** What methods act on. */
 export interface Ports {
   reader: JobReader;
+  presence: PresenceReader;
   stream: JobStream;
   projection: ProjectionProgress;
   health: HealthProbes;
@@ -38,8 +39,11 @@ export interface MethodDefinition<Name extends RpcMethod> {
   fit?(reply: RpcReply<Name>, maxBytes: number, request: RpcRequest<Name>): RpcReply<Name>;
 }
 
+/** Methods of contracts, and what is only another name for one of them. */
+export type MethodName = RpcMethod | 'Jobs.ListDLQ';
+
 export interface Method {
-  name: RpcMethod;
+  name: MethodName;
   /** From the request's bytes to the reply's JSON. */
   handle(data: Uint8Array, call: Call, ports: Ports): Promise<string>;
 }

@@ -30,7 +30,8 @@ export function invalid(issues: RequestIssue[]): Fault {
   return new Fault('invalid-request', text + others, { context: { issues } });
 }
 
-function readObject(data: Uint8Array): Record<string, unknown> {
+/** The JSON object in `data`; an empty body is `{}`. @throws {Fault} invalid-request */
+export function readObject(data: Uint8Array): Record<string, unknown> {
   let body: unknown = {};
   if (data.length > 0) {
     try {

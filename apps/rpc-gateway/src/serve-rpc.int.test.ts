@@ -1,7 +1,8 @@
 import { Svcm } from '@nats-io/services';
+import { createClient } from '@trellis/client';
 import { FaultBody, JOB_STATES } from '@trellis/contracts';
 import { silentLogger } from '@trellis/runtime';
-import { waitFor } from '@trellis/test-support';
+import { startTestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defineMethod, type Method } from './method.ts';
 import { serveUntilStopped } from './serve-rpc.ts';
@@ -95,9 +96,15 @@ describe('the service', () => {
     const [info] = await Array.fromAsync(await services.info('trellis-jobs'));
     expect(info?.endpoints.map((endpoint) => endpoint.subject).sort()).toEqual([
       'rpc.v1.Jobs.Cancel',
+      'rpc.v1.Jobs.DismissDLQ',
       'rpc.v1.Jobs.Get',
+      'rpc.v1.Jobs.GetKey',
       'rpc.v1.Jobs.Health',
       'rpc.v1.Jobs.List',
+      'rpc.v1.Jobs.ListDLQ',
+      'rpc.v1.Jobs.ListServices',
+      'rpc.v1.Jobs.ReplayDLQ',
+      'rpc.v1.Jobs.Retry',
     ]);
     await gateway.request('Jobs.Get', {});
     const [stats] = await Array.fromAsync(await services.stats('trellis-jobs'));
@@ -119,7 +126,9 @@ describe('the service', () => {
   it('shares the requests between two gateways and goes on when one stops', async () => {
     const stop = new AbortController();
     const log = silentLogger();
-    const nc = await gateway.nats.connect();
+    // A server of their own: the shared gateway answers every method.
+    await using nats = await startTestNats();
+    const nc = await nats.connect();
     const answered: string[] = [];
     const mine = defineMethod({
       name: 'Jobs.GetKey',
@@ -135,8 +144,9 @@ describe('the service', () => {
       );
     const first = run(nc, stop.signal);
     const stopSecond = new AbortController();
-    const second = run(await gateway.nats.connect(), stopSecond.signal);
-    const ask = (key: string) => gateway.client.rpc.jobs.getKey({ service: 's', type: 't', key });
+    const second = run(await nats.connect(), stopSecond.signal);
+    await using client = await createClient({ connection: await nats.connect() });
+    const ask = (key: string) => client.rpc.jobs.getKey({ service: 's', type: 't', key });
     await waitFor(() => ask('up').catch(() => undefined), { what: 'the gateways to answer' });
     await Promise.all(Array.from({ length: 50 }, (_, i) => ask(`a${i}`)));
     stop.abort();
@@ -151,7 +161,8 @@ describe('the service', () => {
 describe('what goes wrong inside', () => {
   async function serveBroken(answer: () => Promise<never>): Promise<RawReply & { logged: Record<string, unknown>[] }> {
     const stop = new AbortController();
-    const nc = await gateway.nats.connect();
+    await using nats = await startTestNats();
+    const nc = await nats.connect();
     const broken: Method = { name: 'Jobs.ListServices', handle: answer };
     const logged: Record<string, unknown>[] = [];
     const log = silentLogger();
@@ -166,9 +177,10 @@ describe('what goes wrong inside', () => {
       { nc, methods: [broken], ports: gateway.ports, log, maxConcurrent: 4, maxWaiting: 100 },
       stop.signal,
     );
-    const reply = await waitFor(() => gateway.request('Jobs.ListServices', '').catch(() => undefined), {
+    const message = await waitFor(() => nc.request('rpc.v1.Jobs.ListServices').catch(() => undefined), {
       what: 'an answer',
     });
+    const reply: RawReply = { header: (name) => message.headers?.get(name) ?? '', body: message.json() };
     stop.abort();
     await serving;
     return { ...reply, logged };

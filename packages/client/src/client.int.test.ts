@@ -73,6 +73,12 @@ describe('a call', () => {
     ]);
   });
 
+  it('lists the dead-letter queue as the dead jobs', async () => {
+    await using list = await answering('Jobs.List', (message) => message.respond('{"entries": []}'));
+    await client.rpc.jobs.listDLQ({ service: 'orders-service', limit: 5 });
+    expect(list.asked[0]?.json()).toEqual({ service: 'orders-service', limit: 5, state: ['dead'] });
+  });
+
   it('takes a reply with fields and values that this version does not know', async () => {
     const page = { entries: [{ id: 'x', state: 'paused' }], count: 1, offset: 0, limit: 1, more: true };
     await using _list = await answering('Jobs.List', (message) => message.respond(JSON.stringify(page)));

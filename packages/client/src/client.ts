@@ -34,13 +34,21 @@ export interface JobsRpc {
   list(request: RpcRequest<'Jobs.List'>, options?: CallOptions): Promise<ListReply>;
   /** One job, whole. @throws {Fault} not-found */
   get(request: RpcRequest<'Jobs.Get'>, options?: CallOptions): Promise<Job>;
+  /** Who holds a key and who waits for it, as it is now. @throws {Fault} not-found, when the key was never seen */
   getKey(request: RpcRequest<'Jobs.GetKey'>, options?: CallOptions): Promise<KeyStatus>;
   /** Stops a job that has not ended; an active one ends when its handler does. @throws {Fault} state-conflict, not-found */
   cancel(request: RpcRequest<'Jobs.Cancel'>, options?: CallOptions): Promise<JobReply>;
+  /** Runs a failed job again. @throws {Fault} state-conflict, not-found */
   retry(request: RpcRequest<'Jobs.Retry'>, options?: CallOptions): Promise<JobReply>;
+  /** Runs a dead job again. @throws {Fault} state-conflict, not-found */
   replayDLQ(request: RpcRequest<'Jobs.ReplayDLQ'>, options?: CallOptions): Promise<JobReply>;
+  /** Closes a dead job for good. @throws {Fault} state-conflict, not-found */
   dismissDLQ(request: RpcRequest<'Jobs.DismissDLQ'>, options?: CallOptions): Promise<JobReply>;
+  /** `list` of the dead jobs. */
+  listDLQ(request: Omit<RpcRequest<'Jobs.List'>, 'state'>, options?: CallOptions): Promise<ListReply>;
+  /** Services with their workers. */
   listServices(request: RpcRequest<'Jobs.ListServices'>, options?: CallOptions): Promise<ListServicesReply>;
+  /** What works, what does not, how far behind the projections are. */
   health(request?: RpcRequest<'Jobs.Health'>, options?: CallOptions): Promise<HealthReply>;
 }
 
@@ -68,6 +76,7 @@ export async function createClient(options: ClientOptions): Promise<JobsClient> 
         ...(actorId === undefined ? {} : { actorId }),
         ...callOptions,
       });
+  const list = call('Jobs.List');
   const get = call('Jobs.Get');
   const health = call('Jobs.Health');
   const close = async () => {
@@ -77,7 +86,8 @@ export async function createClient(options: ClientOptions): Promise<JobsClient> 
     connection,
     rpc: {
       jobs: {
-        list: call('Jobs.List'),
+        list,
+        listDLQ: (request, callOptions) => list({ ...request, state: ['dead'] }, callOptions),
         get: async (request, callOptions) => (await get(request, callOptions)).job,
         getKey: call('Jobs.GetKey'),
         cancel: call('Jobs.Cancel'),

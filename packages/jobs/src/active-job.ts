@@ -60,7 +60,8 @@ export function jobInHand<Payload>(
     if (!open) throw new Error(`job ${work.jobId}: its handler has ended, "${facts.eventType}" comes too late`);
     const event = attemptEvent(scope, work, { state: 'active', tries: attempt.number, ...facts });
     refuseUnstorable(event, facts.eventType, scope.stream.nc.info?.max_payload);
-    await scope.stream.publish(event, { signal: scope.halt });
+    const stored = await scope.stream.publish(event, { signal: scope.halt });
+    if (stored.kind === 'stored') attempt.lastSequence = Math.max(attempt.lastSequence, stored.sequence);
   };
   const tracked = (said: Promise<void>): Promise<void> => {
     const quiet = said.catch((error: unknown) =>

@@ -6,7 +6,10 @@ import type { WorkerScope } from './worker-scope.ts';
 /** What an event says beyond the job's identity. */
 export type EventFacts = Pick<LifecycleEvent, 'eventType' | 'state' | 'tries'> &
   Partial<
-    Pick<LifecycleEvent, 'previousState' | 'result' | 'error' | 'progress' | 'logs' | 'handedBack' | 'actor' | 'reason'>
+    Pick<
+      LifecycleEvent,
+      'previousState' | 'result' | 'error' | 'progress' | 'logs' | 'handedBack' | 'actor' | 'reason' | 'concurrency'
+    >
   >;
 
 /** An event of `work`'s job, said by this worker now. */
@@ -22,7 +25,7 @@ export function attemptEvent(
     timestamp: new Date().toISOString(),
     context: work.event.context,
     instanceId: scope.instanceId,
-    workSequence: work.workSequence,
+    ...(work.workSequence === undefined ? {} : { workSequence: work.workSequence }),
     ...facts,
   };
 }

@@ -4,13 +4,14 @@ import { jobFilter } from '@trellis/contracts';
 import { attemptEvent, type EventFacts } from './attempt-event.ts';
 import { type Decision, decideDelivery, firstRun } from './decide-delivery.ts';
 import type { HeldWork } from './held-work.ts';
+import { leaveAfterEnd, passKey } from './key-gate.ts';
 import { lookAtJob } from './look-at-job.ts';
 import { publishDecided } from './publish-decided.ts';
 import { checkWire, type WireValue } from './wire-value.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
 export type Begun =
-  | { kind: 'run'; attempt: number; maxTries: number; payload: unknown; afterSequence: number }
+  | { kind: 'run'; attempt: number; maxTries: number; payload: unknown; afterSequence: number; startedSequence: number }
   /** The message has been answered, or no longer needs an answer. */
   | { kind: 'settled' };
 
@@ -29,6 +30,13 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
   const sure = held.deliveryCount === 1 && stream.features.conditionalFilter;
   let decision = sure ? firstRun(work.origin) : await look(scope, held, maxTries);
   for (;;) {
+    const passed = await passKey(scope, held, decision, payload.kind === 'ok');
+    if (passed.kind === 'park') {
+      scope.counts.parked++;
+      log.debug({ decision: decision.kind, waitMs: passed.ms, key: held.key?.key }, 'work waits for its key');
+      held.giveBack(passed.ms);
+      return SETTLED;
+    }
     if (decision.kind === 'ackUnrun') {
       scope.counts.ackedUnrun++;
       // Ended or superseded work is the way of things; work whose job the stream lost is not.
@@ -44,7 +52,9 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
       return SETTLED;
     }
     const due = dueEvent(scope, decision, payload);
-    const published = await publishDecided(stream, attemptEvent(scope, work, due), {
+    const concurrency = held.place?.facts() ?? work.event.concurrency;
+    const event = attemptEvent(scope, work, { ...due, ...(concurrency ? { concurrency } : {}) });
+    const published = await publishDecided(stream, event, {
       expect: { lastSequence: decision.expected, filter },
       signal: scope.halt,
       log,
@@ -63,24 +73,34 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
     scope.counts.started++;
     log.debug({ attempt: decision.attempt }, 'attempt started');
     const { attempt, expected: afterSequence } = decision;
-    return { kind: 'run', attempt, maxTries, payload: payload.parsed, afterSequence };
+    const { sequence: startedSequence } = published;
+    return { kind: 'run', attempt, maxTries, payload: payload.parsed, afterSequence, startedSequence };
   }
 }
 
 /** A `retried` of other make may leave the payload out: then the job's own holds. */
-async function readPayload({ stream, queue }: WorkerScope, { work }: HeldWork): Promise<WireValue<unknown>> {
+async function readPayload({ stream, queue, keyed }: WorkerScope, held: HeldWork): Promise<WireValue<unknown>> {
+  const { work } = held;
   const carried = 'payload' in work.event;
   const wire = carried ? work.event.payload : (await stream.readJob(work.jobId)).job?.payload;
+  if (keyed) {
+    held.key ??= keyed.keyOfEvent(work.event);
+    const key = held.key ? undefined : keyed.keyOfPayload(wire);
+    if (key?.kind === 'refused') return key;
+    held.key ??= key?.identity;
+  }
   return checkWire(queue.payload, 'payload', wire);
 }
 
 async function look(scope: WorkerScope, held: HeldWork, maxTries: number, refusedAt?: number): Promise<Decision> {
   const { service, jobType } = scope;
   const { origin, jobId } = held.work;
+  // Work that waited for its key was delivered before without having run: who runs it is said by the key's record.
+  const keyed = held.key !== undefined;
   return decideDelivery(await lookAtJob(scope.stream, { service, jobType, jobId, origin }), {
     origin,
-    deliveryCount: held.deliveryCount,
-    refusedAt,
+    deliveryCount: keyed ? Math.max(2, held.deliveryCount) : held.deliveryCount,
+    refusedAt: keyed ? undefined : refusedAt,
     maxTries,
     ackWaitMs: held.ackWaitMs,
     backoffMs: scope.queue.settings.backoffMs,
@@ -120,6 +140,7 @@ function dueEvent(scope: WorkerScope, decision: Due, payload: WireValue<unknown>
 /** The job has ended without running: answer its message. */
 async function settle(scope: WorkerScope, held: HeldWork, { eventType, error }: EventFacts): Promise<Begun> {
   if (eventType === 'cancelled' || eventType === 'failed' || eventType === 'dead') scope.counts[eventType]++;
+  await leaveAfterEnd(scope, held);
   jobLog(scope, held.work.event).warn({ event: eventType, error }, `the job is ${eventType}, no attempt was made`);
   if (eventType === 'dead') held.terminate('no attempt is left');
   else await held.ack();

@@ -1,6 +1,7 @@
 // The `created` event of a new job, checked so that nobody down the line refuses it.
 import { decodeEvent, eventSubject, type JobContext, JobId, type LifecycleEvent } from '@trellis/contracts';
 import { ValidationError } from './errors.ts';
+import type { KeyedQueue } from './keyed-queue.ts';
 import type { Queue } from './queue.ts';
 import { toWire } from './wire-value.ts';
 
@@ -12,6 +13,7 @@ export interface NewJob {
   payload: unknown;
   context: JobContext;
   now: Date;
+  keyed?: KeyedQueue | undefined;
   /** Largest message that the broker takes, in bytes; undefined when not known. */
   maxBytes: number | undefined;
 }
@@ -41,6 +43,11 @@ export async function createdEvent(job: NewJob): Promise<LifecycleEvent> {
     payload: payload.wire,
   };
   if (defaultDeadlineMs !== undefined) event.deadline = new Date(now.getTime() + defaultDeadlineMs).toISOString();
+  if (job.keyed) {
+    const key = job.keyed.keyOfPayload(payload.wire);
+    if (key.kind === 'refused') throw new ValidationError(key.field, key.problem);
+    event.concurrency = { key: key.identity.key, keyHash: key.identity.keyHash };
+  }
   refuseUnstorable(event, 'payload', job.maxBytes);
   return event;
 }

@@ -67,9 +67,10 @@ export function decideDelivery(look: Look | undefined, delivery: Delivery): Deci
     return seen !== undefined && seen.sequence > origin.sequence ? seen : undefined;
   };
 
+  // First: the ending event may be that of the run before the `retried`.
+  if (since('retried')) return { kind: 'ackUnrun', why: 'superseded', by: 'retried' };
   const ending = ENDING_EVENTS.find((event) => since(event));
   if (ending) return { kind: 'ackUnrun', why: 'ended', by: ending };
-  if (since('retried')) return { kind: 'ackUnrun', why: 'superseded', by: 'retried' };
   if (origin.event === 'created' && look.firstCreated !== undefined && look.firstCreated !== origin.sequence) {
     return { kind: 'ackUnrun', why: 'already-created', by: 'created' };
   }

@@ -13,6 +13,24 @@ export class ValidationError extends Error {
   }
 }
 
+/** `create` of a keyed queue: the key has no room for another job. Nothing was created. */
+export class AdmissionRejected extends Error {
+  override readonly name = 'AdmissionRejected';
+  readonly reason: 'active-limit' | 'queue-depth';
+  /** Display key. */
+  readonly key: string;
+
+  constructor(key: string, reason: 'active-limit' | 'queue-depth') {
+    super(
+      reason === 'active-limit'
+        ? `key ${key}: as many jobs as may be active are under way, and none may wait`
+        : `key ${key}: as many jobs as may wait are waiting`,
+    );
+    this.key = key;
+    this.reason = reason;
+  }
+}
+
 /** Thrown (or returned) by a handler: this job fails now, another attempt would not help. */
 export class NonRetryableError extends Error {
   override readonly name = 'NonRetryableError';

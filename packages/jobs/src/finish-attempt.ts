@@ -1,11 +1,15 @@
 // From the end of a handler to a stored outcome and an answered work message, in this order: a message that is answered
 // first would lose its outcome with the process.
+import type { EventType } from '@trellis/contracts';
+import { isEnded } from '@trellis/lifecycle';
 import { attemptEvent } from './attempt-event.ts';
 import { refuseUnstorable } from './created-event.ts';
 import { decideOutcome, type Ending, type Outcome } from './decide-outcome.ts';
-import { ValidationError } from './errors.ts';
+import { type StopReason, ValidationError } from './errors.ts';
 import type { HeldWork, RunningAttempt } from './held-work.ts';
+import { holdsPlace, isKeyed, type KeyedScope, releasePlace } from './key-place.ts';
 import { publishDecided } from './publish-decided.ts';
+import { type Fenced, publishFenced } from './publish-fenced.ts';
 import { errorText } from './wire-value.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
@@ -20,17 +24,19 @@ export async function finishAttempt(
   const log = jobLog(scope, held.work.event);
   const { number, maxTries, stopped } = attempt;
   const outcome = decideOutcome({ ending, stopped, attempt: number, maxTries, backoffMs, dlq });
-  if (outcome.event === undefined) {
-    scope.counts.overtaken++;
-    log.info({ because: stopped }, 'the job was ended by others while its handler ran');
-    return held.ack();
+  if (isKeyed(scope) && held.place && (await lostPlace(scope, held, attempt, outcome))) {
+    return ignoreCompletion(scope, held, attempt);
   }
-  const refused = await publishOutcome(scope, held, attempt, outcome.event);
-  if (refused === undefined) {
+  if (outcome.event === undefined) return overtaken(scope, held, attempt, stopped);
+  const published = await publishOutcome(scope, held, attempt, outcome.event);
+  if (published.kind === 'overtaken') return overtaken(scope, held, attempt, published.by);
+  if (published.kind === 'stored') {
     count(scope, outcome);
     report(scope, held, attempt, outcome);
+    if (isKeyed(scope)) await releasePlace(scope, held, outcome.event.handedBack);
     return answer(held, outcome);
   }
+  const { error: refused } = published;
   if (ending.kind === 'returned') {
     const error = refused instanceof ValidationError ? refused.message : `result: ${errorText(refused)}`;
     return finishAttempt(scope, held, attempt, { kind: 'failed', error, retry: true });
@@ -40,33 +46,80 @@ export async function finishAttempt(
     { error: refused, event: outcome.event.eventType },
     'the outcome of an attempt is refused; the work comes again',
   );
+  if (isKeyed(scope)) await releasePlace(scope, held);
   held.giveBack(held.ackWaitMs);
 }
 
-/** @returns why the event will never be stored; undefined when it is */
 async function publishOutcome(
   scope: WorkerScope,
   held: HeldWork,
   attempt: RunningAttempt,
   outcome: NonNullable<Outcome['event']>,
-): Promise<Error | undefined> {
+): Promise<{ kind: 'stored' } | { kind: 'refused'; error: Error } | Extract<Fenced, { kind: 'overtaken' }>> {
   const { actor, reason } = attempt.request ?? {};
   const event = attemptEvent(scope, held.work, {
     tries: attempt.number,
     previousState: 'active',
     ...outcome,
+    ...(held.place ? { concurrency: held.place.facts() } : {}),
     ...(outcome.eventType === 'cancelled' && actor ? { actor } : {}),
     ...(outcome.eventType === 'cancelled' && reason !== undefined ? { reason } : {}),
   });
   try {
     refuseUnstorable(event, 'result', scope.stream.nc.info?.max_payload);
   } catch (error) {
-    if (error instanceof ValidationError) return error;
+    if (error instanceof ValidationError) return { kind: 'refused', error };
     throw error;
   }
+  if (held.place) return publishFenced(scope, attempt, event);
   const log = jobLog(scope, held.work.event);
   const published = await publishDecided(scope.stream, event, { signal: scope.halt, log });
-  return published.kind === 'refused' ? published.error : undefined;
+  return published.kind === 'refused' ? published : { kind: 'stored' };
+}
+
+/** Somebody else has said how it went on, before this run could. */
+async function overtaken(
+  scope: WorkerScope,
+  held: HeldWork,
+  attempt: RunningAttempt,
+  by: EventType | StopReason | undefined,
+): Promise<void> {
+  if (isKeyed(scope) && held.place && (by === 'started' || by === 'stale'))
+    return ignoreCompletion(scope, held, attempt);
+  scope.counts.overtaken++;
+  jobLog(scope, held.work.event).info({ because: by }, 'the job was ended by others while its handler ran');
+  if (isKeyed(scope)) await releasePlace(scope, held);
+  await held.ack();
+}
+
+/** Asked right before a terminal event: a process may have been stopped for longer than its lease. */
+async function lostPlace(
+  scope: KeyedScope,
+  held: HeldWork,
+  attempt: RunningAttempt,
+  { event }: Outcome,
+): Promise<boolean> {
+  if (attempt.stopped === 'stale' || held.place?.lost) return true;
+  return event !== undefined && held.place !== undefined && !(await holdsPlace(scope, held.place));
+}
+
+/** Somebody else has the job's place: what this run brought is noted and changes nothing. */
+async function ignoreCompletion(scope: KeyedScope, held: HeldWork, attempt: RunningAttempt): Promise<void> {
+  const log = jobLog(scope, held.work.event);
+  scope.counts.superseded++;
+  log.warn({ attempt: attempt.number, key: held.key?.key }, 'the run lost its place; its completion is ignored');
+  const event = attemptEvent(scope, held.work, {
+    eventType: 'staleCompletionIgnored',
+    state: 'stale',
+    tries: attempt.number,
+    reason: 'the place of the key was taken over while the handler ran',
+    ...(held.place ? { concurrency: held.place.facts() } : {}),
+  });
+  await publishDecided(scope.stream, event, { signal: scope.halt, log });
+  held.place = undefined;
+  const { job } = await scope.stream.readJob(held.work.jobId);
+  // Its own next attempt may have taken the place: that one answers the message.
+  if (job === undefined || isEnded(job.state)) await held.ack();
 }
 
 async function answer(held: HeldWork, { answer: how }: Outcome): Promise<void> {

@@ -3,7 +3,9 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { ClosedConnectionError } from '@nats-io/transport-node';
 import type { LifecycleEvent } from '@trellis/contracts';
+import type { KeyIdentity } from '@trellis/lifecycle';
 import { JobStopped, type StopReason } from './errors.ts';
+import type { KeyPlace } from './key-place.ts';
 import type { Work } from './work-message.ts';
 
 export class HeldWork {
@@ -11,17 +13,25 @@ export class HeldWork {
   /** From 1; of the delivery that brought it. */
   readonly deliveryCount: number;
   readonly ackWaitMs: number;
-  /** The handle of the newest delivery. */
-  message: JsMsg;
+  /** The handle of the newest delivery; none (yet) for work that was started from the stream of events. */
+  message: JsMsg | undefined;
+  /** The job's key, if its queue has keys. */
+  key: KeyIdentity | undefined;
+  /** The place of the key that it was given. */
+  place: KeyPlace | undefined;
+  /** The place of another job, which this worker is to start next. */
+  next: KeyPlace | undefined;
+  /** How many jobs of the key this worker has started in a row before this one. */
+  chain = 0;
   /** The running attempt, once it has started. */
   attempt: RunningAttempt | undefined;
   /** Somebody said that the job was ended or is to be cancelled, before the attempt had started. */
   hinted = false;
 
-  constructor(work: Work, message: JsMsg, ackWaitMs: number) {
+  constructor(work: Work, message: JsMsg | undefined, ackWaitMs: number) {
     this.work = work;
     this.message = message;
-    this.deliveryCount = message.info.deliveryCount;
+    this.deliveryCount = message?.info.deliveryCount ?? 1;
     this.ackWaitMs = ackWaitMs;
   }
 
@@ -29,17 +39,17 @@ export class HeldWork {
 
   /** Done with the message. Waits for the server's word. */
   async ack(): Promise<void> {
-    await this.message.ackAck().catch(() => false);
+    await this.message?.ackAck().catch(() => false);
   }
 
   /** The message is to come again after `ms` milliseconds; 0: at once. */
   giveBack(ms: number): void {
-    this.#answer(() => this.message.nak(ms));
+    this.#answer(() => this.message?.nak(ms));
   }
 
   /** The message is never to come again. */
   terminate(reason: string): void {
-    this.#answer(() => this.message.term(reason));
+    this.#answer(() => this.message?.term(reason));
   }
 
   #answer(send: () => void): void {
@@ -59,6 +69,9 @@ export class RunningAttempt {
   /** From 1. */
   readonly number: number;
   readonly maxTries: number;
+  /** Sequence of its `started`, and of the last event that it is known to have published. */
+  startedSequence = 0;
+  lastSequence = 0;
   /** Only what the stream stored after this sequence concerns this attempt. */
   readonly afterSequence: number;
   readonly #stop = new AbortController();

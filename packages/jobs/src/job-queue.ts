@@ -1,9 +1,10 @@
 // One queue of a running service, as its author uses it: create jobs, handle them, refer to them.
-import { type JobContext, jobIdFilter } from '@trellis/contracts';
+import { type JobContext, jobIdFilter, type LifecycleEvent, type WhenFull } from '@trellis/contracts';
 import { ulid } from 'ulid';
 import type { z } from 'zod';
+import { createKeyed, type Submitted } from './admit-job.ts';
 import { createdEvent } from './created-event.ts';
-import { ValidationError } from './errors.ts';
+import { AdmissionRejected, ValidationError } from './errors.ts';
 import { contextForNewJob } from './job-context.ts';
 import { JobRef } from './job-ref.ts';
 import type { Queue } from './queue.ts';
@@ -19,6 +20,16 @@ export interface CreateOptions {
   /** Gives up with the outcome unknown; with an `id` the call can be repeated safely. */
   signal?: AbortSignal | undefined;
 }
+
+/** What became of a `submit`. */
+export type Submission<Result> =
+  | { outcome: 'accepted'; ref: JobRef<Result> }
+  /** The oldest job that waited for the key was skipped for this one. */
+  | { outcome: 'replaced'; ref: JobRef<Result>; replacedJobId: string }
+  /** Nothing was created: `ref` is the newest job that waits for the key, or the one that runs. */
+  | { outcome: 'coalesced'; ref: JobRef<Result> }
+  /** Nothing was created. */
+  | { outcome: 'rejected'; reason: AdmissionRejected['reason']; key: string };
 
 const CREATE_TRIES = 3;
 
@@ -50,31 +61,31 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
   /**
    * Creates a job and returns when it is stored.
    * @throws {ValidationError} naming the field; also when the id belongs to another service or type
+   * @throws {AdmissionRejected} when the job's key has no room, whatever the queue does when it is full
    * @throws {PublishError} when it is not known whether the job was stored
    */
   async create(payload: z.input<Payload>, options: CreateOptions = {}): Promise<JobRef<z.output<Result>>> {
-    const { id = ulid(), signal } = options;
-    const { stream } = this.#scope;
-    const event = await createdEvent({
-      service: this.service,
-      jobType: this.type,
-      queue: this.#queue,
-      jobId: id,
-      payload,
-      context: contextForNewJob(options.context),
-      now: new Date(),
-      maxBytes: stream.nc.info?.max_payload,
-    });
-    for (let tries = 1; ; tries++) {
-      const outcome = await stream.publish(event, {
-        messageId: `${this.service}.${this.type}.${id}:created`,
-        expect: { lastSequence: 0, filter: jobIdFilter(id) },
-        ...(signal ? { signal } : {}),
-      });
-      if (outcome.kind === 'stored' || (await this.#isOwn(id))) return this.ref(id);
-      // What was in the way may have been purged meanwhile.
-      if (tries === CREATE_TRIES)
-        throw new ValidationError('id', `"${id}" is taken by messages that are no readable job`);
+    const { id, submitted } = await this.#submit(payload, options, 'strict');
+    if (submitted.kind === 'rejected') throw new AdmissionRejected(submitted.key, submitted.reason);
+    return this.ref(id);
+  }
+
+  /**
+   * Creates a job, or does what the queue's `whenFull` says when its key has no room.
+   * @throws as `create`, but never {AdmissionRejected}
+   */
+  async submit(payload: z.input<Payload>, options: CreateOptions = {}): Promise<Submission<z.output<Result>>> {
+    const whenFull = this.#queue.settings.queue?.whenFull ?? 'reject';
+    const { id, submitted } = await this.#submit(payload, options, whenFull);
+    switch (submitted.kind) {
+      case 'accepted':
+        return { outcome: 'accepted', ref: this.ref(id) };
+      case 'replaced':
+        return { outcome: 'replaced', ref: this.ref(id), replacedJobId: submitted.replacedJobId };
+      case 'coalesced':
+        return { outcome: 'coalesced', ref: this.ref(submitted.existingJobId) };
+      case 'rejected':
+        return { outcome: 'rejected', reason: submitted.reason, key: submitted.key };
     }
   }
 
@@ -109,6 +120,53 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
   /** @internal the running worker, for the service that owns it */
   get worker(): QueueWorker | undefined {
     return this.#worker;
+  }
+
+  async #submit(
+    payload: z.input<Payload>,
+    options: CreateOptions,
+    whenFull: WhenFull | 'strict',
+  ): Promise<{ id: string; submitted: Submitted }> {
+    const { id = ulid(), signal } = options;
+    const { stream, keyed, instanceId } = this.#scope;
+    const event = await createdEvent({
+      service: this.service,
+      jobType: this.type,
+      queue: this.#queue,
+      jobId: id,
+      payload,
+      context: contextForNewJob(options.context),
+      now: new Date(),
+      keyed,
+      maxBytes: stream.nc.info?.max_payload,
+    });
+    const publish = (created: LifecycleEvent) => this.#publishCreated(created, signal);
+    const identity = keyed?.keyOfEvent(event);
+    if (keyed === undefined || identity === undefined) {
+      await publish(event);
+      return { id, submitted: { kind: 'accepted' } };
+    }
+    // Creating a job again gives that job, however full its key is now.
+    if (options.id !== undefined && (await this.#isOwn(id))) return { id, submitted: { kind: 'accepted' } };
+    const creation = { keyed, stream, identity, event, instanceId, whenFull, signal, publish };
+    return { id, submitted: await createKeyed(creation) };
+  }
+
+  /** @returns false when the job exists already */
+  async #publishCreated(event: LifecycleEvent, signal: AbortSignal | undefined): Promise<boolean> {
+    const { jobId } = event;
+    for (let tries = 1; ; tries++) {
+      const outcome = await this.#scope.stream.publish(event, {
+        messageId: `${this.service}.${this.type}.${jobId}:created`,
+        expect: { lastSequence: 0, filter: jobIdFilter(jobId) },
+        ...(signal ? { signal } : {}),
+      });
+      if (outcome.kind === 'stored') return true;
+      if (await this.#isOwn(jobId)) return false;
+      // What was in the way may have been purged meanwhile.
+      if (tries === CREATE_TRIES)
+        throw new ValidationError('id', `"${jobId}" is taken by messages that are no readable job`);
+    }
   }
 
   /** Whether the job that has the id is one of this queue; false when there is none. */

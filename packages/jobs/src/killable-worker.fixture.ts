@@ -1,10 +1,12 @@
-// A worker in a process of its own that tests may kill: it starts every job it gets and never ends one.
-// Arguments: NATS url, service name, job type, maxDeliver, ackWaitMs. Prints the id of each job that it starts.
+// A worker in a process of its own that tests may kill: it starts every job it gets and ends none
+// unless that one is told to stop.
+// Arguments: NATS url, service name, job type, maxDeliver, ackWaitMs, heartbeatTtlMs of a keyed queue. Prints the id of each job that it starts.
 import { silentLogger } from '@trellis/runtime';
 import { z } from 'zod';
 import { createService, queue } from './index.ts';
+import { TEMPLATE } from './key-record.fixture.ts';
 
-const [url = '', name = '', type = '', maxDeliver = '5', ackWaitMs = '1000'] = process.argv.slice(2);
+const [url = '', name = '', type = '', maxDeliver = '5', ackWaitMs = '1000', ttlMs] = process.argv.slice(2);
 
 const service = await createService({
   name,
@@ -16,10 +18,11 @@ const service = await createService({
       maxDeliver: Number(maxDeliver),
       ackWaitMs: Number(ackWaitMs),
       concurrency: 4,
+      ...(ttlMs ? { keyConcurrency: { key: TEMPLATE, heartbeatTtlMs: Number(ttlMs) } } : {}),
     }),
   },
 });
 await service.jobs[type]?.handle(async (job) => {
   process.stdout.write(`${job.id}\n`);
-  await new Promise<never>(() => {});
+  await new Promise((resolve) => job.signal.addEventListener('abort', resolve));
 });

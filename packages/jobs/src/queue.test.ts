@@ -35,3 +35,28 @@ describe('a wrong setting is refused by name', () => {
     expect(() => queue({ payload: {} as any })).toThrow('payload: expected a zod schema');
   });
 });
+
+describe('the times of a keyed queue fit each other', () => {
+  const keyConcurrency = { key: ['k', '/origin'], heartbeatTtlMs: 3_000 };
+
+  it('defaults are lowered: an ack_wait of half, a renewal at a quarter of the lease', () => {
+    const { settings } = queue({ payload, keyConcurrency });
+    expect(settings).toMatchObject({
+      ackWaitMs: 1_500,
+      keyConcurrency: { heartbeatIntervalMs: 750, maxActive: 1, stalePolicy: 'fail-stale' },
+      queue: { maxQueuedPerKey: 0, whenFull: 'reject' },
+    });
+    expect(queue({ payload, keyConcurrency: { key: ['k'] } }).settings.ackWaitMs).toBe(60_000);
+  });
+
+  it.each([
+    [{ keyConcurrency, ackWaitMs: 1_501 }, 'ackWaitMs'],
+    [{ keyConcurrency: { ...keyConcurrency, heartbeatIntervalMs: 1_001 } }, 'keyConcurrency.heartbeatIntervalMs'],
+    [{ keyConcurrency: { ...keyConcurrency, key: [] } }, 'keyConcurrency.key'],
+    [{ keyConcurrency: { ...keyConcurrency, key: ['/a~'] } }, 'keyConcurrency.key.0'],
+    [{ keyConcurrency, queue: { maxQueuedPerKey: -1 } }, 'queue.maxQueuedPerKey'],
+    [{ queue: { maxQueuedPerKey: 1 } }, 'queue'],
+  ])('%o is refused by name', (settings, field) => {
+    expect(() => queue({ payload, ...settings })).toThrow(`${field}: `);
+  });
+});

@@ -1,7 +1,9 @@
 // One declared queue: its schemas and settings, checked when it is declared. Names are given by createService.
+import { KeyConcurrency, KeyQueuePolicy } from '@trellis/contracts';
 import { DEFAULT_BACKOFF_MS } from '@trellis/lifecycle';
 import { z } from 'zod';
 import { ValidationError } from './errors.ts';
+import { checkTemplate } from './key-template.ts';
 
 const DAY_MS = 86_400_000;
 const Millis = (min: number) =>
@@ -30,6 +32,10 @@ const QueueSettings = z.strictObject({
   logs: z.boolean().default(true),
   /** Whether a job goes to the dead-letter queue (`dead`) after its last attempt, or ends as `failed`. */
   dlq: z.boolean().default(true),
+  /** Jobs with the same key share their places; none: jobs know nothing of each other. */
+  keyConcurrency: KeyConcurrency.optional(),
+  /** How many jobs of a key may wait, and what `submit` does when there is no room. */
+  queue: KeyQueuePolicy.optional(),
 });
 export type QueueSettings = z.infer<typeof QueueSettings>;
 
@@ -66,5 +72,35 @@ export function queue<Payload extends z.ZodType, Result extends z.ZodType = z.Zo
     const known = issue?.code === 'unrecognized_keys' ? `; known: ${Object.keys(QueueSettings.shape).join(', ')}` : '';
     throw new ValidationError(field, `${issue?.message ?? 'not understood'}${known}`);
   }
-  return { payload, result, settings: settings.data };
+  return { payload, result, settings: keyedSettings(settings.data, rest) };
+}
+
+/** The times of a keyed queue fit each other: defaults are lowered for it, explicit ones are refused. */
+function keyedSettings(settings: QueueSettings, given: z.input<typeof QueueSettings>): QueueSettings {
+  const { keyConcurrency: keyed } = settings;
+  if (keyed === undefined) {
+    if (settings.queue !== undefined)
+      throw new ValidationError('queue', 'only a queue with keyConcurrency can have it');
+    return settings;
+  }
+  checkTemplate(keyed.key, 'keyConcurrency.key');
+  const ttl = keyed.heartbeatTtlMs;
+  const longestInterval = Math.floor(ttl / 3);
+  if (given.keyConcurrency?.heartbeatIntervalMs !== undefined && keyed.heartbeatIntervalMs > longestInterval) {
+    const expected = `expected at most a third of heartbeatTtlMs (${longestInterval})`;
+    throw new ValidationError('keyConcurrency.heartbeatIntervalMs', `${expected}, found ${keyed.heartbeatIntervalMs}`);
+  }
+  const longestAckWait = Math.floor(ttl / 2);
+  if (given.ackWaitMs !== undefined && settings.ackWaitMs > longestAckWait) {
+    const expected = `expected at most half of keyConcurrency.heartbeatTtlMs (${longestAckWait})`;
+    throw new ValidationError('ackWaitMs', `${expected}, found ${settings.ackWaitMs}`);
+  }
+  // Lost workers are noticed after two intervals; the other half of the lease is left for bringing their jobs back.
+  const byDefault = Math.min(keyed.heartbeatIntervalMs, Math.floor(ttl / 4));
+  return {
+    ...settings,
+    ackWaitMs: Math.min(settings.ackWaitMs, longestAckWait),
+    keyConcurrency: { ...keyed, heartbeatIntervalMs: given.keyConcurrency?.heartbeatIntervalMs ?? byDefault },
+    queue: settings.queue ?? KeyQueuePolicy.parse({}),
+  };
 }

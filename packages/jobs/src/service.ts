@@ -12,6 +12,8 @@ import {
 } from '@trellis/runtime';
 import { ValidationError } from './errors.ts';
 import { JobQueue } from './job-queue.ts';
+import { KeyRecords } from './key-records.ts';
+import { KeyedQueue } from './keyed-queue.ts';
 import type { Queue } from './queue.ts';
 import { type Alias, aliasOf } from './queue-alias.ts';
 
@@ -78,9 +80,12 @@ export async function createService<Queues extends Record<string, Queue>>(
     'url' in options.nats ? await connectNats({ ...options.nats, name: `${name} ${instanceId}`, log }) : undefined;
   const nc = own ?? (options.nats as NatsConnection);
   let stream: JobStream;
+  let records: KeyRecords | undefined;
   try {
     await provision(nc, { names, replicas, log });
     stream = await JobStream.open(nc, { log, ...(names ? { names } : {}) });
+    const keyed = Object.values(queues).some(({ settings }) => settings.keyConcurrency !== undefined);
+    if (keyed) records = await KeyRecords.open(stream, name, { replicas, log });
   } catch (error) {
     await own?.close();
     throw error;
@@ -88,7 +93,8 @@ export async function createService<Queues extends Record<string, Queue>>(
 
   const heartbeatIntervalMs = options.heartbeatIntervalMs ?? DEFAULT_HEARTBEAT_INTERVAL_MS;
   const made = Object.entries(queues).map(([jobType, queue]) => {
-    const scope = { service: name, jobType, instanceId, version, stream, log };
+    const keyed = keyedQueue({ service: name, jobType, stream, log }, queue, records);
+    const scope = { service: name, jobType, instanceId, version, stream, log, keyed };
     return new JobQueue(scope, queue, { heartbeatIntervalMs });
   });
   const jobs = Object.fromEntries(
@@ -119,6 +125,16 @@ export async function createService<Queues extends Record<string, Queue>>(
       return stopped;
     },
   };
+}
+
+function keyedQueue(
+  scope: { service: string; jobType: string; stream: JobStream; log: Logger },
+  { settings }: Queue,
+  records: KeyRecords | undefined,
+): KeyedQueue | undefined {
+  const { keyConcurrency, queue } = settings;
+  if (records === undefined || keyConcurrency === undefined || queue === undefined) return undefined;
+  return new KeyedQueue(scope, records, keyConcurrency, queue);
 }
 
 /** Lets what was sent go out, and closes a connection of our own; a server that is gone is not waited for. */

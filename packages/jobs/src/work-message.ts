@@ -19,8 +19,8 @@ export interface Work {
   origin: Origin;
   /** The origin's body: payload, context, maxTries, deadline. */
   event: LifecycleEvent;
-  /** Sequence in the work stream. */
-  workSequence: number;
+  /** Sequence in the work stream; undefined for work that was read from the stream of events. */
+  workSequence: number | undefined;
 }
 
 export type WorkMessage = { kind: 'work'; work: Work } | { kind: 'refused'; reason: string };

@@ -1,6 +1,8 @@
 // What everything that works for one queue in one process shares: names, settings, connections, counters.
 import type { LifecycleEvent } from '@trellis/contracts';
 import type { JobStream, Logger } from '@trellis/runtime';
+import type { HeldWork } from './held-work.ts';
+import type { KeyedQueue } from './keyed-queue.ts';
 import type { Queue } from './queue.ts';
 
 /** What a queue's worker has done since it started. */
@@ -13,6 +15,8 @@ export interface WorkerCounts {
   ackedUnrun: number;
   /** Work given back to look again later. */
   waited: number;
+  /** Work given back because its key had no place for it. */
+  parked: number;
   started: number;
   completed: number;
   /** Attempts that failed with another one to come. */
@@ -20,6 +24,8 @@ export interface WorkerCounts {
   failed: number;
   dead: number;
   cancelled: number;
+  /** Runs that lost the place of their key: what they brought did not count. */
+  superseded: number;
   /** Handlers whose job somebody else ended while they ran. */
   overtaken: number;
   /** Started work given back because the host stops. */
@@ -33,16 +39,26 @@ export const newCounts = (): WorkerCounts => ({
   quarantined: 0,
   ackedUnrun: 0,
   waited: 0,
+  parked: 0,
   started: 0,
   completed: 0,
   retried: 0,
   failed: 0,
   dead: 0,
   cancelled: 0,
+  superseded: 0,
   overtaken: 0,
   handedBack: 0,
   faults: 0,
 });
+
+/** What the worker around knows about its other work. */
+export interface WorkerHost {
+  /** Whether this worker may start the next job of the key when `held` has ended. */
+  mayPromote(held: HeldWork): boolean;
+  /** Whether other work in hand is of the same job. */
+  runsAlready(held: HeldWork): boolean;
+}
 
 export interface WorkerScope {
   readonly service: string;
@@ -50,6 +66,9 @@ export interface WorkerScope {
   readonly instanceId: string;
   readonly version: string | undefined;
   readonly queue: Queue;
+  /** The keys of the queue, if it has any. */
+  readonly keyed?: KeyedQueue | undefined;
+  readonly host?: WorkerHost | undefined;
   readonly stream: JobStream;
   readonly log: Logger;
   readonly counts: WorkerCounts;

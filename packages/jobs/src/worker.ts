@@ -1,16 +1,20 @@
 // Works one queue in one process: pulls what it can start, keeps what it holds from being delivered to others, runs it,
 // gives it back when the host stops. What happens to one message is begin-attempt, run-handler and finish-attempt.
 import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
+import type { KeyIdentity } from '@trellis/lifecycle';
 import { abortable, type Loop, loop } from '@trellis/runtime';
 import { beginAttempt } from './begin-attempt.ts';
 import type { Ending } from './decide-outcome.ts';
 import { finishAttempt } from './finish-attempt.ts';
 import { HeldWork, RunningAttempt } from './held-work.ts';
+import { listenForFreeKeys, takeHinted } from './key-hints.ts';
+import { isKeyed, type KeyPlace, keepLease } from './key-place.ts';
 import { announceWorker } from './presence.ts';
 import { type Handler, runHandler } from './run-handler.ts';
+import { workToStart } from './start-from-stream.ts';
 import { type StopWatch, watchStops } from './watch-stops.ts';
 import { ensureWorkConsumer } from './work-consumer.ts';
-import { readWorkMessage } from './work-message.ts';
+import { readWorkMessage, type Work } from './work-message.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
 /** How long one pull stays open; a stop waits for it, so that nothing that was sent to it is lost. */
@@ -22,6 +26,8 @@ const MAX_FAULT_WAIT_MS = 30_000;
 const SETTLE_MS = 2_000;
 /** How long outcomes may still take to be stored after that. */
 const HALT_MS = 5_000;
+/** Jobs of one key that are started in a row before other work gets its turn. */
+const MAX_CHAIN = 3;
 
 export interface WorkerOptions {
   heartbeatIntervalMs: number;
@@ -51,7 +57,15 @@ export class QueueWorker {
   #stops: StopWatch | undefined;
 
   constructor(scope: Omit<WorkerScope, 'halt'>, handler: Handler<unknown, unknown>, options: WorkerOptions) {
-    this.#scope = { ...scope, halt: this.#halt.signal };
+    this.#scope = {
+      ...scope,
+      halt: this.#halt.signal,
+      host: {
+        mayPromote: (held) => !this.#closing.signal.aborted && this.#waiting.length === 0 && held.chain < MAX_CHAIN,
+        runsAlready: (held) =>
+          this.#held.values().some((other) => other !== held && other.work.jobId === held.work.jobId && !!other.place),
+      },
+    };
     this.#handler = handler;
     this.#options = options;
     this.#ackWaitMs = scope.queue.settings.ackWaitMs;
@@ -63,6 +77,10 @@ export class QueueWorker {
     const name = `${scope.service}/${scope.jobType}`;
     const { ackWaitMs } = await ensureWorkConsumer(scope.stream, this.#consumerOf(), scope.log);
     this.#ackWaitMs = ackWaitMs;
+    if (isKeyed(scope) && ackWaitMs > scope.keyed.longestParkMs) {
+      const facts = { ackWaitMs, atMost: scope.keyed.longestParkMs };
+      scope.log.warn(facts, 'the work consumer waits longer than half a lease: jobs of lost workers may turn stale');
+    }
     const held = () => this.#held.values();
     const stops = watchStops(scope, held, this.#closed.signal);
     this.#stops = stops;
@@ -80,6 +98,11 @@ export class QueueWorker {
       }),
       announceWorker(scope, () => this.activeJobs(), { intervalMs: this.#options.heartbeatIntervalMs, signal }),
     ];
+    if (isKeyed(scope)) {
+      const hasRoom = () => this.#free() > 0;
+      const answer = (identity: KeyIdentity) => this.#occupy(this.#answerHint(identity));
+      listenForFreeKeys(scope, hasRoom, answer, this.#closing.signal);
+    }
     const backoff = { firstMs: 100, maxMs: 2_000 };
     this.#pulling = loop(`work of ${name}`, {
       signal: this.#closing.signal,
@@ -163,7 +186,7 @@ export class QueueWorker {
     const { consumer, ackWaitMs } = await ensureWorkConsumer(this.#scope.stream, this.#consumerOf(), this.#scope.log);
     this.#ackWaitMs = ackWaitMs;
     while (!signal.aborted) {
-      const free = this.#scope.queue.settings.concurrency - this.#held.size;
+      const free = this.#free();
       if (free <= 0) {
         await this.#slot.promise;
         continue;
@@ -202,26 +225,79 @@ export class QueueWorker {
     while (this.#running.size < this.#scope.queue.settings.concurrency && !this.#closing.signal.aborted) {
       const held = this.#waiting.shift();
       if (held === undefined) return;
-      const run = this.#work(held).finally(() => {
-        this.#running.delete(run);
-        this.#held.delete(held.work.key);
-        this.#startWaiting();
-        this.#freeSlot();
-      });
-      this.#running.add(run);
+      this.#occupy(this.#workThrough(held));
     }
+  }
+
+  /** `work` takes one of the places that `concurrency` allows, until it has ended. */
+  #occupy(work: Promise<void>): void {
+    const run = work.finally(() => {
+      this.#running.delete(run);
+      this.#startWaiting();
+      this.#freeSlot();
+    });
+    this.#running.add(run);
+  }
+
+  #free(): number {
+    return this.#scope.queue.settings.concurrency - this.#running.size - this.#waiting.length;
+  }
+
+  /** Work in hand, then what its key passes on to this worker. */
+  async #workThrough(first: HeldWork): Promise<void> {
+    let held: HeldWork | undefined = first;
+    for (let chain = 0; held !== undefined; chain++) {
+      held.chain = chain;
+      await this.#work(held);
+      this.#held.delete(held.work.key);
+      held = await this.#workOf(held.next);
+    }
+  }
+
+  /** The work of a place that was passed on to this worker; undefined when there is nothing to start. Never rejects. */
+  async #workOf(place: KeyPlace | undefined): Promise<HeldWork | undefined> {
+    const scope = this.#scope;
+    if (place === undefined || !isKeyed(scope)) return undefined;
+    return workToStart(scope, place, (work, of) => this.#takeInHand(work, of));
+  }
+
+  /** Undefined while its message is being looked at by this very worker. */
+  #takeInHand(work: Work, place: KeyPlace): HeldWork | undefined {
+    const already = this.#held.get(work.key);
+    const index = already === undefined ? -1 : this.#waiting.indexOf(already);
+    if (already !== undefined && index < 0) return undefined;
+    if (already !== undefined) this.#waiting.splice(index, 1);
+    const held = already ?? new HeldWork(work, undefined, this.#ackWaitMs);
+    held.key = place.identity;
+    held.place = place;
+    this.#held.set(work.key, held);
+    return held;
+  }
+
+  /** A key became free: the head of its queue, if this worker has room. */
+  async #answerHint(identity: KeyIdentity): Promise<void> {
+    const scope = this.#scope;
+    if (!isKeyed(scope)) return;
+    const held = await this.#workOf(await takeHinted(scope, identity, this.#closing.signal));
+    if (held) await this.#workThrough(held);
   }
 
   /** One delivery from its arrival to its answer. Never rejects. */
   async #work(held: HeldWork): Promise<void> {
     const scope = this.#scope;
+    let lease: { stop(): void } | undefined;
     try {
       const begun = await beginAttempt(scope, held);
       if (begun.kind === 'settled') return;
       const { jobId } = held.work;
       const { attempt: number, maxTries, afterSequence } = begun;
       const attempt = new RunningAttempt({ jobId, number, maxTries, afterSequence });
+      attempt.startedSequence = begun.startedSequence;
+      attempt.lastSequence = begun.startedSequence;
       held.attempt = attempt;
+      if (isKeyed(scope) && held.place) {
+        lease = keepLease(scope, held.place, () => attempt.stop('stale', 'another one has its place'));
+      }
       if (held.hinted) this.#stops?.follow(held);
       if (this.#graceOver) attempt.stop('shutdown');
       const ending: Ending = this.#graceOver
@@ -239,13 +315,14 @@ export class QueueWorker {
       log.error({ error, waitMs }, 'work could not be begun or finished; it comes again');
       held.giveBack(waitMs);
     } finally {
+      lease?.stop();
       held.attempt = undefined;
     }
   }
 
   /** Tells the server that everything held is being worked on, also what waits for a slot. */
   async #extend(signal: AbortSignal): Promise<void> {
-    for (const held of this.#held.values()) held.message.working();
+    for (const held of this.#held.values()) held.message?.working();
     await abortable(signal, this.#ackWaitMs / 3);
   }
 

@@ -63,7 +63,7 @@ it('whatever happens: never more hold the key than may, nobody is lost, first st
           };
           const answer = takeSlot(record, wish, now);
           record = answer.record;
-          if (answer.outcome.kind === 'taken' || answer.outcome.kind === 'headFirst') hold(answer.outcome.slot);
+          if (answer.outcome.kind === 'taken' || answer.outcome.kind === 'otherFirst') hold(answer.outcome.slot);
           if (answer.outcome.kind === 'expired') {
             const { jobId: old, slotToken } = answer.outcome.slot;
             record = takeOver(record, { jobId: old, slotToken, stale: true }, now).record;

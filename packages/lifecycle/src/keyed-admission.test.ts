@@ -147,7 +147,7 @@ describe('a place', () => {
     const record = withQueued(['a', 'b']);
     const early = takeSlot(record, wish('b', { slotToken: 'x' }), at(5));
     expect(early.outcome).toMatchObject({
-      kind: 'headFirst',
+      kind: 'otherFirst',
       position: 0,
       slot: { jobId: 'a', slotToken: 'x', tries: 1 },
     });
@@ -191,6 +191,18 @@ describe('a place', () => {
       expect(back.record.staleTakeoverCount).toBe(0);
       expect(renew(back.record, { jobId: 'a', slotToken: 'token-a', leaseMs: 1 }, at(now)).outcome.kind).toBe('lost');
     }
+  });
+
+  it('of an owner that fell silent is taken back for its job by whoever comes by, while the lease holds', () => {
+    const record = takeSlot(withQueued(['a', 'b', 'c']), wish('a'), at(0)).record;
+    const visitor = wish('c', { instanceId: 'two', slotToken: 'x' });
+    expect(takeSlot(record, visitor, at(599)).outcome.kind).toBe('wait');
+    const back = takeSlot(record, visitor, at(600));
+    expect(back.outcome).toMatchObject({ kind: 'otherFirst', slot: { jobId: 'a', instanceId: 'two', slotToken: 'x' } });
+    expect(ids(back.record)).toEqual({ active: ['a'], queued: ['b', 'c'] });
+    expect(back.record.staleTakeoverCount).toBe(0);
+    // Its own renewals may be late: it knows best whether it lives.
+    expect(takeSlot(record, wish('c'), at(600)).outcome.kind).toBe('wait');
   });
 
   it('is renewed by its token only', () => {

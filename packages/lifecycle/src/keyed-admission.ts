@@ -133,8 +133,8 @@ export interface SlotWish extends Taker, Asker {
 
 export type SlotAnswer =
   | { kind: 'taken'; slot: ActiveSlot }
-  /** The place is free and another job's turn: it was given to the taker, who starts that one. */
-  | { kind: 'headFirst'; slot: ActiveSlot; position: number }
+  /** Another job's turn: its place was given to the taker, who starts that one. */
+  | { kind: 'otherFirst'; slot: ActiveSlot; position: number }
   /** The job has its place, and the owner lives. */
   | { kind: 'running'; slot: ActiveSlot }
   /** A lease in the way ran out: publish `stale` for it, then `takeOver`. */
@@ -144,7 +144,8 @@ export type SlotAnswer =
 
 /**
  * A place for a job that is to be started. Of the jobs that wait in the queue only the first may take one; a job that is
- * not queued was admitted before (retried, replayed, handed back) and takes any. A job takes its own old place back.
+ * not queued was admitted before (retried, replayed, handed back) and takes any. A job takes its own old place back; if its owner
+ * fell silent and the lease still holds, whoever comes by takes it back for it.
  */
 export function takeSlot(record: KeyRecord, wish: SlotWish, now: Date): Changed<SlotAnswer> {
   const { limits, jobId } = wish;
@@ -164,6 +165,13 @@ export function takeSlot(record: KeyRecord, wish: SlotWish, now: Date): Changed<
   if (record.active.length >= limits.maxActive) {
     const expired = record.active.find((slot) => isExpired(slot, now));
     if (expired && wish.stalePolicy === 'fail-stale') return { record, outcome: { kind: 'expired', slot: expired } };
+    const silent = expired ? undefined : record.active.find((slot) => isSilent(slot, wish, now));
+    if (silent) {
+      const slot = newSlot(silent, wish, now);
+      if (silent.queuedAt !== undefined) slot.queuedAt = silent.queuedAt;
+      const active = record.active.map((one) => (one === silent ? slot : one));
+      return change(record, { active }, now, { kind: 'otherFirst', slot, position: Math.max(position, 0) });
+    }
     const head = record.queued[0];
     const outcome: SlotAnswer = { kind: 'wait', position: Math.max(position, 0), blocked: expired !== undefined, head };
     // Said once, not at every visit.
@@ -180,7 +188,7 @@ export function takeSlot(record: KeyRecord, wish: SlotWish, now: Date): Changed<
     record,
     changes,
     now,
-    turn ? { kind: 'headFirst', slot, position: position - 1 } : { kind: 'taken', slot },
+    turn ? { kind: 'otherFirst', slot, position: position - 1 } : { kind: 'taken', slot },
   );
 }
 
@@ -349,6 +357,9 @@ export function toKeyStatus(record: KeyRecord, now: Date): KeyStatus {
   if (record.lastPolicy) status.latestPolicyReason = record.lastPolicy.reason;
   return status;
 }
+
+const isSilent = (slot: ActiveSlot, { instanceId, liveMs }: Asker, now: Date): boolean =>
+  slot.instanceId !== instanceId && ageMs(slot.heartbeatAt, now) >= liveMs;
 
 const holds = (record: KeyRecord, jobId: string): boolean => record.active.some((slot) => slot.jobId === jobId);
 

@@ -1,20 +1,12 @@
-// `trellis jobs list`
-import type { JobState } from '@trellis/contracts';
+// `trellis jobs list`, and `trellis jobs dlq`: the same for dead jobs.
 import type { Command } from 'commander';
 import { type GlobalOptions, withClient } from '../cli.ts';
-import { readLimit, readOffset, readSince, readStates } from '../read-arguments.ts';
+import { addFilterOptions, type FilterOptions, filterOf } from '../filter-options.ts';
+import { readLimit, readOffset, readStates } from '../read-arguments.ts';
 import { showJobTable } from '../show/job-table.ts';
 import type { Terminal } from '../terminal.ts';
 
-interface ListOptions extends GlobalOptions {
-  service?: string;
-  type?: string;
-  state?: JobState[];
-  since?: string;
-  until?: string;
-  trace?: string;
-  request?: string;
-  key?: string;
+interface ListOptions extends GlobalOptions, FilterOptions {
   search?: string;
   oldest?: boolean;
   limit: number;
@@ -22,7 +14,7 @@ interface ListOptions extends GlobalOptions {
   cursor?: string;
 }
 
-const EXAMPLES = `
+const LIST_EXAMPLES = `
 Examples:
   $ trellis jobs list                                             the newest jobs of all services
   $ trellis jobs list --service orders-service --state dead       what needs an operator
@@ -30,33 +22,41 @@ Examples:
   $ trellis jobs list --search "card declined" --json | jq .count
   $ trellis jobs list --trace 4bf92f3577b34da6a3ce929d0e0e4736    the jobs of one trace`;
 
+const DLQ_EXAMPLES = `
+What to do with them: trellis jobs replay, trellis jobs dismiss.
+
+Examples:
+  $ trellis jobs dlq
+  $ trellis jobs dlq --service orders-service --error "card declined" --since 1d`;
+
 export function addList(jobs: Command, terminal: Terminal): void {
-  jobs
-    .command('list')
-    .description('jobs, newest first')
-    .option('--service <name>', 'only of this service')
-    .option('--type <name>', 'only of this job type')
-    .option('--state <state>', 'only in this state; repeat it or use commas for several', readStates)
-    .option('--since <time>', 'updated since then: 10m, 2h, 1d or an RFC 3339 time', (text) => readSince(text))
-    .option('--until <time>', 'updated before then', (text) => readSince(text))
-    .option('--trace <id>', 'only of this trace')
-    .option('--request <id>', 'only of this request')
-    .option('--key <key>', 'only with this concurrency key')
-    .option('--search <text>', 'only with this text in the last error')
+  const list = jobs.command('list').description('jobs, newest first');
+  list.option('--state <state>', 'only in this state; repeat it or use commas for several', readStates);
+  addPage(list, terminal, {}).addHelpText('after', LIST_EXAMPLES);
+  const dlq = jobs
+    .command('dlq')
+    .description('the dead-letter queue: jobs whose last attempt has failed, newest first');
+  addPage(dlq, terminal, { state: ['dead'] }).addHelpText('after', DLQ_EXAMPLES);
+}
+
+function addPage(command: Command, terminal: Terminal, fixed: Pick<FilterOptions, 'state'>): Command {
+  return addFilterOptions(command)
+    .option('--search <text>', 'the same as --error')
     .option('--oldest', 'oldest first')
     .option('--limit <n>', 'how many', readLimit, 50)
     .option('--offset <n>', 'pass over so many', readOffset)
     .option('--cursor <cursor>', 'go on where an earlier page ended')
-    .addHelpText('after', EXAMPLES)
-    .action(async (_options: unknown, command: Command) => {
-      const { json, nats: _nats, state, trace, request, oldest, ...filter } = command.optsWithGlobals<ListOptions>();
-      const page = await withClient(command.optsWithGlobals<ListOptions>(), (client) =>
+    .action(async (_options: unknown, self: Command) => {
+      const options = self.optsWithGlobals<ListOptions>();
+      const { json, search, oldest, limit, offset, cursor } = options;
+      const page = await withClient(options, (client) =>
         client.rpc.jobs.list({
-          ...filter,
-          ...(state === undefined ? {} : { state }),
-          ...(trace === undefined ? {} : { traceId: trace }),
-          ...(request === undefined ? {} : { requestId: request }),
+          ...(search === undefined ? {} : { search }),
+          ...filterOf({ ...options, ...fixed }),
           ...(oldest ? { order: 'oldest' as const } : {}),
+          limit,
+          ...(offset === undefined ? {} : { offset }),
+          ...(cursor === undefined ? {} : { cursor }),
         }),
       );
       if (json) terminal.print(JSON.stringify(page));

@@ -3,7 +3,7 @@ import type { HealthCheck, HealthReply } from '@trellis/contracts';
 import { plain, type Terminal } from '../terminal.ts';
 import { columns } from './columns.ts';
 import { HEALTH_STYLE } from './states.ts';
-import { duration } from './times.ts';
+import { duration, relative } from './times.ts';
 
 export function showHealth(health: HealthReply, { print, style }: Terminal): void {
   const rows = health.checks.map((check) => [
@@ -27,6 +27,8 @@ function details({ name: _name, status: _status, ...found }: HealthCheck): strin
   const lag = number('lagEvents');
   const seconds = number('lagSeconds') ?? 0;
   const size = number('size');
+  const age = number('ageMs');
+  const lastPass = typeof found.lastPassAt === 'string' ? found.lastPassAt : undefined;
   const parts = [
     typeof found.message === 'string' ? plain(found.message) : undefined,
     latency === undefined ? undefined : `answers in ${latency} ms`,
@@ -35,6 +37,8 @@ function details({ name: _name, status: _status, ...found }: HealthCheck): strin
       : lag === 0
         ? 'up to date'
         : `${count(lag, 'event')} behind, the oldest from ${duration(seconds * 1000)} ago`,
+    lastPass === undefined ? undefined : `last pass ${relative(lastPass)}`,
+    age === undefined ? undefined : `as of ${duration(age)} ago`,
     size === undefined ? undefined : size === 0 ? 'empty' : count(size, 'message'),
   ];
   return parts.filter((part) => part !== undefined).join(' · ');

@@ -1,6 +1,6 @@
 // Jobs.Cancel: ends a job that waits, asks a running one to end (protocol: the nine RPCs, semantics, Cancel).
 import type { CancelRequest, LifecycleEvent } from '@trellis/contracts';
-import { type FoldedJob, isEnded } from '@trellis/lifecycle';
+import { type FoldedJob, isEnded, statesAccepting } from '@trellis/lifecycle';
 import { fitJobReply } from '../fit-reply.ts';
 import { type Decision, runCommand, stateConflict } from '../job-command.ts';
 import { defineMethod } from '../method.ts';
@@ -22,7 +22,8 @@ const CANCELLED = { eventType: 'cancelled', state: 'cancelled' } as const satisf
 
 /** @param force an active job is ended at once instead of being asked to end */
 export function decideCancel(job: FoldedJob, force: boolean): Decision {
-  if (isEnded(job.state)) return { kind: 'refuse', fault: stateConflict('Jobs.Cancel', job, 'cancelled') };
+  if (isEnded(job.state))
+    return { kind: 'refuse', fault: stateConflict('Jobs.Cancel', job, statesAccepting('cancelled')) };
   if (job.state !== 'active') return { kind: 'publish', event: CANCELLED, when: 'unchanged' };
   // One id for the whole run: the stream takes the same request of any number of callers for one.
   const messageId = (event: string) => `${job.id}:${event}:${job.originSequence}`;

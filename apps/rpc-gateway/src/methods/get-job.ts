@@ -1,17 +1,20 @@
 // Jobs.Get: one job, whole. The projection answers; a job that it does not know yet is looked for in the stream.
+import type { JobReply } from '@trellis/contracts';
 import { toWireJob } from '@trellis/lifecycle';
 import { fitJobReply } from '../fit-reply.ts';
 import { notFound } from '../job-command.ts';
+import { markLostWorkers } from '../mark-lost-workers.ts';
 import { defineMethod } from '../method.ts';
 
 export const getJob = defineMethod({
   name: 'Jobs.Get',
-  async answer({ id }, _call, { reader, stream }) {
+  async answer({ id }, _call, { reader, stream, presence }): Promise<JobReply> {
     const row = await reader.getJob(id);
-    if (row) return { job: toWireJob(row) };
-    const { job } = await stream.readJob(id);
-    if (!job) throw notFound(id);
-    return { job: toWireJob(job), projected: false };
+    const known = row ?? (await stream.readJob(id)).job;
+    if (!known) throw notFound(id);
+    const wire = toWireJob(known);
+    const [job = wire] = await markLostWorkers([wire], presence);
+    return row ? { job } : { job, projected: false };
   },
   fit: fitJobReply,
 });

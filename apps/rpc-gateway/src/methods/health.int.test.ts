@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { healthProbes } from '../health-probes.ts';
 import { type GatewayFixture, startGateway } from '../testing/gateway-fixture.ts';
 import { newJob } from '../testing/job-events.ts';
+import { writeJanitorPass, writePresenceHeartbeat } from '../testing/presence-rows.ts';
 
 let gateway: GatewayFixture;
 beforeAll(async () => {
@@ -22,15 +23,28 @@ const probes = (more: Partial<Parameters<typeof healthProbes>[0]> = {}) =>
     pipelinesBucket: 'JOBS_PIPELINES',
     degradedLagMs: 15_000,
     quarantineRecentMs: 60_000,
+    presenceFreshMs: 15_000,
+    janitorOverdueMs: 60_000,
     ...more,
   });
 
 describe('Jobs.Health', () => {
   it('is healthy when every part works, and says how each does', async () => {
     await gateway.jobIn('completed');
+    await writePresenceHeartbeat(gateway.postgres);
+    await writeJanitorPass(gateway.postgres, { duty: 'expire-deadlines' });
     const health = await gateway.client.rpc.jobs.health();
     expect(health).toMatchObject({ service: 'trellis-jobs', status: 'healthy', timestamp: expect.any(String) });
-    expect(health.checks.map((check) => check.name)).toEqual(['nats', 'postgres', 'pipeline-current', 'quarantine']);
+    expect(health.checks.map((check) => check.name)).toEqual([
+      'nats',
+      'postgres',
+      'pipeline-current',
+      'janitor',
+      'presence',
+      'quarantine',
+    ]);
+    expect(find(health.checks, 'janitor')).toMatchObject({ status: 'healthy', lastPassAt: expect.any(String) });
+    expect(find(health.checks, 'presence')).toMatchObject({ status: 'healthy', ageMs: expect.any(Number) });
     expect(find(health.checks, 'nats')).toMatchObject({ status: 'healthy', latencyMs: expect.any(Number) });
     expect(find(health.checks, 'postgres')).toMatchObject({ status: 'healthy', latencyMs: expect.any(Number) });
     expect(find(health.checks, 'pipeline-current')).toMatchObject({ status: 'healthy', lagEvents: 0, lagSeconds: 0 });
@@ -77,6 +91,41 @@ describe('Jobs.Health', () => {
     await gateway.postgres.query(`update quarantine set quarantined_at = now() - interval '1 hour'`);
     expect(find(await probes().check(), 'quarantine')).toMatchObject({ status: 'healthy', size: 1, recent: 0 });
     await gateway.postgres.query('delete from quarantine');
+  });
+
+  it('is degraded by presence that nobody keeps, or that is old', async () => {
+    const presence = async () => find(await probes().check(), 'presence');
+    await gateway.postgres.query(`delete from pipelines where name = 'presence'`);
+    expect(await presence()).toMatchObject({ status: 'degraded', message: 'has not run yet' });
+    await writePresenceHeartbeat(gateway.postgres, 0, -1_000);
+    expect(await presence()).toMatchObject({ status: 'degraded', message: 'nobody keeps it now' });
+    await writePresenceHeartbeat(gateway.postgres, 20_000);
+    expect(await presence()).toMatchObject({ status: 'degraded', message: 'is not up to date' });
+    await writePresenceHeartbeat(gateway.postgres);
+    expect(await presence()).toMatchObject({ status: 'healthy' });
+  });
+
+  it('is degraded by a janitor that does not run, fails, or has found something', async () => {
+    const janitor = async () => find(await probes().check(), 'janitor');
+    const { postgres } = gateway;
+    await postgres.query('delete from janitor_passes');
+    expect(await janitor()).toMatchObject({ status: 'degraded', message: 'has not run yet' });
+    await writeJanitorPass(postgres, { duty: 'expire-deadlines' });
+    await writeJanitorPass(postgres, { duty: 'retention', dueMsAgo: 120_000 });
+    expect(await janitor()).toMatchObject({ status: 'degraded', message: 'nobody does retention, due for 120 s' });
+    await writeJanitorPass(postgres, { duty: 'retention', error: 'select secret from nowhere' });
+    const failed = await janitor();
+    expect(failed).toMatchObject({ status: 'degraded', message: 'the last pass of retention failed' });
+    expect(JSON.stringify(failed)).not.toContain('secret');
+    const problem = { code: 'lost-job', message: 'job x is active, and nobody works on it' };
+    await writeJanitorPass(postgres, { duty: 'retention', problems: [problem] });
+    expect(await janitor()).toMatchObject({
+      status: 'degraded',
+      message: 'retention: job x is active, and nobody works on it',
+      problems: [{ duty: 'retention', ...problem }],
+    });
+    await writeJanitorPass(postgres, { duty: 'retention' });
+    expect(await janitor()).toMatchObject({ status: 'healthy', duties: 2 });
   });
 
   it('is unhealthy without Postgres, and shows nothing of how to reach it', async () => {

@@ -1,8 +1,25 @@
 // Every RPC that this gateway answers. A new one is a file beside this one and a line here.
 import type { Method } from '../method.ts';
 import { cancelJob } from './cancel-job.ts';
+import { dismissDlq } from './dismiss-dlq.ts';
 import { getJob } from './get-job.ts';
+import { getKey } from './get-key.ts';
 import { health } from './health.ts';
+import { listDlq } from './list-dlq.ts';
 import { listJobs } from './list-jobs.ts';
+import { listServices } from './list-services.ts';
+import { replayDlq } from './replay-dlq.ts';
+import { retryJob } from './retry-job.ts';
 
-export const METHODS: readonly Method[] = [listJobs, getJob, cancelJob, health];
+export const METHODS: readonly Method[] = [
+  listJobs,
+  getJob,
+  getKey,
+  cancelJob,
+  retryJob,
+  replayDlq,
+  dismissDlq,
+  listServices,
+  health,
+  listDlq,
+];

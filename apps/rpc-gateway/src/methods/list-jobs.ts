@@ -4,6 +4,7 @@ import { toWireJob } from '@trellis/lifecycle';
 import type { Bodies, JobFilter, JobReader, PagePlace } from '@trellis/store-postgres';
 import { fitJob, jsonBytes } from '../fit-reply.ts';
 import { type Cursor, decodeCursor, encodeCursor } from '../list-cursor.ts';
+import { markLostWorkers } from '../mark-lost-workers.ts';
 import { defineMethod } from '../method.ts';
 import { invalid } from '../read-request.ts';
 
@@ -14,7 +15,7 @@ const PAGE_FIELDS_BYTES = 2_048;
 
 export const listJobs = defineMethod({
   name: 'Jobs.List',
-  async answer(request: ListRequest, call, { reader }) {
+  async answer(request: ListRequest, call, { reader, presence }) {
     const start = readStart(request);
     const { places, more, count, countAtLeast } = await reader.page(filterOf(request), {
       order: start.order,
@@ -22,7 +23,8 @@ export const listJobs = defineMethod({
       offset: request.offset ?? 0,
       after: start.after,
     });
-    const { entries, read } = await readEntries(reader, places, request, call.maxReplyBytes);
+    const { entries: jobs, read } = await readEntries(reader, places, request, call.maxReplyBytes);
+    const entries = await markLostWorkers(jobs, presence);
     const reply: ListReply = { entries, count, offset: start.passed, limit: request.limit };
     if (countAtLeast) reply.countAtLeast = true;
     // `read` falls short of the page when bodies had filled the reply before.

@@ -3,7 +3,7 @@ import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { createClient, type JobsClient } from '@trellis/client';
 import type { EventType, JobState, LifecycleEvent } from '@trellis/contracts';
 import { JobStream, loop, provision, silentLogger } from '@trellis/runtime';
-import { JobReader, migratePostgres, openPostgres, type Postgres } from '@trellis/store-postgres';
+import { JobReader, migratePostgres, openPostgres, type Postgres, PresenceReader } from '@trellis/store-postgres';
 import { freshPostgres, startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { healthProbes } from '../health-probes.ts';
 import type { Ports } from '../method.ts';
@@ -11,6 +11,7 @@ import { METHODS } from '../methods/index.ts';
 import { ProjectionProgress } from '../projection-progress.ts';
 import { serveUntilStopped } from '../serve-rpc.ts';
 import { eventOf, type JobIdentity, newJob } from './job-events.ts';
+import { spawnProjector } from './projector-process.ts';
 import { SmallProjection } from './small-projection.ts';
 
 export interface GatewayOptions {
@@ -21,6 +22,8 @@ export interface GatewayOptions {
   clickhouseUrl?: string;
   /** Where the gateway reads; default the database that is projected into. */
   readerUrl?: string;
+  /** Project with the real projector, in a process of its own; `projection` cannot be held back then. */
+  realProjector?: boolean;
 }
 
 export interface RawReply {
@@ -93,7 +96,9 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   const nc = await nats.connect();
   await provision(nc);
   const stream = await JobStream.open(nc);
-  const projection = stack.use(await SmallProjection.start(stream, postgres));
+  let small: SmallProjection | undefined;
+  if (options.realProjector) stack.use(spawnProjector({ NATS_URL: nats.url, DATABASE_URL: database.url }));
+  else small = stack.use(await SmallProjection.start(stream, postgres));
 
   const log = silentLogger();
   const readable = options.readerUrl === undefined ? postgres : openPostgres({ url: options.readerUrl });
@@ -101,6 +106,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   const reader = new JobReader(readable);
   const ports: Ports = {
     reader,
+    presence: new PresenceReader(readable),
     stream,
     projection: new ProjectionProgress({ readPosition: () => reader.position('current'), log }),
     health: healthProbes({
@@ -110,6 +116,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
       pipelinesBucket: 'JOBS_PIPELINES',
       degradedLagMs: 15_000,
       quarantineRecentMs: 3_600_000,
+      presenceFreshMs: 15_000,
+      janitorOverdueMs: 60_000,
     }),
     settings: { cancelActiveByForce: false, projectionWaitMs: 500, ...options.settings },
   };
@@ -144,7 +152,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     stream,
     postgres,
     reader,
-    projection,
+    get projection() {
+      if (!small) throw new Error('the real projector projects');
+      return small;
+    },
     client,
     ports,
     publish,

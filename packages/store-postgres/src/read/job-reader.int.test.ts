@@ -285,6 +285,36 @@ describe('bodies', () => {
   });
 });
 
+describe('the hashes of a key', () => {
+  it('are those of the jobs of that queue, each once', async () => {
+    const insert = (id: string, service: string, keyHash: string) =>
+      postgres.query(
+        `insert into jobs select (jsonb_populate_record(jobs, jsonb_build_object(
+           'id', $1::text, 'service', $2::text, 'concurrency', jsonb_build_object('key', 'alike', 'keyHash', $3::text)))).*
+         from jobs where id = 'job-00000001'`,
+        [id, service, keyHash],
+      );
+    await insert('alike-1', 'keyed', 'hash-b');
+    await insert('alike-2', 'keyed', 'hash-a');
+    await insert('alike-3', 'keyed', 'hash-a');
+    await insert('alike-4', 'another', 'hash-c');
+    expect(await reader.keyHashes('keyed', 'type-1', 'alike')).toEqual(['hash-a', 'hash-b']);
+    expect(await reader.keyHashes('another', 'type-1', 'alike')).toEqual(['hash-c']);
+    expect(await reader.keyHashes('keyed', 'type-2', 'alike')).toEqual([]);
+    await postgres.query(`delete from jobs where id like 'alike-%'`);
+  });
+
+  it('are found by an index', async () => {
+    const { rows } = await postgres.query<{ 'QUERY PLAN': string }>(`explain ${sqlFile('read-key-hashes')}`, [
+      'service-0',
+      'type-0',
+      'key:0',
+      COUNT_LIMIT,
+    ]);
+    expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('jobs_of_key');
+  });
+});
+
 describe('the state of the projection', () => {
   it('is how far each pipeline is and whether somebody owns it', async () => {
     await postgres.query(
@@ -293,8 +323,14 @@ describe('the state of the projection', () => {
       [at(1)],
     );
     expect(await reader.pipelines()).toEqual([
-      { name: 'current', position: 9_007_199_254_740_990, storedAt: at(1), owned: true },
-      { name: 'other', position: 5, storedAt: undefined, owned: false },
+      {
+        name: 'current',
+        position: 9_007_199_254_740_990,
+        storedAt: at(1),
+        storedMsAgo: expect.any(Number),
+        owned: true,
+      },
+      { name: 'other', position: 5, storedAt: undefined, storedMsAgo: undefined, owned: false },
     ]);
     expect(await reader.position('current')).toBe(9_007_199_254_740_990);
     expect(await reader.position('nobody')).toBeUndefined();

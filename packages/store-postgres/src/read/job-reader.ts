@@ -49,8 +49,42 @@ export interface PipelinePosition {
   position: number;
   /** When the stream stored the event at the position, RFC 3339. */
   storedAt: string | undefined;
+  /** How long ago that is, in milliseconds by the store's clock. */
+  storedMsAgo: number | undefined;
   /** Somebody holds the pipeline's lease. */
   owned: boolean;
+}
+
+/** What a duty of the janitor did last. Instants are RFC 3339 UTC. */
+export interface JanitorDuty {
+  duty: string;
+  /** End of its last pass, well or not. */
+  finishedAt: string | undefined;
+  /** End of the last pass that ended well. */
+  succeededAt: string | undefined;
+  /** Why the last pass failed. */
+  error: string | undefined;
+  /** What an operator should know. */
+  problems: { code: string; message: string }[];
+  /** For how long it has been due with nobody working on it, in milliseconds. */
+  overdueMs: number;
+}
+
+interface PipelineRow extends Row {
+  name: string;
+  position: number;
+  position_stored_at: string | null;
+  owned: boolean;
+  stored_ms_ago: number | null;
+}
+
+interface DutyRow extends Row {
+  duty: string;
+  finished_at: string | null;
+  succeeded_at: string | null;
+  error: string | null;
+  problems: JanitorDuty['problems'];
+  overdue_ms: number;
 }
 
 interface PlaceRow extends Row {
@@ -140,17 +174,21 @@ export class JobReader {
     return readRows<PlaceRow>(this.#store, query, values);
   }
 
+  /** The hashes of the keys that are shown as `key` by the newest jobs of a queue; empty when it has no such job. */
+  async keyHashes(service: string, type: string, key: string): Promise<string[]> {
+    const values = [service, type, key, COUNT_LIMIT];
+    const rows = await readRows<{ key_hash: string }>(this.#store, 'key-hashes', values);
+    return rows.map((row) => row.key_hash);
+  }
+
   /** How far the pipelines that write into this store have come. */
   async pipelines(): Promise<PipelinePosition[]> {
-    const rows = await readRows<{ name: string; position: number; position_stored_at: string | null; owned: boolean }>(
-      this.#store,
-      'pipelines',
-      [],
-    );
+    const rows = await readRows<PipelineRow>(this.#store, 'pipelines', []);
     return rows.map((row) => ({
       name: row.name,
       position: row.position,
       storedAt: row.position_stored_at ?? undefined,
+      storedMsAgo: row.stored_ms_ago ?? undefined,
       owned: row.owned,
     }));
   }
@@ -167,6 +205,19 @@ export class JobReader {
       recentMs,
     ]);
     return row ?? { size: 0, recent: 0 };
+  }
+
+  /** Every duty that the janitor has ever begun. */
+  async janitorDuties(): Promise<JanitorDuty[]> {
+    const rows = await readRows<DutyRow>(this.#store, 'janitor-duties', []);
+    return rows.map((row) => ({
+      duty: row.duty,
+      finishedAt: row.finished_at ?? undefined,
+      succeededAt: row.succeeded_at ?? undefined,
+      error: row.error ?? undefined,
+      problems: row.problems,
+      overdueMs: row.overdue_ms,
+    }));
   }
 
   /** Asks the store for nothing but an answer. */

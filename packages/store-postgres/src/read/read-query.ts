@@ -7,14 +7,19 @@ export type ReadQuery =
   | 'clock'
   | 'count'
   | 'detailed-page'
+  | 'gone-workers'
+  | 'janitor-duties'
   | 'job-logs'
   | 'jobs'
+  | 'key-hashes'
   | 'page-newest'
   | 'page-oldest'
   | 'pipelines'
   | 'quarantine-size'
+  | 'services'
   | 'sliced-page-newest'
-  | 'sliced-page-oldest';
+  | 'sliced-page-oldest'
+  | 'workers';
 
 /** The store does not answer now; the same question may be answered later. The message carries no address and no SQL. */
 export class StoreUnavailable extends Error {

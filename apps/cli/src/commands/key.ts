@@ -1,0 +1,28 @@
+// `trellis jobs key`
+import type { Command } from 'commander';
+import { type GlobalOptions, withClient } from '../cli.ts';
+import { showKey } from '../show/key-status.ts';
+import type { Terminal } from '../terminal.ts';
+
+const EXAMPLES = `
+Shows who holds the key and who waits for it, as it is now. A holder whose lease ran out is called stale.
+
+Examples:
+  $ trellis jobs key zendesk-sync sync-tickets zendesk:foo:tickets
+  $ trellis jobs key zendesk-sync sync-tickets zendesk:foo:tickets --json | jq .heartbeatAgeMs`;
+
+export function addKey(jobs: Command, terminal: Terminal): void {
+  jobs
+    .command('key')
+    .description('a key of keyed concurrency: who holds it, who waits, why')
+    .argument('<service>', 'the owner of the queue')
+    .argument('<type>', 'the job type')
+    .argument('<key>', 'the key as jobs show it')
+    .addHelpText('after', EXAMPLES)
+    .action(async (service: string, type: string, key: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const status = await withClient(options, (client) => client.rpc.jobs.getKey({ service, type, key }));
+      if (options.json) terminal.print(JSON.stringify(status));
+      else showKey(status, terminal);
+    });
+}

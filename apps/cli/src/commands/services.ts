@@ -1,0 +1,79 @@
+// `trellis jobs services` and `trellis jobs workers`: who works, who has gone, whose jobs wait for nobody.
+import type { JobsClient } from '@trellis/client';
+import { MAX_PAGE, type ServiceEntry } from '@trellis/contracts';
+import type { Command } from 'commander';
+import { type GlobalOptions, withClient } from '../cli.ts';
+import { showServices, showWorkers } from '../show/presence-tables.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface WorkersOptions extends GlobalOptions {
+  service?: string;
+  type?: string;
+  gone?: boolean;
+}
+
+const SERVICES_EXAMPLES = `
+A service is healthy while one of its workers lives. One whose workers have all gone stays listed until they are forgotten,
+one that never had any for as long as its jobs wait.
+
+Examples:
+  $ trellis jobs services
+  $ trellis jobs services --json | jq -r '.entries[] | select(.healthy | not) | .name'`;
+
+const WORKERS_EXAMPLES = `
+Presence is what workers say of themselves every few seconds; nothing is decided by it.
+
+Examples:
+  $ trellis jobs workers --service orders-service
+  $ trellis jobs workers --service orders-service --type charge-payment --gone`;
+
+export function addServices(jobs: Command, terminal: Terminal): void {
+  jobs
+    .command('services')
+    .description('services, their health and how many workers they have')
+    .addHelpText('after', SERVICES_EXAMPLES)
+    .action(async (_options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions>();
+      const all = await withClient(options, allServices);
+      if (options.json) terminal.print(JSON.stringify(all));
+      else showServices(all, terminal);
+    });
+  jobs
+    .command('workers')
+    .description('workers that live or are late, and what each works on')
+    .option('--service <name>', 'only of this service')
+    .option('--type <name>', 'only of this job type')
+    .option('--gone', 'also those that are gone')
+    .addHelpText('after', WORKERS_EXAMPLES)
+    .action(async (_options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<WorkersOptions>();
+      const { entries, presenceAsOf } = await withClient(options, allServices);
+      const workers = entries
+        .filter(({ name }) => options.service === undefined || name === options.service)
+        .flatMap((entry) => entry.workers)
+        .filter(({ jobType }) => options.type === undefined || jobType === options.type);
+      const shown = options.gone ? workers : workers.filter(({ status }) => status !== 'gone');
+      if (options.json) terminal.print(JSON.stringify({ workers: shown, presenceAsOf }));
+      else showWorkers({ workers: shown, hidden: workers.length - shown.length, presenceAsOf }, terminal);
+    });
+}
+
+export interface AllServices {
+  entries: ServiceEntry[];
+  count: number;
+  /** Presence is right as of then; undefined while nobody has ever kept it. */
+  presenceAsOf: string | undefined;
+}
+
+async function allServices(client: JobsClient): Promise<AllServices> {
+  const entries: ServiceEntry[] = [];
+  let presenceAsOf: string | undefined;
+  let offset: number | undefined = 0;
+  while (offset !== undefined) {
+    const page = await client.rpc.jobs.listServices({ offset, limit: MAX_PAGE });
+    entries.push(...page.entries);
+    if (typeof page.presenceAsOf === 'string') presenceAsOf = page.presenceAsOf;
+    offset = page.nextOffset;
+  }
+  return { entries, count: entries.length, presenceAsOf };
+}

@@ -1,0 +1,78 @@
+// What is about to be done to many jobs, and afterwards what became of each.
+import type { Job } from '@trellis/contracts';
+import type { JobOutcome } from '../act-on-jobs.ts';
+import type { Selection } from '../select-jobs.ts';
+import { plain, shorten, type Terminal } from '../terminal.ts';
+import { columns } from './columns.ts';
+import { STATE_STYLE } from './states.ts';
+import { relative } from './times.ts';
+
+const SAMPLE = 5;
+const ERROR_WIDTH = 60;
+
+const number = new Intl.NumberFormat('en-US');
+export const countOfJobs = (n: number): string => `${number.format(n)} job${n === 1 ? '' : 's'}`;
+
+/** How many, of which queues, in which states, and the first of them; on standard error, as it is no answer. */
+export function showSelection({ jobs, count, countAtLeast }: Selection, terminal: Terminal): void {
+  const all = `${countAtLeast ? 'more than ' : ''}${countOfJobs(count)}`;
+  const chosen =
+    jobs.length < count || countAtLeast
+      ? `${all} match; these are the oldest ${number.format(jobs.length)}`
+      : `${all} match`;
+  terminal.remark(`${chosen}:`);
+  const groups = new Map<string, number>();
+  for (const job of jobs) {
+    const group = `${job.service}/${job.type} ${job.state}`;
+    groups.set(group, (groups.get(group) ?? 0) + 1);
+  }
+  const sorted = [...groups].sort(([, a], [, b]) => b - a);
+  terminal.remark(columns(sorted.map(([group, n]) => ['', number.format(n), plain(group)])));
+  terminal.remark('');
+  terminal.remark(columns(jobs.slice(0, SAMPLE).map((job) => ['', ...sampleOf(job)])));
+  if (jobs.length > SAMPLE) terminal.remark(`  … and ${number.format(jobs.length - SAMPLE)} more`);
+  terminal.remark('');
+}
+
+const sampleOf = (job: Job): string[] => [
+  job.id,
+  `created ${relative(job.createdAt)}`,
+  shorten(plain(job.lastError ?? ''), ERROR_WIDTH),
+];
+
+/** One line for each job, and how many of which below. */
+export function showOutcomes(outcomes: JobOutcome[], { print, style }: Terminal): void {
+  const rows = outcomes.map((one) => {
+    if (one.outcome === 'done') {
+      const known = Object.entries(STATE_STYLE).find(([state]) => state === one.state);
+      return [one.id, style('green', 'done'), known ? style(known[1], one.state) : one.state];
+    }
+    if (one.outcome === 'failed') return [one.id, style('red', 'failed'), plain(one.error.message)];
+    return [one.id, style('yellow', 'not tried'), ''];
+  });
+  if (rows.length > 0) {
+    print(
+      columns(
+        rows,
+        ['ID', 'OUTCOME', 'STATE OR REASON'].map((word) => style('bold', word)),
+      ),
+    );
+  }
+  print(style('dim', summaryOf(outcomes)));
+}
+
+/** `3 done, 1 failed`. */
+export function summaryOf(outcomes: JobOutcome[]): string {
+  const tally = tallyOf(outcomes);
+  const parts = [
+    `${number.format(tally.done)} done`,
+    ...(tally.failed > 0 ? [`${number.format(tally.failed)} failed`] : []),
+    ...(tally.notTried > 0 ? [`${number.format(tally.notTried)} not tried`] : []),
+  ];
+  return parts.join(', ');
+}
+
+export function tallyOf(outcomes: JobOutcome[]): { done: number; failed: number; notTried: number } {
+  const of = (outcome: JobOutcome['outcome']) => outcomes.filter((one) => one.outcome === outcome).length;
+  return { done: of('done'), failed: of('failed'), notTried: of('not-tried') };
+}

@@ -1,0 +1,20 @@
+// Jobs.DismissDLQ: a dead job is closed for good (protocol: job states).
+import { type FoldedJob, statesAccepting } from '@trellis/lifecycle';
+import { fitJobReply } from '../fit-reply.ts';
+import { type Decision, runCommand, stateConflict } from '../job-command.ts';
+import { defineMethod } from '../method.ts';
+
+const ACCEPTED = statesAccepting('dismissed');
+
+export const dismissDlq = defineMethod({
+  name: 'Jobs.DismissDLQ',
+  answer: ({ id, reason }, call, ports) => runCommand({ id, reason, decide }, call, ports),
+  fit: fitJobReply,
+});
+
+function decide(job: FoldedJob): Decision {
+  if (!ACCEPTED.includes(job.state)) {
+    return { kind: 'refuse', fault: stateConflict('Jobs.DismissDLQ', job, ACCEPTED) };
+  }
+  return { kind: 'publish', event: { eventType: 'dismissed', state: 'dismissed' }, when: 'unchanged' };
+}

@@ -1,0 +1,15 @@
+// Jobs.ListDLQ: Jobs.List of the dead jobs, under the name that older callers use (protocol: the nine RPCs).
+
+import type { Method } from '../method.ts';
+import { invalid, readObject } from '../read-request.ts';
+import { listJobs } from './list-jobs.ts';
+
+export const listDlq: Method = {
+  name: 'Jobs.ListDLQ',
+  async handle(data, call, ports) {
+    const { state = ['dead'], ...request } = readObject(data);
+    if (JSON.stringify(state) !== '["dead"]')
+      throw invalid([{ field: 'state', message: 'expected ["dead"] or nothing' }]);
+    return listJobs.handle(Buffer.from(JSON.stringify({ ...request, state })), call, ports);
+  },
+};

@@ -1,0 +1,69 @@
+// What the key says to a decision about work in hand: a place is taken before `started`, left when the job has ended,
+// and nothing is done to a job that somebody else runs (protocol: keyed concurrency, running).
+import { liveSlot } from '@trellis/lifecycle';
+import type { Decision } from './decide-delivery.ts';
+import type { HeldWork } from './held-work.ts';
+import { holdsPlace, isKeyed, leavePlace, releasePlace, takePlace, untilSilentMs } from './key-place.ts';
+import type { WorkerScope } from './worker-scope.ts';
+
+export type Passed =
+  | { kind: 'go' }
+  /** The work is to come again after `ms`: no attempt, no event. */
+  | { kind: 'park'; ms: number };
+
+const GO: Passed = { kind: 'go' };
+
+/** @param runnable whether the payload is one that a handler can be given */
+export async function passKey(
+  scope: WorkerScope,
+  held: HeldWork,
+  decision: Decision,
+  runnable: boolean,
+): Promise<Passed> {
+  const { key } = held;
+  if (!isKeyed(scope) || key === undefined) return GO;
+  switch (decision.kind) {
+    case 'run': {
+      if (!runnable) return whenAlone();
+      if (held.place && (await holdsPlace(scope, held.place))) return GO;
+      const answer = await takePlace(scope, held, key, decision.attempt);
+      if (answer.kind === 'taken') {
+        held.place = answer.place;
+        return GO;
+      }
+      held.place = undefined;
+      held.next = answer.otherFirst;
+      return { kind: 'park', ms: answer.ms };
+    }
+    case 'cancel':
+    case 'exhausted':
+      return whenAlone();
+    case 'wait':
+      await releasePlace(scope, held);
+      return GO;
+    case 'ackUnrun': {
+      // A later run of the same job may wait for the key or hold it.
+      if (decision.why !== 'ended' && decision.why !== 'gone') {
+        await releasePlace(scope, held);
+        return GO;
+      }
+      const left = await leavePlace(scope, held, key);
+      return left.kind === 'park' ? left : GO;
+    }
+  }
+
+  async function whenAlone(): Promise<Passed> {
+    if (!isKeyed(scope) || key === undefined) return GO;
+    const record = await scope.keyed.read(key);
+    const { jobId } = held.work;
+    const runningHere = scope.host?.runsAlready(held) ?? false;
+    const asker = { jobId, instanceId: scope.instanceId, runningHere, liveMs: scope.keyed.liveMs };
+    const live = record && liveSlot(record, asker, new Date());
+    return live && live.slotToken !== held.place?.token ? { kind: 'park', ms: untilSilentMs(scope.keyed, live) } : GO;
+  }
+}
+
+/** The job in hand was ended without a run: it leaves its key. */
+export async function leaveAfterEnd(scope: WorkerScope, held: HeldWork): Promise<void> {
+  if (isKeyed(scope) && held.key !== undefined) await leavePlace(scope, held, held.key);
+}

@@ -1,0 +1,274 @@
+// A place of a key in the hands of this worker, and the ways to get and to give one (protocol: keyed concurrency,
+// running). What is asked at which point of a job's run is key-gate.ts; the order of the queue is @trellis/lifecycle's.
+import type { ActiveSlot, Concurrency, KeyRecord } from '@trellis/contracts';
+import {
+  type KeyIdentity,
+  leaveKey,
+  putBack,
+  release,
+  renew,
+  type SlotAnswer,
+  type Taker,
+  takeHead,
+  takeSlot,
+} from '@trellis/lifecycle';
+import { abortable, backoffMs } from '@trellis/runtime';
+import { ulid } from 'ulid';
+import type { HeldWork } from './held-work.ts';
+import type { KeyedQueue } from './keyed-queue.ts';
+import { clearExpired } from './stale-place.ts';
+import { jobLog, type WorkerScope } from './worker-scope.ts';
+
+/** A worker's scope in a queue that has keys. */
+export type KeyedScope = WorkerScope & { keyed: KeyedQueue };
+
+export const isKeyed = (scope: WorkerScope): scope is KeyedScope => scope.keyed !== undefined;
+
+/** A place that this worker took; somebody else may have it by now. */
+export class KeyPlace {
+  readonly identity: KeyIdentity;
+  readonly jobId: string;
+  readonly token: string;
+  readonly queuedAt: string | undefined;
+  readonly #takeovers: number;
+  #slot: ActiveSlot;
+  #renewedAt = performance.now();
+  /** Somebody else has it: whatever its handler brings does not count. */
+  lost = false;
+  /** It was given back: nothing is to be renewed. */
+  given = false;
+
+  constructor(identity: KeyIdentity, slot: ActiveSlot, takeovers: number) {
+    this.identity = identity;
+    this.#slot = slot;
+    this.#takeovers = takeovers;
+    this.jobId = slot.jobId;
+    this.token = slot.slotToken;
+    this.queuedAt = slot.queuedAt;
+  }
+
+  /** Milliseconds since this worker last knew that the place is its own. */
+  get ageMs(): number {
+    return performance.now() - this.#renewedAt;
+  }
+
+  renewed(slot: ActiveSlot): void {
+    this.#slot = slot;
+    this.#renewedAt = performance.now();
+  }
+
+  /** As lifecycle events carry it. */
+  facts(): Concurrency {
+    const { key, keyHash } = this.identity;
+    const { instanceId, slotToken, heartbeatAt, leaseExpiresAt } = this.#slot;
+    return { key, keyHash, instanceId, slotToken, heartbeatAt, leaseExpiresAt, staleTakeoverCount: this.#takeovers };
+  }
+}
+
+/** Waits between two visits of parked work: the head of the queue comes soon, those behind it later. */
+const PARK_STEP_MS = 2_000;
+const SHORTEST_PARK_MS = 50;
+
+export type PlaceAnswer =
+  | { kind: 'taken'; place: KeyPlace }
+  /** Not now: come again after `ms`. `otherFirst`: a place that was taken for the job whose turn it is. */
+  | { kind: 'park'; ms: number; otherFirst: KeyPlace | undefined };
+
+const taker = ({ instanceId, keyed }: KeyedScope): Taker => ({
+  instanceId,
+  slotToken: ulid(),
+  leaseMs: keyed.concurrency.heartbeatTtlMs,
+});
+
+const asker = (scope: KeyedScope, held: HeldWork) => ({
+  jobId: held.work.jobId,
+  instanceId: scope.instanceId,
+  runningHere: scope.host?.runsAlready(held) ?? false,
+  liveMs: scope.keyed.liveMs,
+});
+
+/** A place for the work in hand, or when to come again. Leases in the way that ran out are settled on the way. */
+export async function takePlace(
+  scope: KeyedScope,
+  held: HeldWork,
+  identity: KeyIdentity,
+  tries: number,
+): Promise<PlaceAnswer> {
+  const { keyed } = scope;
+  const wish = { ...taker(scope), ...asker(scope, held) };
+  let takeovers = 0;
+  for (;;) {
+    const answer: SlotAnswer = await keyed.change(
+      identity,
+      (record, now) => {
+        takeovers = record.staleTakeoverCount;
+        const { context } = held.work.event;
+        const { stalePolicy } = keyed.concurrency;
+        return takeSlot(record, { ...wish, tries, context, limits: keyed.limits, stalePolicy }, now);
+      },
+      { signal: scope.halt },
+    );
+    switch (answer.kind) {
+      case 'taken':
+        return { kind: 'taken', place: new KeyPlace(identity, answer.slot, takeovers) };
+      case 'otherFirst': {
+        const otherFirst = new KeyPlace(identity, answer.slot, takeovers);
+        return { kind: 'park', ms: parkMs(keyed, answer.position), otherFirst };
+      }
+      case 'running':
+        return { kind: 'park', ms: untilSilentMs(keyed, answer.slot), otherFirst: undefined };
+      case 'wait':
+        return { kind: 'park', ms: parkMs(keyed, answer.position), otherFirst: undefined };
+      case 'expired':
+        await clearExpired(scope, identity, answer.slot);
+    }
+  }
+}
+
+function parkMs({ longestParkMs }: KeyedQueue, position: number): number {
+  const full = Math.min(longestParkMs, PARK_STEP_MS * (1 + position));
+  // Spread out, so that a whole queue does not come at once.
+  return Math.max(SHORTEST_PARK_MS, Math.round(full * (0.8 + 0.2 * Math.random())));
+}
+
+/** When the owner of a place would count as lost if it said nothing more. */
+export function untilSilentMs(keyed: KeyedQueue, slot: ActiveSlot): number {
+  const left = Date.parse(slot.heartbeatAt) + keyed.liveMs - Date.now();
+  return Math.max(SHORTEST_PARK_MS, Math.min(left + SHORTEST_PARK_MS, keyed.longestParkMs));
+}
+
+/** Whether the place is still this worker's; asks the record unless it was sure of it a moment ago. */
+export async function holdsPlace(scope: KeyedScope, place: KeyPlace): Promise<boolean> {
+  // Nobody takes a place whose heartbeat is younger than two intervals.
+  if (!place.lost && place.ageMs > scope.keyed.concurrency.heartbeatIntervalMs / 2) await renewPlace(scope, place);
+  return !place.lost;
+}
+
+async function renewPlace(scope: KeyedScope, place: KeyPlace): Promise<void> {
+  const { jobId, token: slotToken } = place;
+  const leaseMs = scope.keyed.concurrency.heartbeatTtlMs;
+  const answer = await scope.keyed.change(
+    place.identity,
+    (record, now) => renew(record, { jobId, slotToken, leaseMs }, now),
+    { signal: scope.halt },
+  );
+  if (answer.kind === 'renewed') place.renewed(answer.slot);
+  else place.lost = !place.given;
+}
+
+/** Renews a lease until it is stopped; `onLost` is called once if somebody else has taken the place. */
+export function keepLease(scope: KeyedScope, place: KeyPlace, onLost: () => void): { stop(): void } {
+  const stopped = new AbortController();
+  const { heartbeatIntervalMs } = scope.keyed.concurrency;
+  const run = async () => {
+    for (let faults = 0; !stopped.signal.aborted; ) {
+      await abortable(stopped.signal, faults === 0 ? heartbeatIntervalMs : backoffMs(faults, 100, heartbeatIntervalMs));
+      if (stopped.signal.aborted || place.given) return;
+      try {
+        await renewPlace(scope, place);
+        faults = 0;
+      } catch (error) {
+        faults++;
+        scope.log.warn(
+          { error, jobId: place.jobId, key: place.identity.key },
+          'a lease could not be renewed; trying on',
+        );
+      }
+      if (place.lost) return onLost();
+    }
+  };
+  void run();
+  return { stop: () => stopped.abort() };
+}
+
+/** Gives the place of the work in hand back, and on: what this worker may start next is in `held.next`. */
+export async function releasePlace(scope: KeyedScope, held: HeldWork, handedBack = false): Promise<void> {
+  const { place } = held;
+  if (place === undefined) return;
+  place.given = true;
+  const { event, jobId } = held.work;
+  // Without a message of its own nothing would bring it to another worker soon.
+  const backToHead =
+    handedBack && held.message === undefined
+      ? { jobId, createdAt: event.timestamp, requestId: event.context.requestId, context: event.context }
+      : undefined;
+  const { limits } = scope.keyed;
+  const promote = scope.host?.mayPromote(held) ? taker(scope) : undefined;
+  const wish = { jobId, slotToken: place.token, limits, promote, backToHead };
+  const { outcome, takeovers } = await changed(scope, place.identity, (record, now) => release(record, wish, now));
+  held.place = undefined;
+  passOn(scope, held, place.identity, outcome, takeovers);
+}
+
+/** The job in hand has ended: it leaves the key. `park`: its owner lives and is about to do that itself. */
+export async function leavePlace(
+  scope: KeyedScope,
+  held: HeldWork,
+  identity: KeyIdentity,
+): Promise<{ kind: 'left' } | { kind: 'park'; ms: number }> {
+  if (held.place) held.place.given = true;
+  const { limits } = scope.keyed;
+  const promote = scope.host?.mayPromote(held) ? taker(scope) : undefined;
+  const wish = { ...asker(scope, held), limits, promote };
+  const { outcome, takeovers } = await changed(scope, identity, (record, now) => leaveKey(record, wish, now));
+  if (outcome.kind === 'running') return { kind: 'park', ms: untilSilentMs(scope.keyed, outcome.slot) };
+  held.place = undefined;
+  passOn(scope, held, identity, outcome, takeovers);
+  return { kind: 'left' };
+}
+
+/** The place of the first in the queue, if it is free. */
+export async function takeHeadPlace(scope: KeyedScope, identity: KeyIdentity): Promise<KeyPlace | undefined> {
+  const wish = { limits: scope.keyed.limits, promote: taker(scope) };
+  const { outcome, takeovers } = await changed(scope, identity, (record, now) => takeHead(record, wish, now));
+  return outcome.promoted ? new KeyPlace(identity, outcome.promoted, takeovers) : undefined;
+}
+
+/** A place whose job cannot be started here and now goes back, its job to the head of the queue. */
+export async function returnPlace(scope: KeyedScope, place: KeyPlace): Promise<void> {
+  place.given = true;
+  const { outcome } = await changed(scope, place.identity, (record, now) =>
+    putBack(record, { slotToken: place.token }, now),
+  );
+  if (outcome.kind === 'back') scope.log.debug({ jobId: place.jobId, key: place.identity.key }, 'a place was put back');
+}
+
+/** The job of a place is no job: the next one in the queue may have it. */
+export async function dropPlace(scope: KeyedScope, place: KeyPlace): Promise<KeyPlace | undefined> {
+  place.given = true;
+  const { jobId, token: slotToken, identity } = place;
+  const wish = { jobId, slotToken, limits: scope.keyed.limits, promote: taker(scope) };
+  const { outcome, takeovers } = await changed(scope, identity, (record, now) => release(record, wish, now));
+  return outcome.promoted ? new KeyPlace(identity, outcome.promoted, takeovers) : undefined;
+}
+
+async function changed<Outcome>(
+  scope: KeyedScope,
+  identity: KeyIdentity,
+  decide: (record: KeyRecord, now: Date) => { record: KeyRecord; outcome: Outcome },
+): Promise<{ outcome: Outcome; takeovers: number }> {
+  let takeovers = 0;
+  const outcome = await scope.keyed.change(
+    identity,
+    (record, now) => {
+      takeovers = record.staleTakeoverCount;
+      return decide(record, now);
+    },
+    { signal: scope.halt },
+  );
+  return { outcome, takeovers };
+}
+
+function passOn(
+  scope: KeyedScope,
+  held: HeldWork,
+  identity: KeyIdentity,
+  { promoted, headWaits }: { promoted: ActiveSlot | undefined; headWaits: boolean },
+  takeovers: number,
+): void {
+  if (promoted) {
+    held.next = new KeyPlace(identity, promoted, takeovers);
+    jobLog(scope, held.work.event).debug({ next: promoted.jobId, key: identity.key }, 'the key is passed on');
+  }
+  if (headWaits) scope.keyed.hint(identity);
+}

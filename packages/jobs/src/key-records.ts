@@ -1,0 +1,125 @@
+// The records of a service's keys in its KV bucket: read one, change one by compare-and-set until it is known to be
+// changed (protocol: keyed concurrency, bucket value). What is changed is decided by @trellis/lifecycle.
+import { JetStreamApiError } from '@nats-io/jetstream';
+import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
+import { type KeyRecord, keyBucketName, keyRecordName, readKeyRecord } from '@trellis/contracts';
+import { type Changed, type KeyIdentity, type KeyLimits, newKeyRecord } from '@trellis/lifecycle';
+import { abortable, backoffMs, type JobStream, type Logger, whenConnected } from '@trellis/runtime';
+import { OneAtATime } from './one-at-a-time.ts';
+
+/** A key's record could not be read or changed in time, or is none. */
+export class KeyRecordError extends Error {
+  override readonly name = 'KeyRecordError';
+}
+
+export interface ChangeOptions {
+  signal?: AbortSignal | undefined;
+  /** Gives up after this long; default: only when `signal` aborts. */
+  timeoutMs?: number;
+}
+
+/** Server answers that say that somebody else was quicker. */
+const LOST_RACE = new Set([10071, 10164]);
+const BUCKET_DIFFERS = 10058;
+const encoder = new TextEncoder();
+
+export class KeyRecords {
+  readonly #kv: KV;
+  readonly #stream: JobStream;
+  readonly #log: Logger;
+  readonly #turns = new OneAtATime();
+
+  private constructor(kv: KV, stream: JobStream, log: Logger) {
+    this.#kv = kv;
+    this.#stream = stream;
+    this.#log = log;
+  }
+
+  /** The bucket of a service, made if it is missing. */
+  static async open(
+    stream: JobStream,
+    service: string,
+    { replicas = 1, log }: { replicas?: number | undefined; log: Logger },
+  ): Promise<KeyRecords> {
+    await whenConnected(stream.nc);
+    const buckets = new Kvm(stream.js);
+    const name = keyBucketName(service);
+    let kv: KV;
+    try {
+      kv = await buckets.create(name, { history: 1, replicas });
+    } catch (error) {
+      // It is there with other replicas, say: as good.
+      if (!(error instanceof JetStreamApiError) || error.code !== BUCKET_DIFFERS) throw error;
+      kv = await buckets.open(name);
+    }
+    return new KeyRecords(kv, stream, log);
+  }
+
+  /**
+   * Applies `decide` to a key's record until its answer holds. It may be asked more than once, also about a record that
+   * it has changed already (when an answer of the server got lost).
+   * @throws {KeyRecordError} when `signal` aborts, time is over or the record is unreadable
+   */
+  change<Outcome>(
+    identity: KeyIdentity,
+    limits: KeyLimits,
+    decide: (record: KeyRecord, now: Date) => Changed<Outcome>,
+    options: ChangeOptions = {},
+  ): Promise<Outcome> {
+    const name = keyRecordName(identity.service, identity.jobType, identity.keyHash);
+    return this.#turns.run(name, () => this.#changeNow(name, identity, limits, decide, options));
+  }
+
+  /** The record of a key; undefined when it has none. A replica may answer. */
+  async read(identity: KeyIdentity): Promise<KeyRecord | undefined> {
+    await whenConnected(this.#stream.nc);
+    const name = keyRecordName(identity.service, identity.jobType, identity.keyHash);
+    return recordOf(name, await this.#kv.get(name));
+  }
+
+  async #changeNow<Outcome>(
+    name: string,
+    identity: KeyIdentity,
+    limits: KeyLimits,
+    decide: (record: KeyRecord, now: Date) => Changed<Outcome>,
+    { signal, timeoutMs = Number.POSITIVE_INFINITY }: ChangeOptions,
+  ): Promise<Outcome> {
+    const ends = performance.now() + timeoutMs;
+    let cause: unknown;
+    for (let attempt = 1; ; attempt++) {
+      if (signal?.aborted || performance.now() > ends || this.#stream.nc.isClosed()) {
+        throw new KeyRecordError(`key ${identity.key}: its record could not be changed`, {
+          cause: cause ?? signal?.reason,
+        });
+      }
+      try {
+        await whenConnected(this.#stream.nc);
+        const entry = await this.#kv.get(name);
+        const now = new Date();
+        const before = recordOf(name, entry) ?? newKeyRecord(identity, limits, now);
+        const { record, outcome } = decide(before, now);
+        if (record !== before) await this.#write(name, record, entry);
+        return outcome;
+      } catch (error) {
+        if (error instanceof KeyRecordError) throw error;
+        cause = error;
+        const raced = error instanceof JetStreamApiError && LOST_RACE.has(error.code);
+        if (!raced) this.#log.warn({ error, key: identity.key }, 'a key record could not be changed; trying on');
+        await abortable(signal, raced ? backoffMs(attempt, 4, 250) : backoffMs(attempt, 50, 1_000));
+      }
+    }
+  }
+
+  async #write(name: string, record: KeyRecord, entry: KvEntry | null): Promise<void> {
+    const data = encoder.encode(JSON.stringify(record));
+    if (entry === null || entry.operation !== 'PUT') await this.#kv.create(name, data);
+    else await this.#kv.update(name, data, entry.revision);
+  }
+}
+
+function recordOf(name: string, entry: KvEntry | null): KeyRecord | undefined {
+  if (entry === null || entry.operation !== 'PUT') return undefined;
+  const read = readKeyRecord(entry.value);
+  if (read.kind === 'unreadable') throw new KeyRecordError(`the record ${name} is unreadable: ${read.reason}`);
+  return read.record;
+}

@@ -1,0 +1,89 @@
+// The keys of one queue in one process: which key a job has, and every change of that key's record with the queue's own
+// limits. When a change is due is decided by admit-job.ts (creating) and key-slot.ts (running).
+import {
+  type KeyConcurrency,
+  KeyHash,
+  type KeyQueuePolicy,
+  type KeyRecord,
+  keyFreeSubject,
+  type LifecycleEvent,
+} from '@trellis/contracts';
+import type { Changed, KeyIdentity, KeyLimits } from '@trellis/lifecycle';
+import type { JobStream, Logger } from '@trellis/runtime';
+import type { ChangeOptions, KeyRecords } from './key-records.ts';
+import { resolveKey } from './key-template.ts';
+import { OneAtATime } from './one-at-a-time.ts';
+
+export type KeyOfJob = { kind: 'ok'; identity: KeyIdentity } | { kind: 'refused'; field: string; problem: string };
+
+export interface KeyedQueueScope {
+  service: string;
+  jobType: string;
+  stream: JobStream;
+  log: Logger;
+}
+
+export class KeyedQueue {
+  readonly concurrency: KeyConcurrency;
+  readonly policy: KeyQueuePolicy;
+  readonly limits: KeyLimits;
+  readonly #scope: KeyedQueueScope;
+  readonly #records: KeyRecords;
+  readonly #creations = new OneAtATime();
+
+  constructor(scope: KeyedQueueScope, records: KeyRecords, concurrency: KeyConcurrency, policy: KeyQueuePolicy) {
+    this.#scope = scope;
+    this.#records = records;
+    this.concurrency = concurrency;
+    this.policy = policy;
+    this.limits = { maxActive: concurrency.maxActive, maxQueuedPerKey: policy.maxQueuedPerKey };
+  }
+
+  /** The owner of a place whose heartbeat is younger lives: it may miss one renewal. */
+  get liveMs(): number {
+    return 2 * this.concurrency.heartbeatIntervalMs;
+  }
+
+  /** The longest that work is parked: a lost worker's job comes back while its lease still holds. */
+  get longestParkMs(): number {
+    return this.concurrency.heartbeatTtlMs / 2;
+  }
+
+  /** The key that a payload (in its JSON form) belongs to. */
+  keyOfPayload(payload: unknown): KeyOfJob {
+    const resolved = resolveKey(this.concurrency.key, payload);
+    if (resolved.kind === 'refused') return resolved;
+    const { service, jobType } = this.#scope;
+    return { kind: 'ok', identity: { service, jobType, key: resolved.key, keyHash: resolved.keyHash } };
+  }
+
+  /** The key that a job was admitted by, whatever the template is now. */
+  keyOfEvent({ concurrency, service, jobType }: LifecycleEvent): KeyIdentity | undefined {
+    if (concurrency === undefined || !KeyHash.safeParse(concurrency.keyHash).success) return undefined;
+    return { service, jobType, key: concurrency.key, keyHash: concurrency.keyHash };
+  }
+
+  /** See `KeyRecords.change`. */
+  change<Outcome>(
+    identity: KeyIdentity,
+    decide: (record: KeyRecord, now: Date) => Changed<Outcome>,
+    options: ChangeOptions,
+  ): Promise<Outcome> {
+    return this.#records.change(identity, this.limits, decide, options);
+  }
+
+  read(identity: KeyIdentity): Promise<KeyRecord | undefined> {
+    return this.#records.read(identity);
+  }
+
+  /** Admissions of a key, each with the publish that follows, one after the other: stream order is admission order. */
+  inOrder<Result>(identity: KeyIdentity, create: () => Promise<Result>): Promise<Result> {
+    return this.#creations.run(identity.keyHash, create);
+  }
+
+  /** Tells idle instances that the key has a free place and jobs that wait. A hint: what is lost, parked work makes up for. */
+  hint({ key, keyHash }: KeyIdentity): void {
+    const { service, jobType, stream } = this.#scope;
+    if (!stream.nc.isClosed()) stream.nc.publish(keyFreeSubject(service, jobType), JSON.stringify({ key, keyHash }));
+  }
+}

@@ -1,0 +1,117 @@
+// Reads worker presence for the admin RPCs: services with their workers, and which workers are gone. Never writes; how
+// presence is kept is presence-store.ts.
+import { JOB_STATES } from '@trellis/contracts';
+import { isEnded } from '@trellis/lifecycle';
+import type { Queryable, Row } from '../open-postgres.ts';
+import type { WorkerPresence, WorkerStatus } from '../presence-store.ts';
+import { readRows } from './read-query.ts';
+
+/** Most workers that are shown of one service; the counts know of all. */
+export const MAX_SHOWN_WORKERS = 1_000;
+/** Most ids that are shown of what one worker works on; `activeJobCount` knows of all. */
+export const MAX_SHOWN_ACTIVE_JOBS = 100;
+
+const OPEN_STATES = JOB_STATES.filter((state) => !isEnded(state));
+
+/** Instants are RFC 3339 UTC. */
+export interface ServicePresence {
+  name: string;
+  /** The last heartbeat of any of its workers; undefined where none is known. */
+  lastSeenAt: string | undefined;
+  counts: Record<WorkerStatus, number>;
+  /** Live ones first, then the latest heard; at most `MAX_SHOWN_WORKERS`. */
+  workers: WorkerPresence[];
+  /** Jobs that wait for a worker, or are with one. */
+  openJobs: number;
+}
+
+export interface WorkerIdentity {
+  service: string;
+  type: string;
+  instanceId: string;
+}
+
+/** Everything throws `StoreUnavailable` when the store cannot answer now. */
+export class PresenceReader {
+  readonly #store: Queryable;
+
+  /** @param store opened by `openPostgres` */
+  constructor(store: Queryable) {
+    this.#store = store;
+  }
+
+  /** Services by name: those with workers, present or gone, and those that have open jobs without ever a worker. */
+  async services(page: { limit: number; offset: number }): Promise<{ services: ServicePresence[]; total: number }> {
+    const rows = await readRows<ServiceRow>(this.#store, 'services', [OPEN_STATES, page.limit, page.offset]);
+    const services = rows.flatMap(({ name, open_jobs }) => (name === null ? [] : [emptyService(name, open_jobs ?? 0)]));
+    const byName = new Map(services.map((service) => [service.name, service]));
+    if (services.length > 0) {
+      const limits = [MAX_SHOWN_WORKERS, MAX_SHOWN_ACTIVE_JOBS];
+      for (const row of await readRows<WorkerRow>(this.#store, 'workers', [[...byName.keys()], ...limits])) {
+        const service = byName.get(row.service);
+        if (!service) continue;
+        service.lastSeenAt = row.service_seen_at;
+        service.counts = { live: row.live, late: row.late, gone: row.gone };
+        service.workers.push(toPresence(row));
+      }
+    }
+    return { services, total: rows[0]?.total ?? 0 };
+  }
+
+  /** Those of the workers that are known to be gone. */
+  async gone(workers: readonly WorkerIdentity[]): Promise<WorkerIdentity[]> {
+    if (workers.length === 0) return [];
+    const rows = await readRows<{ service: string; type: string; instance_id: string }>(this.#store, 'gone-workers', [
+      workers.map(({ service }) => service),
+      workers.map(({ type }) => type),
+      workers.map(({ instanceId }) => instanceId),
+    ]);
+    return rows.map(({ service, type, instance_id }) => ({ service, type, instanceId: instance_id }));
+  }
+}
+
+interface ServiceRow extends Row {
+  total: number;
+  name: string | null;
+  open_jobs: number | null;
+}
+
+interface WorkerRow extends Row {
+  service: string;
+  type: string;
+  instance_id: string;
+  status: WorkerStatus;
+  first_seen_at: string;
+  last_seen_at: string;
+  heartbeat_interval_ms: number;
+  concurrency: number | null;
+  version: string | null;
+  active_jobs: string[] | null;
+  active_job_count: number | null;
+  live: number;
+  late: number;
+  gone: number;
+  service_seen_at: string;
+}
+
+const emptyService = (name: string, openJobs: number): ServicePresence => ({
+  name,
+  lastSeenAt: undefined,
+  counts: { live: 0, late: 0, gone: 0 },
+  workers: [],
+  openJobs,
+});
+
+const toPresence = (row: WorkerRow): WorkerPresence => ({
+  service: row.service,
+  type: row.type,
+  instanceId: row.instance_id,
+  status: row.status,
+  firstSeenAt: row.first_seen_at,
+  lastSeenAt: row.last_seen_at,
+  heartbeatIntervalMs: row.heartbeat_interval_ms,
+  concurrency: row.concurrency ?? undefined,
+  version: row.version ?? undefined,
+  activeJobs: row.active_jobs ?? undefined,
+  activeJobCount: row.active_job_count ?? undefined,
+});

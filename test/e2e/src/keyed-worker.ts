@@ -1,0 +1,67 @@
+// One worker process of the keyed chaos run: works the queue that keyed-chaos.ts describes until it is told to stop, or killed.
+import { createService, queue } from '@trellis/jobs';
+import { createLogger, runComponent } from '@trellis/runtime';
+import { z } from 'zod';
+
+export const KeyedWorkerOptions = z.object({
+  url: z.string(),
+  service: z.string(),
+  instanceId: z.string(),
+  ttlMs: z.number(),
+  maxActive: z.number(),
+  maxQueuedPerKey: z.number(),
+  concurrency: z.number(),
+  /** Jobs take up to this long. */
+  workMs: z.number(),
+  graceMs: z.number(),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'fatal']),
+});
+export type KeyedWorkerOptions = z.infer<typeof KeyedWorkerOptions>;
+
+export const JOB_TYPE = 'keyed';
+export const payload = z.object({ origin: z.string(), n: z.number() });
+
+export const keyedQueue = (
+  options: Pick<KeyedWorkerOptions, 'ttlMs' | 'maxActive' | 'maxQueuedPerKey' | 'concurrency'>,
+) =>
+  queue({
+    payload,
+    concurrency: options.concurrency,
+    maxDeliver: 10,
+    backoffMs: [100],
+    keyConcurrency: { key: ['chaos', '/origin'], maxActive: options.maxActive, heartbeatTtlMs: options.ttlMs },
+    queue: { maxQueuedPerKey: options.maxQueuedPerKey },
+  });
+
+async function main(options: KeyedWorkerOptions): Promise<void> {
+  const { url, service: name, instanceId, workMs, graceMs } = options;
+  const log = createLogger({ name, level: options.logLevel, instanceId });
+  await runComponent({
+    name: instanceId,
+    config: { instanceId },
+    log,
+    start: async ({ onStop }) => {
+      const service = await createService({
+        name,
+        nats: { url },
+        queues: { [JOB_TYPE]: keyedQueue(options) },
+        instanceId,
+        log,
+      });
+      onStop(() => service.stop({ graceMs }));
+      await service.jobs[JOB_TYPE]?.handle(async (job) => {
+        const stop = AbortSignal.any([job.signal, job.shutdown]);
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, Math.random() * workMs);
+          stop.addEventListener('abort', () => {
+            clearTimeout(timer);
+            resolve();
+          });
+        });
+        stop.throwIfAborted();
+      });
+    },
+  });
+}
+
+if (process.argv[1] === import.meta.filename) await main(KeyedWorkerOptions.parse(JSON.parse(process.argv[2] ?? '{}')));
