@@ -1,7 +1,6 @@
 // The example service: makes up orders and works them through three queues. What is connected to what.
-import { createService } from '@trellis/jobs';
+import { createService, removeEndedJobs } from '@trellis/jobs';
 import { abortable, connectNats, createLogger, JobStream, loop, runComponent } from '@trellis/runtime';
-import { cleanUp } from './clean-up.ts';
 import { readConfig } from './config.ts';
 import { chargePayment } from './handlers/charge-payment.ts';
 import { notifyWarehouse } from './handlers/notify-warehouse.ts';
@@ -71,7 +70,12 @@ await runComponent({
       intervalMs: CLEAN_UP_EVERY_MS,
       run: async (until) => {
         const before = new Date(Date.now() - config.keepHours * 3_600_000);
-        const done = await cleanUp(stream, { service: SERVICE_NAME, before, limit: CLEAN_UP_LIMIT, signal: until });
+        const done = await removeEndedJobs(stream, {
+          service: SERVICE_NAME,
+          before,
+          limit: CLEAN_UP_LIMIT,
+          signal: until,
+        });
         if (done.removed > 0) log.info(done, 'old example jobs removed from the stream');
       },
     });
