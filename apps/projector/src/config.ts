@@ -43,7 +43,7 @@ export const ProjectorConfig = z.object({
     .int()
     .min(1)
     .max(50_000)
-    .default(5_000)
+    .default(10_000)
     .describe('events in one transaction of the current pipeline, at most'),
   lingerMs: z
     .int()

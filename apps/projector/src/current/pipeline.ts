@@ -31,7 +31,7 @@ export interface CurrentPipelineOptions {
   signal: AbortSignal;
   /** Durable name of the consumer; default `projector-current`. */
   consumer?: string;
-  /** Events of a batch; default 5,000. */
+  /** Events of a batch; default 5,000 (the process asks for more: BATCH_SIZE). */
   maxMessages?: number;
   /** Default 5. */
   lingerMs?: number;
