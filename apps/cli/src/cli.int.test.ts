@@ -207,6 +207,7 @@ describe('trellis jobs cancel', () => {
     expect(events.at(-1)?.event).toMatchObject({ actor: { kind: 'operator', id: 'ann' }, reason: 'customer called' });
     const active = await jobIn('active');
     expect((await trellis('cancel', active, '--yes')).stdout).toMatch(/ is active and was asked to stop/);
+    await projected();
     expect((await trellis('list', '--state', 'active')).stdout).toContain('active (cancel asked)');
     expect((await trellis('cancel', active, '--force', '--yes')).stdout).toMatch(/ is cancelled: it was running/);
     expect(JobReply.parse(await jsonOf('cancel', await jobIn('pending'), '--yes')).job.state).toBe('cancelled');

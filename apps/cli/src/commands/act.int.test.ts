@@ -117,6 +117,7 @@ describe('all that match a filter', () => {
       ...ids.slice(0, 6).map((id) => expect.stringMatching(new RegExp(`^${id} +done +pending$`))),
       '6 done',
     ]);
+    await system.projected();
     expect(await Promise.all(ids.map(stateOf))).toEqual([...Array(6).fill('pending'), 'dead']);
     expect(await lastEvent(ids[0] ?? '')).toMatchObject({ eventType: 'retried', reason: 'bank is back' });
   });
