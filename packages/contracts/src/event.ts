@@ -91,6 +91,10 @@ export const optionalEventFields = {
   handedBack: z.literal(true).optional(),
   actor: Actor.optional(),
   reason: z.string().optional(),
+  /** On `started`: W3C `traceparent` of the attempt's span, which may belong to a trace of its own. */
+  attemptTraceparent: z.string().optional(),
+  /** On `started`: version of the worker's software. */
+  workerVersion: z.string().optional(),
 };
 
 /** What a publisher of ours may send: strict in every field. */

@@ -8,4 +8,5 @@ export * from './names.ts';
 export * from './nats-address.ts';
 export * from './rpc.ts';
 export * from './state.ts';
+export * from './telemetry.ts';
 export * from './time.ts';

@@ -33,6 +33,8 @@ export const Job = z.looseObject({
   workerLost: z.boolean().optional(),
   /** The job's first events are no longer in the stream: `payload` is null. */
   headMissing: z.boolean().optional(),
+  /** Pages elsewhere: `trace` is the job's trace in the site's tracing tool, where one is configured. */
+  links: z.object({ trace: z.string().optional() }).optional(),
   /** Bodies left out because the reply would not have fitted into one message. */
   omitted: z.array(z.enum(['logs', 'result', 'payload'])).optional(),
 });

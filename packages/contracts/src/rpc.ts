@@ -1,4 +1,4 @@
-// The nine admin RPCs: request and reply of each (protocol: the nine RPCs).
+// The admin RPCs: request and reply of each (protocol: the nine RPCs); `Jobs.History` and `Jobs.Trace` are additions.
 import { z } from 'zod';
 import { WorkerHeartbeat } from './heartbeat.ts';
 import { Job } from './job.ts';
@@ -123,6 +123,96 @@ export const HealthReply = z.looseObject({
 });
 export type HealthReply = z.infer<typeof HealthReply>;
 
+export const HistoryRequest = z.object({
+  id: JobId,
+  /** Only events after this stream sequence. */
+  after: z.int().min(0).optional(),
+  limit: limit.optional(),
+});
+export type HistoryRequest = z.infer<typeof HistoryRequest>;
+
+/** One lifecycle event of a job, and what it did. */
+export const HistoryEntry = z.looseObject({
+  /** Sequence in the JOBS stream. */
+  sequence: z.int(),
+  storedAt: z.string(),
+  /** As published, without secrets of the keyed concurrency. */
+  event: z.looseObject({ eventType: z.string(), timestamp: z.string() }),
+  /** State of the job after it. */
+  state: JobState,
+  /** Why it changed nothing; absent when it did. */
+  ignored: z.string().optional(),
+});
+export type HistoryEntry = z.infer<typeof HistoryEntry>;
+
+export const HistoryReply = z.looseObject({
+  id: z.string(),
+  service: z.string(),
+  type: z.string(),
+  /** In stream order. */
+  entries: z.array(HistoryEntry),
+  /** `after` of the next page; absent on the last one. */
+  nextAfter: z.int().optional(),
+  /** False: the first events are neither in the stream nor in the history (any more). */
+  complete: z.boolean(),
+});
+export type HistoryReply = z.infer<typeof HistoryReply>;
+
+export const TraceRequest = z.object({ id: JobId });
+export type TraceRequest = z.infer<typeof TraceRequest>;
+
+export const SPAN_KINDS = ['internal', 'server', 'client', 'producer', 'consumer'] as const;
+export const SPAN_STATUSES = ['unset', 'ok', 'error'] as const;
+
+/** One span of a job's picture. */
+export const TraceNode = z.looseObject({
+  traceId: z.string(),
+  spanId: z.string(),
+  /** The node above it in `nodes`; absent for the root. A late attempt hangs below the creation that it is linked to. */
+  parentSpanId: z.string().optional(),
+  /** 0 for a root. */
+  depth: z.int(),
+  name: z.string(),
+  kind: z.enum(SPAN_KINDS),
+  /** `service.name` of the process that recorded it. */
+  service: z.string(),
+  startedAt: z.string(),
+  durationMs: z.number(),
+  status: z.enum(SPAN_STATUSES),
+  statusMessage: z.string().optional(),
+  attributes: z.record(z.string(), z.string()),
+  jobId: z.string().optional(),
+  /** Known from the job's events: the span itself never arrived, for instance because its process was killed. */
+  missing: z.boolean().optional(),
+});
+export type TraceNode = z.infer<typeof TraceNode>;
+
+export const TraceLog = z.looseObject({
+  timestamp: z.string(),
+  /** `info`, `warn`, … */
+  level: z.string(),
+  service: z.string(),
+  message: z.string(),
+  traceId: z.string().optional(),
+  spanId: z.string().optional(),
+  jobId: z.string().optional(),
+});
+export type TraceLog = z.infer<typeof TraceLog>;
+
+export const TraceReply = z.looseObject({
+  id: z.string(),
+  /** The job's own trace first, then those of its late attempts. */
+  traceIds: z.array(z.string()),
+  /** Depth first, children by start. */
+  nodes: z.array(TraceNode),
+  /** By time. */
+  logs: z.array(TraceLog),
+  /** True: there is more than one reply may hold. */
+  truncated: z.boolean().optional(),
+  links: z.object({ trace: z.string().optional() }).optional(),
+});
+export type TraceReply = z.infer<typeof TraceReply>;
+
 /** Method → request and reply. The subject is `rpc.v1.<method>`. */
 export const RPC_METHODS = {
   'Jobs.List': { request: ListRequest, reply: ListReply },
@@ -133,6 +223,8 @@ export const RPC_METHODS = {
   'Jobs.ReplayDLQ': { request: MutationRequest, reply: JobReply },
   'Jobs.DismissDLQ': { request: MutationRequest, reply: JobReply },
   'Jobs.ListServices': { request: ListServicesRequest, reply: ListServicesReply },
+  'Jobs.History': { request: HistoryRequest, reply: HistoryReply },
+  'Jobs.Trace': { request: TraceRequest, reply: TraceReply },
   'Jobs.Health': { request: z.object({}), reply: HealthReply },
 } as const;
 export type RpcMethod = keyof typeof RPC_METHODS;

@@ -1,0 +1,64 @@
+// The words of telemetry: names of attributes, spans and operations, spelled the same in every process. Instruments (metrics)
+// are listed in @trellis/telemetry; how spans are exported is decided there too.
+
+/** Stands in every span of ours; raised when the conventions that we follow change. */
+export const TELEMETRY_SCHEMA = 'trellis-1';
+
+/** Attribute keys. The messaging ones are OpenTelemetry's messaging conventions (still in development there). */
+export const ATTR = {
+  jobId: 'trellis.job.id',
+  jobService: 'trellis.job.service',
+  jobType: 'trellis.job.type',
+  /** From 1; on spans of one attempt. */
+  jobAttempt: 'trellis.job.attempt',
+  jobMaxTries: 'trellis.job.max_tries',
+  /** State after the span's work, where that is known. */
+  jobState: 'trellis.job.state',
+  jobKey: 'trellis.job.key',
+  requestId: 'trellis.request.id',
+  instanceId: 'service.instance.id',
+  /** On links: why the two belong together. See LINK. */
+  linkKind: 'trellis.link',
+  messagingSystem: 'messaging.system',
+  messagingOperationName: 'messaging.operation.name',
+  messagingOperationType: 'messaging.operation.type',
+  messagingDestination: 'messaging.destination.name',
+  messagingConsumerGroup: 'messaging.consumer.group.name',
+  messagingMessageId: 'messaging.message.id',
+  messagingConversationId: 'messaging.message.conversation_id',
+  messagingBatchCount: 'messaging.batch.message_count',
+  rpcSystem: 'rpc.system',
+  rpcService: 'rpc.service',
+  rpcMethod: 'rpc.method',
+  errorType: 'error.type',
+} as const;
+
+export const MESSAGING_SYSTEM = 'nats';
+export const RPC_SYSTEM = 'nats';
+export const RPC_SERVICE = 'trellis.jobs';
+
+/** Values of the link attribute `trellis.link`. */
+export const LINK = {
+  /** To the span that created the job. */
+  creation: 'creation',
+  /** To the attempt before this one. */
+  previousAttempt: 'previous-attempt',
+  /** To the creation of a job that an action of ours touches. */
+  job: 'job',
+} as const;
+
+/** What is done to a job or its messages: `messaging.operation.name`, and the first word of the span's name. */
+export type SpanOperation =
+  | 'create'
+  | 'wait'
+  | 'process'
+  | 'project'
+  | 'cancel'
+  | 'retry'
+  | 'expire'
+  | 'settle'
+  | 'purge'
+  | 'repair';
+
+/** `process trellis.work.orders-service.charge-payment`: operation and queue, never an id. */
+export const spanName = (operation: SpanOperation, destination: string): string => `${operation} ${destination}`;
