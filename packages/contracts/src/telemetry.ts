@@ -1,5 +1,5 @@
 // The words of telemetry: names of attributes, spans and operations, spelled the same in every process. Instruments (metrics)
-// are listed in @trellis/telemetry; how spans are exported is decided there too.
+// are listed in @trellis/runtime; how all of it is exported is @trellis/telemetry's business.
 
 /** Stands in every span of ours; raised when the conventions that we follow change. */
 export const TELEMETRY_SCHEMA = 'trellis-1';
@@ -15,6 +15,12 @@ export const ATTR = {
   /** State after the span's work, where that is known. */
   jobState: 'trellis.job.state',
   jobKey: 'trellis.job.key',
+  /** False on the creating span when it made no job: `trellis.job.id` names the one that existed, if there is one. */
+  jobCreated: 'trellis.job.created',
+  /** True on an attempt's span when the attempt before ended without an outcome: its worker was lost, and its span with it. */
+  jobPreviousAttemptLost: 'trellis.job.previous_attempt_lost',
+  /** On the creating span of a keyed job: accepted, replaced, coalesced or rejected. */
+  queueOutcome: 'trellis.queue_policy.outcome',
   requestId: 'trellis.request.id',
   instanceId: 'service.instance.id',
   /** On links: why the two belong together. See LINK. */
@@ -58,7 +64,9 @@ export type SpanOperation =
   | 'expire'
   | 'settle'
   | 'purge'
-  | 'repair';
+  | 'repair'
+  | 'publish'
+  | 'request';
 
 /** `process trellis.work.orders-service.charge-payment`: operation and queue, never an id. */
 export const spanName = (operation: SpanOperation, destination: string): string => `${operation} ${destination}`;

@@ -7,4 +7,5 @@ export * from './logger.ts';
 export * from './loop.ts';
 export * from './provision.ts';
 export { PublishError, type PublishOptions, type PublishOutcome } from './publish-event.ts';
+export * from './telemetry/index.ts';
 export * from './waiting.ts';

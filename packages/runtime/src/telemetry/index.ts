@@ -1,0 +1,3 @@
+export * from './trace-context.ts';
+export * from './traced-connection.ts';
+export * from './with-span.ts';

@@ -1,0 +1,63 @@
+// Telemetry of the test's own process, kept in memory: spans, metrics and logs as an SDK would export them.
+// One recorder a process: the API's providers are global.
+import { context, logs, metrics, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { InMemoryLogRecordExporter, LoggerProvider, SimpleLogRecordProcessor } from '@opentelemetry/sdk-logs';
+import { MeterProvider, type MetricData, MetricReader } from '@opentelemetry/sdk-metrics';
+import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+
+export interface RecordedTelemetry extends AsyncDisposable {
+  /** Spans that have ended, in the order of their ends. */
+  spans(): ReadableSpan[];
+  logRecords(): ReturnType<InMemoryLogRecordExporter['getFinishedLogRecords']>;
+  /** Every instrument with data points, read now. */
+  metrics(): Promise<MetricData[]>;
+  /** The value of one data point: a number, or count and sum of a histogram; undefined when there is none. */
+  metric(name: string, labels?: Record<string, string>): Promise<unknown>;
+  /** Forgets spans and log records. */
+  reset(): void;
+}
+
+class ReadOnDemand extends MetricReader {
+  protected override async onForceFlush(): Promise<void> {}
+  protected override async onShutdown(): Promise<void> {}
+}
+
+/** Records until disposed of, or for as long as the test file runs. */
+export function recordTelemetry(): RecordedTelemetry {
+  const spans = new InMemorySpanExporter();
+  const records = new InMemoryLogRecordExporter();
+  const reader = new ReadOnDemand();
+  const tracers = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter: spans })] });
+  const meters = new MeterProvider({ readers: [reader] });
+  const loggers = new LoggerProvider({ processors: [new SimpleLogRecordProcessor({ exporter: records })] });
+  const contexts = new AsyncLocalStorageContextManager().enable();
+  context.setGlobalContextManager(contexts);
+  trace.setGlobalTracerProvider(tracers);
+  metrics.setGlobalMeterProvider(meters);
+  logs.setGlobalLoggerProvider(loggers);
+  const readMetrics = async () => {
+    const { resourceMetrics } = await reader.collect();
+    return resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);
+  };
+  return {
+    spans: () => spans.getFinishedSpans(),
+    logRecords: () => records.getFinishedLogRecords(),
+    metrics: readMetrics,
+    async metric(name, labels = {}) {
+      const found = (await readMetrics()).find(({ descriptor }) => descriptor.name === name);
+      const matches = (attributes: Record<string, unknown>) =>
+        Object.entries(labels).every(([label, value]) => attributes[label] === value);
+      return found?.dataPoints.find(({ attributes }) => matches(attributes))?.value;
+    },
+    reset() {
+      spans.reset();
+      records.reset();
+    },
+    async [Symbol.asyncDispose]() {
+      for (const api of [context, trace, metrics, logs]) api.disable();
+      contexts.disable();
+      await Promise.all([tracers.shutdown(), meters.shutdown(), loggers.shutdown()]);
+    },
+  };
+}
