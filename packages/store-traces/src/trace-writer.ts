@@ -1,0 +1,93 @@
+// Appends spans and log records to the tables, a batch at a time. What a batch is, and what happens to one that is refused,
+// is left to whoever writes.
+import type { ClickHouseClient, ClickHouseSettings } from '@clickhouse/client';
+import type { ClickHouse } from '@trellis/store-clickhouse';
+import type { Attributes, LogRecord, SpanRecord } from './records.ts';
+
+const SETTINGS: ClickHouseSettings = {
+  // The answer says that the rows are stored; newer servers would only have queued them.
+  async_insert: 0,
+  // Clocks of clients may be days apart.
+  max_partitions_per_insert_block: '0',
+};
+
+export class TraceWriter {
+  readonly #client: ClickHouseClient;
+
+  constructor(clickhouse: ClickHouse) {
+    this.#client = clickhouse.client;
+  }
+
+  /** @throws when it is not certain that all are stored; some may be then, readers take each span once */
+  async insertSpans(spans: readonly SpanRecord[]): Promise<void> {
+    await this.#insert('otel_traces', spans.map(spanRow));
+  }
+
+  /** @throws when it is not certain that all are stored */
+  async insertLogs(logs: readonly LogRecord[]): Promise<void> {
+    await this.#insert('otel_logs', logs.map(logRow));
+  }
+
+  async #insert(table: string, values: object[]): Promise<void> {
+    if (values.length === 0) return;
+    await this.#client.insert({ table, values, format: 'JSONEachRow', clickhouse_settings: SETTINGS });
+  }
+}
+
+const spanRow = (span: SpanRecord) => ({
+  Timestamp: seconds(span.startNs),
+  TraceId: span.traceId,
+  SpanId: span.spanId,
+  ParentSpanId: span.parentSpanId,
+  TraceState: text(span.traceState),
+  SpanName: text(span.name),
+  SpanKind: capitalised(span.kind),
+  ServiceName: text(span.service),
+  ResourceAttributes: map(span.resource),
+  ScopeName: text(span.scopeName),
+  ScopeVersion: text(span.scopeVersion),
+  SpanAttributes: map(span.attributes),
+  Duration: String(span.durationNs),
+  StatusCode: capitalised(span.status),
+  StatusMessage: text(span.statusMessage),
+  'Events.Timestamp': span.events.map(({ timeNs }) => seconds(timeNs)),
+  'Events.Name': span.events.map(({ name }) => text(name)),
+  'Events.Attributes': span.events.map(({ attributes }) => map(attributes)),
+  'Links.TraceId': span.links.map(({ traceId }) => traceId),
+  'Links.SpanId': span.links.map(({ spanId }) => spanId),
+  'Links.TraceState': span.links.map(({ traceState }) => text(traceState)),
+  'Links.Attributes': span.links.map(({ attributes }) => map(attributes)),
+});
+
+const logRow = (log: LogRecord) => ({
+  Timestamp: seconds(log.timeNs),
+  TraceId: log.traceId,
+  SpanId: log.spanId,
+  TraceFlags: log.traceFlags & 0xff,
+  SeverityText: text(log.severityText),
+  SeverityNumber: log.severityNumber & 0xff,
+  ServiceName: text(log.service),
+  Body: text(log.body),
+  ResourceSchemaUrl: text(log.resourceSchemaUrl),
+  ResourceAttributes: map(log.resource),
+  ScopeSchemaUrl: text(log.scopeSchemaUrl),
+  ScopeName: text(log.scopeName),
+  ScopeVersion: text(log.scopeVersion),
+  ScopeAttributes: map(log.scopeAttributes),
+  LogAttributes: map(log.attributes),
+  EventName: text(log.eventName),
+});
+
+/** Seconds with nine decimals: what DateTime64(9) reads without rounding. */
+function seconds(nanos: bigint): string {
+  return `${nanos / 1_000_000_000n}.${String(nanos % 1_000_000_000n).padStart(9, '0')}`;
+}
+
+/** A lone half of a surrogate pair would make the server refuse the whole batch. */
+const text = (value: string): string => value.toWellFormed();
+
+const map = (attributes: Attributes): Attributes =>
+  Object.fromEntries(Object.entries(attributes).map(([key, value]) => [text(key), text(value)]));
+
+/** `Consumer`, `Ok`: how the exporter writes kinds and statuses. */
+const capitalised = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
