@@ -3,7 +3,13 @@
 import { context, logs, metrics, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { InMemoryLogRecordExporter, LoggerProvider, SimpleLogRecordProcessor } from '@opentelemetry/sdk-logs';
-import { MeterProvider, type MetricData, MetricReader } from '@opentelemetry/sdk-metrics';
+import {
+  AggregationTemporality,
+  InstrumentType,
+  MeterProvider,
+  type MetricData,
+  MetricReader,
+} from '@opentelemetry/sdk-metrics';
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 
 export interface RecordedTelemetry extends AsyncDisposable {
@@ -27,7 +33,11 @@ class ReadOnDemand extends MetricReader {
 export function recordTelemetry(): RecordedTelemetry {
   const spans = new InMemorySpanExporter();
   const records = new InMemoryLogRecordExporter();
-  const reader = new ReadOnDemand();
+  const reader = new ReadOnDemand({
+    // A gauge that is observed no longer has no value; cumulative ones keep their last for ever.
+    aggregationTemporalitySelector: (type) =>
+      type === InstrumentType.OBSERVABLE_GAUGE ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE,
+  });
   const tracers = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter: spans })] });
   const meters = new MeterProvider({ readers: [reader] });
   const loggers = new LoggerProvider({ processors: [new SimpleLogRecordProcessor({ exporter: records })] });

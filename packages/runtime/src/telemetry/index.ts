@@ -1,3 +1,5 @@
+export * from './catalogue.ts';
+export * from './instruments.ts';
 export * from './trace-context.ts';
 export * from './traced-connection.ts';
 export * from './with-span.ts';
