@@ -23,7 +23,7 @@ export const catchUp: BenchEntry = {
   run,
 };
 
-async function run({ say, jobs }: BenchContext): Promise<BenchResult[]> {
+async function run({ say, sizes: { jobs } }: BenchContext): Promise<BenchResult[]> {
   const home = mkdtempSync(join(tmpdir(), 'trellis-bench-'));
   const stack = await startStack({ home, log: say });
   const nc = await connectNats({ url: stack.urls.nats, options: stack.urls.natsOptions, name: 'bench' });

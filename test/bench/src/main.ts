@@ -1,13 +1,15 @@
 // `npm run bench [-- <entry>…]`: runs entries of the bench one after the other, prints the table, writes the JSON.
+// Figures inform: the exit code is 0 whatever they are.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { arch, cpus, platform, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import Table from 'cli-table3';
-import { Command, InvalidArgumentError } from 'commander';
-import type { BenchEntry, BenchResult } from './bench-entry.ts';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { BenchContext, BenchEntry, BenchResult, BenchSizes } from './bench-entry.ts';
 import { catchUp } from './catch-up.ts';
+import { jobThroughput } from './job-throughput/job-throughput.ts';
+import { keyed } from './job-throughput/keyed.ts';
+import { asMarkdown, asTable, readRig } from './print-results.ts';
 
-const ENTRIES: BenchEntry[] = [catchUp];
+const ENTRIES: BenchEntry[] = [catchUp, jobThroughput, keyed];
 
 const count = (text: string): number => {
   const value = Number(text);
@@ -18,7 +20,16 @@ const count = (text: string): number => {
 const command = new Command('bench')
   .description('Measures this system beside the raw limit of the engines it stands on, in one run.')
   .argument('[entries...]', `which to run: ${ENTRIES.map(({ name }) => name).join(', ')} (default: all)`)
-  .option('--jobs <n>', 'jobs to generate', count, 100_000)
+  .option('--jobs <n>', 'jobs of the backlogs of catch-up, memory and rebuild', count, 100_000)
+  .option('--throughput-jobs <n>', 'jobs of job-throughput and keyed', count, 20_000)
+  .option('--rounds <n>', 'repetitions of which the median counts', count, 3)
+  .option('--table-jobs <n>', 'jobs in the table that query and gateway-load read', count, 20_000)
+  .option('--large-table-jobs <n>', 'jobs in the large table of query-growth', count, 2_000_000)
+  .option('--freshness-jobs <n>', 'jobs of freshness', count, 3_000)
+  .option('--events <n>', 'events of history', count, 10_000_000)
+  .option('--seconds <n>', 'length of one steady load', count, 10)
+  .option('--markdown <file>', 'also write the table as Markdown')
+  .addOption(new Option('--redis-server <file>', 'the redis-server to run BullMQ on').env('REDIS_SERVER_BIN'))
   .parse();
 
 const wanted = command.args;
@@ -28,43 +39,43 @@ if (unknown.length > 0) {
     `unknown entry "${unknown.join('", "')}", expected one of: ${ENTRIES.map(({ name }) => name).join(', ')}`,
   );
 }
+const { markdown, redisServer, ...sizes } = command.opts<BenchSizes & { markdown?: string; redisServer?: string }>();
 
-const rig = {
-  cpu: cpus()[0]?.model ?? 'unknown',
-  cores: cpus().length,
-  memoryGiB: Math.round(totalmem() / 2 ** 30),
-  system: `${platform()} ${release()} ${arch()}`,
-  node: process.version,
-};
+// What runs beside this process ends with it; its folders are removed on the way out.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
+
 const say = (line: string) => process.stderr.write(`bench: ${line}\n`);
+const context: BenchContext = { say, sizes, versions: new Map(), redisServer };
 const results: BenchResult[] = [];
-const failures: string[] = [];
 for (const entry of ENTRIES) {
   if (wanted.length > 0 && !wanted.includes(entry.name)) continue;
   say(`${entry.name}: ${entry.measures}`);
-  try {
-    results.push(...(await entry.run({ say, jobs: command.opts<{ jobs: number }>().jobs })));
-  } catch (error) {
-    failures.push(entry.name);
-    say(
-      `${entry.name} could not be measured: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    );
-  }
+  const started = performance.now();
+  results.push(...(await measure(entry)));
+  say(`${entry.name} took ${((performance.now() - started) / 1_000).toFixed(0)} s`);
 }
 
-const table = new Table({
-  head: ['entry', 'ours', 'beside', 'ratio', 'goal', 'verdict'],
-  style: { head: [], border: [] },
-});
-for (const { row, ours, beside, ratio, goal, verdict } of results) {
-  table.push([row, ours, beside, ratio === undefined ? '' : ratio.toFixed(2), goal, verdict]);
-}
-console.log(`${rig.cpu}, ${rig.cores} cores, ${rig.memoryGiB} GiB, ${rig.system}, Node ${rig.node}`);
-console.log(table.toString());
+const now = new Date();
+const rig = readRig(context.versions);
+process.stdout.write(`${asTable(rig, results)}\n`);
+if (markdown) writeFileSync(markdown, asMarkdown(rig, results, now));
 
 const folder = join(import.meta.dirname, '..', '..', '..', 'bench', 'results');
 mkdirSync(folder, { recursive: true });
-const file = join(folder, `${new Date().toISOString().replace(/[:.]/g, '-')}.json`);
-writeFileSync(file, `${JSON.stringify({ rig, results, failures }, null, 2)}\n`);
-console.log(`written to ${file}`);
-process.exitCode = failures.length > 0 ? 1 : 0;
+const file = join(folder, `${now.toISOString().replace(/[:.]/g, '-')}.json`);
+writeFileSync(file, `${JSON.stringify({ rig, sizes, results }, null, 2)}\n`);
+process.stdout.write(`written to ${file}\n`);
+process.exit();
+
+/** The rows of an entry; one that says why when it could not be measured. */
+async function measure(entry: BenchEntry): Promise<BenchResult[]> {
+  try {
+    return await entry.run(context);
+  } catch (error) {
+    say(
+      `${entry.name} could not be measured: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+    const beside = (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+    return [{ row: entry.name, ours: '', beside, ratio: undefined, goal: '', verdict: 'not measured', figures: {} }];
+  }
+}

@@ -1,0 +1,92 @@
+// The servers of one entry in a folder of their own, and the system's components as processes beside them.
+// Everything ends and is removed when the entry is over, or when the bench is interrupted.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  onPorts,
+  type StackServerName,
+  type StackUrls,
+  type SupervisedProcess,
+  startStack,
+  startSupervised,
+} from '@trellis/devstack';
+import type { BenchContext } from './bench-entry.ts';
+
+export const root = join(import.meta.dirname, '..', '..', '..');
+
+export type ComponentName = 'projector' | 'rpc-gateway' | 'janitor' | 'heartbeat-aggregator';
+export const ALL_COMPONENTS: readonly ComponentName[] = ['projector', 'rpc-gateway', 'janitor', 'heartbeat-aggregator'];
+
+export interface BenchStack extends AsyncDisposable {
+  readonly urls: StackUrls;
+  readonly home: string;
+  /** Starts a component and waits until it is ready; it is stopped with the stack. */
+  start(component: ComponentName, env?: Record<string, string>): Promise<SupervisedProcess>;
+  /** Starts all components. */
+  startAll(): Promise<SupervisedProcess[]>;
+}
+
+export async function startBenchStack(
+  { say, versions }: Pick<BenchContext, 'say' | 'versions'>,
+  only?: readonly StackServerName[],
+): Promise<BenchStack> {
+  const home = mkdtempSync(join(tmpdir(), 'trellis-bench-'));
+  const removeHome = () => rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  process.once('exit', removeHome);
+  const stack = await startStack({ home, log: say, ...(only && { only }) });
+  for (const { name, version } of stack.servers) versions.set(name, version);
+  const running: SupervisedProcess[] = [];
+  const start: BenchStack['start'] = async (component, env = {}) => {
+    const started = await startComponent({ component, urls: stack.urls, env, logs: stack.logs });
+    running.push(started);
+    return started;
+  };
+  return {
+    urls: stack.urls,
+    home,
+    start,
+    startAll: () => Promise.all(ALL_COMPONENTS.map((component) => start(component))),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(running.map((component) => component.stop()));
+      await stack.stop();
+      removeHome();
+      process.off('exit', removeHome);
+    },
+  };
+}
+
+interface ComponentStart {
+  component: ComponentName;
+  urls: StackUrls;
+  env: Record<string, string>;
+  logs: string;
+}
+
+function startComponent({ component, urls, env, logs }: ComponentStart): Promise<SupervisedProcess> {
+  return onPorts([undefined], async ([port]) =>
+    startSupervised({
+      name: component,
+      command: () => ({
+        file: process.execPath,
+        args: [join(root, 'apps', component, 'src', 'main.ts')],
+        env: {
+          PATH: process.env.PATH,
+          NATS_URL: urls.nats,
+          NATS_OPTIONS: JSON.stringify(urls.natsOptions),
+          DATABASE_URL: urls.postgres,
+          CLICKHOUSE_URL: urls.clickhouse,
+          LOG_LEVEL: 'warn',
+          HEALTH_HOST: '127.0.0.1',
+          HEALTH_PORT: String(port),
+          ...env,
+        },
+      }),
+      logFile: join(logs, `${component}-${port}.log`),
+      ready: async () => {
+        const answer = await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2_000) });
+        return answer.ok;
+      },
+    }),
+  );
+}
