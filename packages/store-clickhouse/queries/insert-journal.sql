@@ -2,7 +2,7 @@
 -- Settings of the caller: insert_deduplication_token and what makes it count.
 INSERT INTO journal (
     generation, stream_sequence, stored_at, timestamp, service, job_type, job_id, event_type, state, previous_state, tries,
-    max_tries, error, request_id, trace_id, traceparent, tracestate, payload, result, progress, logs, concurrency,
-    queue_policy, deadline, instance_id, work_sequence, handed_back, actor_kind, actor_id, reason, extra, subject,
-    quarantine_code, quarantine_reason, store_code, body, released
+    max_tries, error, request_id, trace_id, traceparent, tracestate, attempt_traceparent, payload, result, progress, logs,
+    concurrency, queue_policy, deadline, instance_id, worker_version, work_sequence, handed_back, actor_kind, actor_id, reason,
+    extra, subject, quarantine_code, quarantine_reason, store_code, body, released
 ) FORMAT RowBinary

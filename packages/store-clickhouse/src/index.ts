@@ -1,3 +1,4 @@
+export { HistoryReader, type JobAddress, type ReadJobOptions } from './history-reader.ts';
 export { JournalBlock } from './journal-block.ts';
 export { JournalGone, JournalStore } from './journal-store.ts';
 export { migrateClickHouse } from './migrate.ts';

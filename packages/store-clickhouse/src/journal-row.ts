@@ -9,7 +9,7 @@ import {
   requiredEventFields,
   type StoredMessage,
 } from '@trellis/contracts';
-import { JsonFieldReader } from './json-fields.ts';
+import { type JsonField, JsonFieldReader } from './json-fields.ts';
 import type { RowBinaryWriter } from './row-binary.ts';
 
 export interface JournalRow {
@@ -51,12 +51,11 @@ function writeEvent(
 ): void {
   const json = message.data;
   published.read(json);
-  const textOf = ({ start, end }: { start: number; end: number }) => Buffer.from(json.subarray(start, end)).toString();
   const extra = new ExtraFields();
-  for (const field of published.unexpected) extra.add(field.name, textOf(field));
+  for (const field of published.unexpected) extra.add(field.name, textAt(json, field));
   for (const name of dropped) {
     const field = published.find(name);
-    if (field) extra.add(name, textOf(field));
+    if (field) extra.add(name, name === 'concurrency' ? withoutSlotToken(json, field) : textAt(json, field));
   }
   const { context, actor } = event;
   extra.addUnknown('context', context, KNOWN_CONTEXT);
@@ -88,16 +87,19 @@ function writeEvent(
   out.text(context.traceId);
   out.text(context.traceparent);
   out.text(context.tracestate);
+  out.text(event.attemptTraceparent);
   asPublished('payload', event.payload);
   asPublished('result', event.result);
   asPublished('progress', event.progress);
   if (dropped.includes('logs')) out.text(event.logs?.length ? JSON.stringify(event.logs) : undefined);
   else asPublished('logs', event.logs?.length ? event.logs : undefined);
-  asPublished('concurrency', event.concurrency);
+  const concurrency = event.concurrency === undefined ? undefined : published.find('concurrency');
+  out.text(concurrency && withoutSlotToken(json, concurrency));
   asPublished('queuePolicy', event.queuePolicy);
   out.isNull(deadline === undefined);
   if (deadline !== undefined) out.int64(deadline);
   out.text(event.instanceId);
+  out.text(event.workerVersion);
   out.isNull(event.workSequence === undefined);
   if (event.workSequence !== undefined) out.int64(event.workSequence);
   out.bool(event.handedBack === true);
@@ -123,10 +125,12 @@ function writeNoEvent(out: RowBinaryWriter, message: StoredMessage, storedAt: nu
   out.text(undefined); // previous_state
   out.uint32(0); // tries
   out.isNull(true); // max_tries
-  // error, request_id, trace_id, traceparent, tracestate, payload, result, progress, logs, concurrency, queue_policy
-  for (let column = 0; column < 11; column++) out.text(undefined);
+  // error, request_id, trace_id, traceparent, tracestate, attempt_traceparent,
+  // payload, result, progress, logs, concurrency, queue_policy
+  for (let column = 0; column < 12; column++) out.text(undefined);
   out.isNull(true); // deadline
   out.text(undefined); // instance_id
+  out.text(undefined); // worker_version
   out.isNull(true); // work_sequence
   out.bool(false); // handed_back
   for (let column = 0; column < 4; column++) out.text(undefined); // actor_kind, actor_id, reason, extra
@@ -140,6 +144,22 @@ function writeQuarantined(out: RowBinaryWriter, quarantined: Quarantined): void 
   out.raw(quarantined.data);
 }
 
+const textAt = (json: Uint8Array, { start, end }: JsonField): string =>
+  Buffer.from(json.subarray(start, end)).toString();
+
+const concurrencyFields = new JsonFieldReader(['slotToken']);
+
+/** The text of `concurrency` without the secret of the slot's holder, which is nobody's business afterwards. */
+function withoutSlotToken(json: Uint8Array, field: JsonField): string {
+  const value = json.subarray(field.start, field.end);
+  if (value[0] !== OPEN_OBJECT) return textAt(json, field);
+  concurrencyFields.read(value);
+  if (concurrencyFields.find('slotToken') === undefined) return textAt(json, field);
+  const kept = concurrencyFields.unexpected.map((member) => `${JSON.stringify(member.name)}:${textAt(value, member)}`);
+  return `{${kept.join(',')}}`;
+}
+
+const OPEN_OBJECT = 0x7b;
 const EARLIEST = Date.UTC(1900, 0, 1);
 const LATEST = Date.UTC(2300, 0, 1) - 1;
 

@@ -65,7 +65,8 @@ describe('a row', () => {
       "payload": {"id": 12345678901234567890, "price": 1.10, "name":"Zoë 🚀"}, "result":[1, null], "progress":{"step":"a","more":1},
       "logs":[{"timestamp":"2026-03-01T10:00:00Z","level":"warn","message":"m"}], "deadline":"2026-03-02T00:00:00Z",
       "concurrency":{"key":"k","keyHash":"h"}, "queuePolicy":{"outcome":"accepted"}, "instanceId":"i-1",
-      "workSequence":9007199254740991, "handedBack":true, "actor":{"kind":"operator","id":"ann"}, "reason":"because"}`;
+      "workSequence":9007199254740991, "handedBack":true, "attemptTraceparent":"00-${context.traceId}-${'c'.repeat(16)}-01",
+      "workerVersion":"1.2.3", "actor":{"kind":"operator","id":"ann"}, "reason":"because"}`;
     const retry = { ...message(7, text), subject: 'trellis.jobs.orders.reserve.j1.retry' };
     await store.append(blockOf([retry]), `${generation}:7-7`);
 
@@ -87,6 +88,7 @@ describe('a row', () => {
         trace_id: context.traceId,
         traceparent: context.traceparent,
         tracestate: 'a=b',
+        attempt_traceparent: `00-${context.traceId}-${'c'.repeat(16)}-01`,
         payload: '{"id": 12345678901234567890, "price": 1.10, "name":"Zoë 🚀"}',
         result: '[1, null]',
         progress: '{"step":"a","more":1}',
@@ -95,6 +97,7 @@ describe('a row', () => {
         queue_policy: '{"outcome":"accepted"}',
         deadline: '2026-03-02 00:00:00.000',
         instance_id: 'i-1',
+        worker_version: '1.2.3',
         work_sequence: 9007199254740991,
         handed_back: true,
         actor_kind: 'operator',
