@@ -29,6 +29,7 @@ function inHand() {
     jobType: 't',
     instanceId: 'i',
     version: undefined,
+    joinTraceMs: 0,
     queue: queue({ payload: z.unknown() }),
     stream: stream as unknown as JobStream,
     log: silentLogger(),

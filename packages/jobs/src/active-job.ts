@@ -1,9 +1,12 @@
 // What a handler sees of the job in its hands, and how what it says about it reaches the stream.
+import type { NatsConnection } from '@nats-io/transport-node';
 import { type JobContext, type LogEntry, Progress } from '@trellis/contracts';
+import { contextOf, tracedConnection } from '@trellis/runtime';
 import { attemptEvent, type EventFacts } from './attempt-event.ts';
 import { refuseUnstorable } from './created-event.ts';
 import { NonRetryableError, ValidationError } from './errors.ts';
 import type { HeldWork, RunningAttempt } from './held-work.ts';
+import { emitLogRecord } from './log-record.ts';
 import { storableText } from './wire-value.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
@@ -28,9 +31,17 @@ export interface ActiveJob<Payload> {
   readonly signal: AbortSignal;
   /** Aborts when the host stops and the grace is over. Throw to give the work back without using an attempt. */
   readonly shutdown: AbortSignal;
+  /**
+   * The service's NATS connection for the handler's own calls: what is published and requested with it belongs to the
+   * attempt's trace, or, in a process without OpenTelemetry, to the job's.
+   */
+  readonly nats: NatsConnection;
   /** Records progress. Rejects when it could not be stored. */
   progress(progress: Progress): Promise<void>;
-  /** Records one log line. Rejects when it could not be stored. */
+  /**
+   * Records one log line with the job, and as a log record in the attempt's trace. A queue with `logs: false` makes the log
+   * record alone. Rejects when the line could not be stored.
+   */
   log(level: LogEntry['level'], message: string): Promise<void>;
   /** Records a sign of life. Rejects when it could not be stored. */
   heartbeat(): Promise<void>;
@@ -55,6 +66,7 @@ export function jobInHand<Payload>(
   const { settings } = scope.queue;
   const underway = new Set<Promise<unknown>>();
   let open = true;
+  let nats: NatsConnection | undefined;
 
   const say = async (facts: Pick<EventFacts, 'eventType' | 'progress' | 'logs'>): Promise<void> => {
     if (!open) throw new Error(`job ${work.jobId}: its handler has ended, "${facts.eventType}" comes too late`);
@@ -91,10 +103,16 @@ export function jobInHand<Payload>(
     get shutdown() {
       return attempt.shutdown;
     },
+    get nats() {
+      const { traceparent, tracestate } = work.event.context;
+      nats ??= tracedConnection(scope.stream.nc, attempt.span?.context ?? contextOf(traceparent, tracestate));
+      return nats;
+    },
     progress: (progress) => (settings.progress ? tracked(sayProgress(progress)) : Promise.resolve()),
     log: (level, message) => {
-      if (!settings.logs) return Promise.resolve();
       const entry: LogEntry = { timestamp: new Date().toISOString(), level, message: storableText(message) };
+      emitLogRecord(work, attempt, entry);
+      if (!settings.logs) return Promise.resolve();
       return tracked(say({ eventType: 'logged', logs: [entry] }));
     },
     heartbeat: () => tracked(say({ eventType: 'heartbeat' })),

@@ -8,7 +8,17 @@ export type EventFacts = Pick<LifecycleEvent, 'eventType' | 'state' | 'tries'> &
   Partial<
     Pick<
       LifecycleEvent,
-      'previousState' | 'result' | 'error' | 'progress' | 'logs' | 'handedBack' | 'actor' | 'reason' | 'concurrency'
+      | 'previousState'
+      | 'result'
+      | 'error'
+      | 'progress'
+      | 'logs'
+      | 'handedBack'
+      | 'actor'
+      | 'reason'
+      | 'concurrency'
+      | 'attemptTraceparent'
+      | 'workerVersion'
     >
   >;
 

@@ -38,6 +38,7 @@ async function job(options: { maxTries?: number; dlq?: boolean; stream?: JobStre
     jobType: 't',
     instanceId,
     version: undefined,
+    joinTraceMs: 0,
     queue: queue({ payload: z.object({ n: z.number() }), dlq: options.dlq ?? true, backoffMs: [60_000] }),
     stream: options.stream ?? bench.stream,
     log: silentLogger(),

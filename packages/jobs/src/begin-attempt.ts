@@ -2,8 +2,11 @@
 // and the decision published on the condition that nothing has happened meanwhile (protocol: creating and running a job).
 import { jobFilter } from '@trellis/contracts';
 import { attemptEvent, type EventFacts } from './attempt-event.ts';
+import { type AttemptPast, beforeRerun, pastOfLook, pastOfWork } from './attempt-past.ts';
+import { type AttemptSpan, type Opened, openAttempt } from './attempt-span.ts';
 import { type Decision, decideDelivery, firstRun } from './decide-delivery.ts';
 import type { HeldWork } from './held-work.ts';
+import { jobTracer } from './job-tracer.ts';
 import { leaveAfterEnd, passKey } from './key-gate.ts';
 import { lookAtJob } from './look-at-job.ts';
 import { publishDecided } from './publish-decided.ts';
@@ -11,7 +14,16 @@ import { checkWire, type WireValue } from './wire-value.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
 export type Begun =
-  | { kind: 'run'; attempt: number; maxTries: number; payload: unknown; afterSequence: number; startedSequence: number }
+  | {
+      kind: 'run';
+      attempt: number;
+      maxTries: number;
+      payload: unknown;
+      afterSequence: number;
+      startedSequence: number;
+      /** Undefined without an OpenTelemetry SDK. */
+      span: AttemptSpan | undefined;
+    }
   /** The message has been answered, or no longer needs an answer. */
   | { kind: 'settled' };
 
@@ -28,7 +40,9 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
   const began = performance.now();
 
   const sure = held.deliveryCount === 1 && stream.features.conditionalFilter;
-  let decision = sure ? firstRun(work.origin) : await look(scope, held, maxTries);
+  let { decision, past } = sure
+    ? { decision: firstRun(work.origin), past: pastOfWork(work) }
+    : await look(scope, held, maxTries);
   for (;;) {
     const passed = await passKey(scope, held, decision, payload.kind === 'ok');
     if (passed.kind === 'park') {
@@ -52,8 +66,14 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
       return SETTLED;
     }
     const due = dueEvent(scope, decision, payload);
+    const traced = due.eventType === 'started' && jobTracer() !== undefined;
+    const opened = traced ? await openSpan(scope, held, due.tries, maxTries, past) : undefined;
     const concurrency = held.place?.facts() ?? work.event.concurrency;
-    const event = attemptEvent(scope, work, { ...due, ...(concurrency ? { concurrency } : {}) });
+    const event = attemptEvent(scope, work, {
+      ...due,
+      ...(concurrency ? { concurrency } : {}),
+      ...(opened ? { attemptTraceparent: opened.span.traceparent } : {}),
+    });
     const published = await publishDecided(stream, event, {
       expect: { lastSequence: decision.expected, filter },
       signal: scope.halt,
@@ -61,7 +81,7 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
     });
     if (published.kind === 'refused') throw published.error;
     if (published.kind === 'conflict') {
-      decision = await look(scope, held, maxTries, decision.expected);
+      ({ decision, past } = await look(scope, held, maxTries, decision.expected));
       continue;
     }
     if (decision.kind !== 'run' || payload.kind === 'refused') return settle(scope, held, due);
@@ -71,10 +91,12 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
       return SETTLED;
     }
     scope.counts.started++;
+    opened?.begun();
     log.debug({ attempt: decision.attempt }, 'attempt started');
     const { attempt, expected: afterSequence } = decision;
     const { sequence: startedSequence } = published;
-    return { kind: 'run', attempt, maxTries, payload: payload.parsed, afterSequence, startedSequence };
+    const { span } = opened ?? {};
+    return { kind: 'run', attempt, maxTries, payload: payload.parsed, afterSequence, startedSequence, span };
   }
 }
 
@@ -92,12 +114,18 @@ async function readPayload({ stream, queue, keyed }: WorkerScope, held: HeldWork
   return checkWire(queue.payload, 'payload', wire);
 }
 
-async function look(scope: WorkerScope, held: HeldWork, maxTries: number, refusedAt?: number): Promise<Decision> {
+async function look(
+  scope: WorkerScope,
+  held: HeldWork,
+  maxTries: number,
+  refusedAt?: number,
+): Promise<{ decision: Decision; past: AttemptPast }> {
   const { service, jobType } = scope;
   const { origin, jobId } = held.work;
   // Work that waited for its key was delivered before without having run: who runs it is said by the key's record.
   const keyed = held.key !== undefined;
-  return decideDelivery(await lookAtJob(scope.stream, { service, jobType, jobId, origin }), {
+  const found = await lookAtJob(scope.stream, { service, jobType, jobId, origin });
+  const decision = decideDelivery(found, {
     origin,
     deliveryCount: keyed ? Math.max(2, held.deliveryCount) : held.deliveryCount,
     refusedAt: keyed ? undefined : refusedAt,
@@ -106,6 +134,17 @@ async function look(scope: WorkerScope, held: HeldWork, maxTries: number, refuse
     backoffMs: scope.queue.settings.backoffMs,
     now: Date.now(),
   });
+  return { decision, past: pastOfLook(found, held.work) };
+}
+
+async function openSpan(
+  scope: WorkerScope,
+  held: HeldWork,
+  attempt: number,
+  maxTries: number,
+  past: AttemptPast,
+): Promise<Opened | undefined> {
+  return openAttempt(scope, held, { attempt, maxTries, past: await beforeRerun(scope.stream, held.work, past) });
 }
 
 type Due = Exclude<Decision, { kind: 'ackUnrun' } | { kind: 'wait' }>;
@@ -129,8 +168,11 @@ function dueEvent(scope: WorkerScope, decision: Due, payload: WireValue<unknown>
       return { eventType: end, state: end, tries: decision.tries, previousState, error: decision.error };
     }
     case 'run': {
-      if (payload.kind === 'ok')
-        return { eventType: 'started', state: 'active', tries: decision.attempt, previousState };
+      if (payload.kind === 'ok') {
+        const { version } = scope;
+        const workerVersion = version === undefined ? {} : { workerVersion: version };
+        return { eventType: 'started', state: 'active', tries: decision.attempt, previousState, ...workerVersion };
+      }
       const error = `${payload.field}: ${payload.problem}`;
       return { eventType: 'failed', state: 'failed', tries: decision.attempt - 1, previousState, error };
     }

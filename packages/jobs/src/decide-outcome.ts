@@ -8,7 +8,7 @@ export type Ending =
   | { kind: 'returned'; result: unknown }
   /** It returned nothing after it had looked at the signal that told it to stop. */
   | { kind: 'stopped' }
-  | { kind: 'failed'; error: string; retry: boolean }
+  | { kind: 'failed'; error: string; retry: boolean; errorType?: string }
   /** It did not end in time after the host had asked it to. */
   | { kind: 'abandoned' };
 

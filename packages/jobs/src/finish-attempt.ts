@@ -31,6 +31,7 @@ export async function finishAttempt(
   const published = await publishOutcome(scope, held, attempt, outcome.event);
   if (published.kind === 'overtaken') return overtaken(scope, held, attempt, published.by);
   if (published.kind === 'stored') {
+    attempt.span?.end({ event: outcome.event.eventType, error: outcome.event.error, errorType: errorTypeIn(ending) });
     count(scope, outcome);
     report(scope, held, attempt, outcome);
     if (isKeyed(scope)) await releasePlace(scope, held, outcome.event.handedBack);
@@ -39,13 +40,15 @@ export async function finishAttempt(
   const { error: refused } = published;
   if (ending.kind === 'returned') {
     const error = refused instanceof ValidationError ? refused.message : `result: ${errorText(refused)}`;
-    return finishAttempt(scope, held, attempt, { kind: 'failed', error, retry: true });
+    const errorType = refused.name;
+    return finishAttempt(scope, held, attempt, { kind: 'failed', error, retry: true, errorType });
   }
   scope.counts.faults++;
   log.error(
     { error: refused, event: outcome.event.eventType },
     'the outcome of an attempt is refused; the work comes again',
   );
+  attempt.span?.lost(refused);
   if (isKeyed(scope)) await releasePlace(scope, held);
   held.giveBack(held.ackWaitMs);
 }
@@ -87,6 +90,7 @@ async function overtaken(
   if (isKeyed(scope) && held.place && (by === 'started' || by === 'stale'))
     return ignoreCompletion(scope, held, attempt);
   scope.counts.overtaken++;
+  if (by !== undefined && by !== 'shutdown') attempt.span?.end({ event: by });
   jobLog(scope, held.work.event).info({ because: by }, 'the job was ended by others while its handler ran');
   if (isKeyed(scope)) await releasePlace(scope, held);
   await held.ack();
@@ -116,11 +120,14 @@ async function ignoreCompletion(scope: KeyedScope, held: HeldWork, attempt: Runn
     ...(held.place ? { concurrency: held.place.facts() } : {}),
   });
   await publishDecided(scope.stream, event, { signal: scope.halt, log });
+  attempt.span?.end({ event: event.eventType, error: event.reason, errorType: 'superseded' });
   held.place = undefined;
   const { job } = await scope.stream.readJob(held.work.jobId);
   // Its own next attempt may have taken the place: that one answers the message.
   if (job === undefined || isEnded(job.state)) await held.ack();
 }
+
+const errorTypeIn = (ending: Ending): string | undefined => (ending.kind === 'failed' ? ending.errorType : undefined);
 
 async function answer(held: HeldWork, { answer: how }: Outcome): Promise<void> {
   if (how === 'ack') return held.ack();

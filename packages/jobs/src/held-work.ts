@@ -4,6 +4,7 @@ import type { JsMsg } from '@nats-io/jetstream';
 import { ClosedConnectionError } from '@nats-io/transport-node';
 import type { LifecycleEvent } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
+import type { AttemptSpan } from './attempt-span.ts';
 import { JobStopped, type StopReason } from './errors.ts';
 import type { KeyPlace } from './key-place.ts';
 import type { Work } from './work-message.ts';
@@ -74,6 +75,8 @@ export class RunningAttempt {
   lastSequence = 0;
   /** Only what the stream stored after this sequence concerns this attempt. */
   readonly afterSequence: number;
+  /** Undefined without an OpenTelemetry SDK. */
+  readonly span: AttemptSpan | undefined;
   readonly #stop = new AbortController();
   readonly #shutdown = new AbortController();
   #stopped: StopReason | undefined;
@@ -82,11 +85,18 @@ export class RunningAttempt {
   /** The event that asked for the cancellation. */
   request: LifecycleEvent | undefined;
 
-  constructor(facts: { jobId: string; number: number; maxTries: number; afterSequence: number }) {
+  constructor(facts: {
+    jobId: string;
+    number: number;
+    maxTries: number;
+    afterSequence: number;
+    span?: AttemptSpan | undefined;
+  }) {
     this.jobId = facts.jobId;
     this.number = facts.number;
     this.maxTries = facts.maxTries;
     this.afterSequence = facts.afterSequence;
+    this.span = facts.span;
   }
 
   /** Why it was told to stop; the strongest reason so far. */
@@ -123,11 +133,13 @@ export class RunningAttempt {
   /** Tells the handler to stop. The end of the job outdoes a request to cancel it, and that the host's wish to stop. */
   stop(because: StopReason, detail?: string): void {
     if (because === 'shutdown') {
+      if (this.#stopped === undefined) this.span?.note(because, detail);
       this.#stopped ??= because;
       this.#shutdown.abort(new JobStopped(because, detail));
       return;
     }
     if (this.#stopped !== undefined && ENDED_BY_OTHERS.has(this.#stopped)) return;
+    if (this.#stopped !== because) this.span?.note(because, detail);
     this.#stopped = because;
     this.#stop.abort(new JobStopped(because, detail));
   }

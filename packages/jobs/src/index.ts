@@ -7,5 +7,12 @@ export { resolveKey } from './key-template.ts';
 export { type Queue, type QueueOptions, type QueueSettings, queue } from './queue.ts';
 export { type Removal, type RemovalOptions, removeEndedJobs } from './remove-ended-jobs.ts';
 export type { Handler } from './run-handler.ts';
-export { createService, type JobService, type Jobs, type ServiceOptions, type StopOptions } from './service.ts';
+export {
+  createService,
+  DEFAULT_JOIN_TRACE_MS,
+  type JobService,
+  type Jobs,
+  type ServiceOptions,
+  type StopOptions,
+} from './service.ts';
 export type { WorkerCounts } from './worker-scope.ts';

@@ -1,9 +1,10 @@
 // Which trace and request a new job belongs to: an explicit parent, the job being handled, the active span, or a new one
-// (protocol: creating a job). Opening spans is left to telemetry.
+// (protocol: creating a job). Opening the span of a creation is creation-span.ts.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
-import { isSpanContextValid, context as otelContext, trace } from '@opentelemetry/api';
+import { isSpanContextValid, context as otelContext, type SpanContext, trace } from '@opentelemetry/api';
 import { JobContext } from '@trellis/contracts';
+import { traceparentOf } from '@trellis/runtime';
 import { ulid } from 'ulid';
 import { ValidationError } from './errors.ts';
 
@@ -12,16 +13,20 @@ const handled = new AsyncLocalStorage<JobContext>();
 /** Runs a handler so that jobs which it creates inherit `context`. */
 export const withJobContext = <T>(context: JobContext, run: () => T): T => handled.run(context, run);
 
+/** The context of the job that is being handled here, if one is. */
+export const handledContext = (): JobContext | undefined => handled.getStore();
+
 /**
- * The context of a new job. A parent's is taken over as it is, request id included.
+ * The context of a new job that has no span. A parent's is taken over as it is, request id included.
  * @throws {ValidationError} when the explicit parent is no valid context
  */
 export function contextForNewJob(parent: JobContext | undefined): JobContext {
-  if (parent !== undefined) return checked(parent);
-  return handled.getStore() ?? contextOfActiveSpan() ?? startedContext();
+  if (parent !== undefined) return checkedContext(parent);
+  return handledContext() ?? contextOfActiveSpan() ?? startedContext();
 }
 
-function checked(parent: JobContext): JobContext {
+/** A context that was handed in. @throws {ValidationError} naming the field */
+export function checkedContext(parent: JobContext): JobContext {
   const result = JobContext.safeParse(parent);
   if (!result.success) {
     const issue = result.error.issues[0];
@@ -44,22 +49,23 @@ function checked(parent: JobContext): JobContext {
   return result.data;
 }
 
-function contextOfActiveSpan(): JobContext | undefined {
-  const span = trace.getSpanContext(otelContext.active());
-  if (span === undefined || !isSpanContextValid(span)) return undefined;
+/** The trace part of a job's context. */
+export function traceOfSpan(span: SpanContext): Pick<JobContext, 'traceId' | 'traceparent' | 'tracestate'> {
   const tracestate = span.traceState?.serialize();
   return {
-    requestId: ulid(),
     traceId: span.traceId,
-    traceparent: traceparentOf(span.traceId, span.spanId, span.traceFlags),
+    traceparent: traceparentOf(span),
     ...(tracestate ? { tracestate } : {}),
   };
 }
 
-function startedContext(): JobContext {
-  const traceId = randomBytes(16).toString('hex');
-  return { requestId: ulid(), traceId, traceparent: traceparentOf(traceId, randomBytes(8).toString('hex'), 1) };
+function contextOfActiveSpan(): JobContext | undefined {
+  const span = trace.getSpanContext(otelContext.active());
+  if (span === undefined || !isSpanContextValid(span)) return undefined;
+  return { requestId: ulid(), ...traceOfSpan(span) };
 }
 
-const traceparentOf = (traceId: string, spanId: string, flags: number): string =>
-  `00-${traceId}-${spanId}-${flags.toString(16).padStart(2, '0')}`;
+function startedContext(): JobContext {
+  const span = { traceId: randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex'), traceFlags: 1 };
+  return { requestId: ulid(), ...traceOfSpan(span) };
+}

@@ -1,11 +1,13 @@
 // One queue of a running service, as its author uses it: create jobs, handle them, refer to them.
 import { type JobContext, jobIdFilter, type LifecycleEvent, type WhenFull } from '@trellis/contracts';
+import type { FoldedJob } from '@trellis/lifecycle';
+import { failSpan } from '@trellis/runtime';
 import { ulid } from 'ulid';
 import type { z } from 'zod';
 import { createKeyed, type Submitted } from './admit-job.ts';
 import { createdEvent } from './created-event.ts';
+import { describeCreation, openCreation } from './creation-span.ts';
 import { AdmissionRejected, ValidationError } from './errors.ts';
-import { contextForNewJob } from './job-context.ts';
 import { JobRef } from './job-ref.ts';
 import type { Queue } from './queue.ts';
 import type { Handler } from './run-handler.ts';
@@ -15,7 +17,10 @@ import { newCounts, type WorkerCounts, type WorkerScope } from './worker-scope.t
 export interface CreateOptions {
   /** Makes the creation idempotent: the same id gives the same job for as long as the stream holds it. Default a ULID. */
   id?: string | undefined;
-  /** Context of the parent, taken over as it is. Default: of the job being handled, else of the active span, else new. */
+  /**
+   * Context of the parent, taken over as it is. Default: with OpenTelemetry that of the creation's own span, below the active
+   * one; without it that of the job being handled, else of the active span, else new. Request: that of the job being handled.
+   */
   context?: JobContext | undefined;
   /** Gives up with the outcome unknown; with an `id` the call can be repeated safely. */
   signal?: AbortSignal | undefined;
@@ -127,7 +132,29 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     options: CreateOptions,
     whenFull: WhenFull | 'strict',
   ): Promise<{ id: string; submitted: Submitted }> {
-    const { id = ulid(), signal } = options;
+    const { id = ulid() } = options;
+    const job = { service: this.service, jobType: this.type, jobId: id };
+    const { span, context } = openCreation(job, options.context);
+    try {
+      const { submitted, existing } = await this.#admit(id, payload, options, whenFull, context);
+      if (span) describeCreation(span, submitted, existing);
+      return { id, submitted };
+    } catch (error) {
+      if (span) failSpan(span, error);
+      throw error;
+    } finally {
+      span?.end();
+    }
+  }
+
+  async #admit(
+    id: string,
+    payload: z.input<Payload>,
+    options: CreateOptions,
+    whenFull: WhenFull | 'strict',
+    context: JobContext,
+  ): Promise<{ submitted: Submitted; existing: string | undefined }> {
+    const { signal } = options;
     const { stream, keyed, instanceId } = this.#scope;
     const event = await createdEvent({
       service: this.service,
@@ -135,25 +162,37 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
       queue: this.#queue,
       jobId: id,
       payload,
-      context: contextForNewJob(options.context),
+      context,
       now: new Date(),
       keyed,
       maxBytes: stream.nc.info?.max_payload,
     });
-    const publish = (created: LifecycleEvent) => this.#publishCreated(created, signal);
     const identity = keyed?.keyOfEvent(event);
     if (keyed === undefined || identity === undefined) {
-      await publish(event);
-      return { id, submitted: { kind: 'accepted' } };
+      const { existing } = await this.#publishCreated(event, signal);
+      return { submitted: { kind: 'accepted' }, existing };
     }
     // Creating a job again gives that job, however full its key is now.
-    if (options.id !== undefined && (await this.#isOwn(id))) return { id, submitted: { kind: 'accepted' } };
-    const creation = { keyed, stream, identity, event, instanceId, whenFull, signal, publish };
-    return { id, submitted: await createKeyed(creation) };
+    const own = options.id === undefined ? undefined : await this.#own(id);
+    if (own) return { submitted: { kind: 'accepted' }, existing: own.context.traceparent };
+    let existing: string | undefined;
+    const publish = async (created: LifecycleEvent) => {
+      const published = await this.#publishCreated(created, signal);
+      existing = published.existing;
+      return published.stored;
+    };
+    const submitted = await createKeyed({ keyed, stream, identity, event, instanceId, whenFull, signal, publish });
+    return { submitted, existing };
   }
 
-  /** @returns false when the job exists already */
-  async #publishCreated(event: LifecycleEvent, signal: AbortSignal | undefined): Promise<boolean> {
+  /**
+   * `stored` is false when the job exists already. `existing`: the `traceparent` of the job that does, where that is not this
+   * creation's own.
+   */
+  async #publishCreated(
+    event: LifecycleEvent,
+    signal: AbortSignal | undefined,
+  ): Promise<{ stored: boolean; existing: string | undefined }> {
     const { jobId } = event;
     for (let tries = 1; ; tries++) {
       const outcome = await this.#scope.stream.publish(event, {
@@ -161,19 +200,24 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
         expect: { lastSequence: 0, filter: jobIdFilter(jobId) },
         ...(signal ? { signal } : {}),
       });
-      if (outcome.kind === 'stored') return true;
-      if (await this.#isOwn(jobId)) return false;
+      if (outcome.kind === 'stored') {
+        // Another creation of the same id has the same message id.
+        const found = outcome.found?.headers?.get('traceparent');
+        return { stored: true, existing: found === event.context.traceparent ? undefined : found };
+      }
+      const own = await this.#own(jobId);
+      if (own) return { stored: false, existing: own.context.traceparent };
       // What was in the way may have been purged meanwhile.
       if (tries === CREATE_TRIES)
         throw new ValidationError('id', `"${jobId}" is taken by messages that are no readable job`);
     }
   }
 
-  /** Whether the job that has the id is one of this queue; false when there is none. */
-  async #isOwn(id: string): Promise<boolean> {
+  /** The job that has the id; undefined when there is none. @throws {ValidationError} when it is not one of this queue */
+  async #own(id: string): Promise<FoldedJob | undefined> {
     const { job } = await this.#scope.stream.readJob(id);
-    if (job === undefined) return false;
-    if (job.service === this.service && job.type === this.type) return true;
+    if (job === undefined) return undefined;
+    if (job.service === this.service && job.type === this.type) return job;
     throw new ValidationError('id', `"${id}" is a job of ${job.service}/${job.type} already; ids are global`);
   }
 }

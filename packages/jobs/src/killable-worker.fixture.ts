@@ -1,12 +1,16 @@
 // A worker in a process of its own that tests may kill: it starts every job it gets and ends none
 // unless that one is told to stop.
-// Arguments: NATS url, service name, job type, maxDeliver, ackWaitMs, heartbeatTtlMs of a keyed queue. Prints the id of each job that it starts.
+// Arguments: NATS url, service name, job type, maxDeliver, ackWaitMs, heartbeatTtlMs of a keyed queue; `--traced`: with spans, which
+// are lost with the process. Prints the id of each job that it starts.
 import { silentLogger } from '@trellis/runtime';
 import { z } from 'zod';
 import { createService, queue } from './index.ts';
 import { TEMPLATE } from './key-record.fixture.ts';
+import { startTracing } from './traced-process.fixture.ts';
 
-const [url = '', name = '', type = '', maxDeliver = '5', ackWaitMs = '1000', ttlMs] = process.argv.slice(2);
+const given = process.argv.slice(2).filter((argument) => argument !== '--traced');
+const [url = '', name = '', type = '', maxDeliver = '5', ackWaitMs = '1000', ttlMs] = given;
+if (process.argv.includes('--traced')) startTracing();
 
 const service = await createService({
   name,

@@ -1,4 +1,5 @@
 // Runs a handler and says how it ended. What follows from that is decide-outcome.ts.
+import { errorTypeOf } from '@trellis/runtime';
 import { z } from 'zod';
 import { type ActiveJob, jobInHand } from './active-job.ts';
 import type { Ending } from './decide-outcome.ts';
@@ -21,7 +22,9 @@ export async function runHandler(
   const { job, close } = jobInHand(scope, held, attempt, payload);
   const failed = (error: unknown): Ending => {
     jobLog(scope, held.work.event).debug({ error, attempt: attempt.number }, 'the handler failed');
-    return { kind: 'failed', error: errorText(error), retry: !(error instanceof NonRetryableError) };
+    attempt.span?.exception(error);
+    const retry = !(error instanceof NonRetryableError);
+    return { kind: 'failed', error: errorText(error), retry, errorType: errorTypeOf(error) };
   };
   const run = async (): Promise<Ending> => {
     try {
@@ -41,5 +44,5 @@ export async function runHandler(
 async function checkResult({ queue }: WorkerScope, value: unknown): Promise<Ending> {
   const result = await toWire(queue.result ?? z.unknown(), 'result', value);
   if (result.kind === 'ok') return { kind: 'returned', result: result.wire };
-  return { kind: 'failed', error: `${result.field}: ${result.problem}`, retry: true };
+  return { kind: 'failed', error: `${result.field}: ${result.problem}`, retry: true, errorType: 'ValidationError' };
 }

@@ -1,5 +1,6 @@
 // A service with its queues: connects, provisions, gives every queue its name, stops everything in order.
 import type { NatsConnection } from '@nats-io/transport-node';
+import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { DEFAULT_HEARTBEAT_INTERVAL_MS, JobType, ServiceName, type StreamNames } from '@trellis/contracts';
 import {
   abortable,
@@ -9,6 +10,7 @@ import {
   type Logger,
   newInstanceId,
   provision,
+  tracedConnection,
 } from '@trellis/runtime';
 import { ValidationError } from './errors.ts';
 import { JobQueue } from './job-queue.ts';
@@ -26,7 +28,7 @@ export interface ServiceOptions<Queues extends Record<string, Queue>> {
   queues: Queues;
   /** Unique per process; default host, process id and a random part. */
   instanceId?: string | undefined;
-  /** Of the service's software; shown with its workers. */
+  /** Of the service's software; shown with its workers and with each attempt that they make. */
   version?: string | undefined;
   log?: Logger | undefined;
   streamNames?: StreamNames | undefined;
@@ -34,6 +36,11 @@ export interface ServiceOptions<Queues extends Record<string, Queue>> {
   streamReplicas?: number | undefined;
   /** Between two heartbeats of a worker; default 10,000. */
   heartbeatIntervalMs?: number | undefined;
+  /**
+   * An attempt that begins no later than this after its job's creation belongs to the trace of the creation; a later one is
+   * the root of a trace of its own that links to it. Default 600,000; 0: every attempt has a trace of its own.
+   */
+  joinTraceMs?: number | undefined;
 }
 
 /** The queues by job type, and by its camelCase form. */
@@ -53,6 +60,8 @@ export interface JobService<Queues extends Record<string, Queue>> {
   readonly name: string;
   readonly instanceId: string;
   readonly jobs: Jobs<Queues>;
+  /** The service's connection for calls of your own: what is published and requested with it carries the trace on. */
+  readonly nats: NatsConnection;
   /** Throws when a handled queue takes no work at the moment; for readiness checks. */
   check(): void;
   /**
@@ -62,6 +71,8 @@ export interface JobService<Queues extends Record<string, Queue>> {
   stop(options?: StopOptions): Promise<void>;
 }
 
+/** Of `joinTraceMs`. */
+export const DEFAULT_JOIN_TRACE_MS = 600_000;
 const DEFAULT_GRACE_MS = 10_000;
 const LEAVE_MS = 2_000;
 
@@ -75,6 +86,9 @@ export async function createService<Queues extends Record<string, Queue>>(
 ): Promise<JobService<Queues>> {
   const { name, queues, instanceId = newInstanceId(), version, streamNames: names, streamReplicas: replicas } = options;
   checkNames(name, Object.keys(queues), instanceId);
+  const { joinTraceMs = DEFAULT_JOIN_TRACE_MS } = options;
+  if (!(joinTraceMs >= 0))
+    throw new ValidationError('joinTraceMs', `expected milliseconds, at least 0, found ${joinTraceMs}`);
   const log = options.log ?? createLogger({ name, instanceId });
   const own =
     'url' in options.nats ? await connectNats({ ...options.nats, name: `${name} ${instanceId}`, log }) : undefined;
@@ -94,7 +108,7 @@ export async function createService<Queues extends Record<string, Queue>>(
   const heartbeatIntervalMs = options.heartbeatIntervalMs ?? DEFAULT_HEARTBEAT_INTERVAL_MS;
   const made = Object.entries(queues).map(([jobType, queue]) => {
     const keyed = keyedQueue({ service: name, jobType, stream, log }, queue, records);
-    const scope = { service: name, jobType, instanceId, version, stream, log, keyed };
+    const scope = { service: name, jobType, instanceId, version, joinTraceMs, stream, log, keyed };
     return new JobQueue(scope, queue, { heartbeatIntervalMs });
   });
   const jobs = Object.fromEntries(
@@ -113,6 +127,7 @@ export async function createService<Queues extends Record<string, Queue>>(
     instanceId,
     // Keys and types come from the same entries; only the mapped type does not survive Object.fromEntries.
     jobs: jobs as unknown as Jobs<Queues>,
+    nats: tracedConnection(nc, ROOT_CONTEXT),
     check: () => {
       if (nc.isClosed()) throw new Error('the NATS connection is closed');
       for (const { type, worker } of made) {

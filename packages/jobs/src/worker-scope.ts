@@ -65,6 +65,8 @@ export interface WorkerScope {
   readonly jobType: string;
   readonly instanceId: string;
   readonly version: string | undefined;
+  /** An attempt is part of its job's trace when it begins no later than this after the creation. */
+  readonly joinTraceMs: number;
   readonly queue: Queue;
   /** The keys of the queue, if it has any. */
   readonly keyed?: KeyedQueue | undefined;

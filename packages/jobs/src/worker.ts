@@ -3,6 +3,7 @@
 import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import type { KeyIdentity } from '@trellis/lifecycle';
 import { abortable, type Loop, loop } from '@trellis/runtime';
+import { type AttemptSpan, withinAttempt } from './attempt-span.ts';
 import { beginAttempt } from './begin-attempt.ts';
 import type { Ending } from './decide-outcome.ts';
 import { finishAttempt } from './finish-attempt.ts';
@@ -286,12 +287,14 @@ export class QueueWorker {
   async #work(held: HeldWork): Promise<void> {
     const scope = this.#scope;
     let lease: { stop(): void } | undefined;
+    let span: AttemptSpan | undefined;
     try {
       const begun = await beginAttempt(scope, held);
       if (begun.kind === 'settled') return;
       const { jobId } = held.work;
       const { attempt: number, maxTries, afterSequence } = begun;
-      const attempt = new RunningAttempt({ jobId, number, maxTries, afterSequence });
+      ({ span } = begun);
+      const attempt = new RunningAttempt({ jobId, number, maxTries, afterSequence, span });
       attempt.startedSequence = begun.startedSequence;
       attempt.lastSequence = begun.startedSequence;
       held.attempt = attempt;
@@ -302,11 +305,12 @@ export class QueueWorker {
       if (this.#graceOver) attempt.stop('shutdown');
       const ending: Ending = this.#graceOver
         ? { kind: 'abandoned' }
-        : await runHandler(scope, held, attempt, begun.payload, this.#handler);
+        : await withinAttempt(span, () => runHandler(scope, held, attempt, begun.payload, this.#handler));
       // From here on its own outcome must not look like somebody else's.
       held.attempt = undefined;
-      await finishAttempt(scope, held, attempt, ending);
+      await withinAttempt(span, () => finishAttempt(scope, held, attempt, ending));
     } catch (error) {
+      span?.lost(error);
       const log = jobLog(scope, held.work.event);
       scope.counts.faults++;
       if (scope.halt.aborted)

@@ -6,7 +6,7 @@ import { headers, type MsgHdrs, PermissionViolationError } from '@nats-io/transp
 import { eventSubject, type LifecycleEvent } from '@trellis/contracts';
 import { ulid } from 'ulid';
 import { whenConnected } from './connect-nats.ts';
-import type { JobStream } from './job-stream.ts';
+import type { JobStream, StreamMessage } from './job-stream.ts';
 import { abortable, backoffMs } from './waiting.ts';
 
 export interface PublishOptions {
@@ -20,7 +20,8 @@ export interface PublishOptions {
 }
 
 export type PublishOutcome =
-  | { kind: 'stored'; sequence: number }
+  /** `found`: the stored message, where it was there already: from an earlier try, or of another publisher of the same id. */
+  | { kind: 'stored'; sequence: number; found?: StreamMessage }
   /** The condition did not hold. `lastSequence`: what the last sequence over the filter was found to be. */
   | { kind: 'conflict'; lastSequence: number };
 
@@ -116,7 +117,8 @@ async function tryOnce(stream: JobStream, attempt: Attempt): Promise<Verdict> {
   if (expect && !stream.features.conditionalFilter) {
     // An older server checks no condition over a filter: look first; the message id settles equal races.
     const last = await stream.lastOf(expect.filter);
-    if (last && messageIdOf(last.headers) === messageId) return { kind: 'stored', sequence: last.sequence };
+    if (last && messageIdOf(last.headers) === messageId)
+      return { kind: 'stored', sequence: last.sequence, found: last };
     if ((last?.sequence ?? 0) !== expect.lastSequence) return { kind: 'conflict', lastSequence: last?.sequence ?? 0 };
   }
   try {
@@ -130,7 +132,8 @@ async function tryOnce(stream: JobStream, attempt: Attempt): Promise<Verdict> {
     });
     if (!ack.duplicate) return { kind: 'stored', sequence: ack.seq };
     const stored = await stream.messageAt(ack.seq);
-    return messageIdOf(stored?.headers) === messageId ? { kind: 'stored', sequence: ack.seq } : { kind: 'lost' };
+    if (stored === undefined || messageIdOf(stored.headers) !== messageId) return { kind: 'lost' };
+    return { kind: 'stored', sequence: ack.seq, found: stored };
   } catch (error) {
     if (!(error instanceof JetStreamApiError)) throw error;
     if (error.code === WRONG_LAST_SEQUENCE) return readVerdict(stream, subject, messageId, expect);
@@ -147,7 +150,7 @@ async function readVerdict(
   expect: PublishOptions['expect'],
 ): Promise<Verdict> {
   const own = await stream.lastOf(subject);
-  if (own && messageIdOf(own.headers) === messageId) return { kind: 'stored', sequence: own.sequence };
+  if (own && messageIdOf(own.headers) === messageId) return { kind: 'stored', sequence: own.sequence, found: own };
   if (!expect) return { kind: 'undecided', cause: undefined };
   const last = await stream.lastOf(expect.filter);
   const lastSequence = last?.sequence ?? 0;
