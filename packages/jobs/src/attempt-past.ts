@@ -1,6 +1,7 @@
 // What came before an attempt, as far as its spans tell of it: when the work was due, and which attempt it follows. Pure but
 // for one look at a job that is run again, which only traced services make.
 import { decodeEvent } from '@trellis/contracts';
+import { retryDelayMs } from '@trellis/lifecycle';
 import type { JobStream } from '@trellis/runtime';
 import type { Look, Seen } from './decide-delivery.ts';
 import type { Work } from './work-message.ts';
@@ -8,6 +9,8 @@ import type { Work } from './work-message.ts';
 export interface AttemptPast {
   /** When the work became due, in milliseconds since the epoch. */
   dueAt: number;
+  /** When it could have begun: after the wait between attempts. */
+  readyAt: number;
   /** When the job was created; undefined when that is not known. */
   createdAt: number | undefined;
   /** W3C `traceparent` of the attempt before. */
@@ -21,6 +24,7 @@ export function pastOfWork({ origin, event }: Work): AttemptPast {
   const dueAt = Date.parse(event.timestamp);
   return {
     dueAt,
+    readyAt: dueAt,
     createdAt: origin.event === 'created' ? dueAt : undefined,
     previous: undefined,
     previousLost: false,
@@ -28,7 +32,7 @@ export function pastOfWork({ origin, event }: Work): AttemptPast {
 }
 
 /** The past of an attempt before which the job was looked at. */
-export function pastOfLook(look: Look | undefined, work: Work): AttemptPast {
+export function pastOfLook(look: Look | undefined, work: Work, backoffMs: readonly number[]): AttemptPast {
   const past = pastOfWork(work);
   const since = (seen: Seen | undefined) => (seen && seen.sequence > work.origin.sequence ? seen : undefined);
   const started = since(look?.last.get('started'));
@@ -38,9 +42,12 @@ export function pastOfLook(look: Look | undefined, work: Work): AttemptPast {
   const lastSign = Math.max(
     ...Array.from(look.last.values(), (seen) => (since(seen) ? Date.parse(seen.event.timestamp) : 0)),
   );
+  const dueAt = gaveUp ? Date.parse(gaveUp.event.timestamp) : lastSign;
+  const delayed = gaveUp !== undefined && !gaveUp.event.handedBack;
   return {
     ...past,
-    dueAt: gaveUp ? Date.parse(gaveUp.event.timestamp) : lastSign,
+    dueAt,
+    readyAt: dueAt + (delayed ? retryDelayMs(backoffMs, look.tries) : 0),
     previous: started.event.attemptTraceparent,
     previousLost: gaveUp === undefined,
   };

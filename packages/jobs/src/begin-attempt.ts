@@ -1,6 +1,7 @@
 // From a delivered work message to a stored `started`, or to whatever else is due: the delivery is looked at, decided,
 // and the decision published on the condition that nothing has happened meanwhile (protocol: creating and running a job).
 import { jobFilter } from '@trellis/contracts';
+import { countMetric, recordMetric } from '@trellis/runtime';
 import { attemptEvent, type EventFacts } from './attempt-event.ts';
 import { type AttemptPast, beforeRerun, pastOfLook, pastOfWork } from './attempt-past.ts';
 import { type AttemptSpan, type Opened, openAttempt } from './attempt-span.ts';
@@ -47,6 +48,7 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
     const passed = await passKey(scope, held, decision, payload.kind === 'ok');
     if (passed.kind === 'park') {
       scope.counts.parked++;
+      countMetric('trellis.job.parked', { service, type: jobType });
       log.debug({ decision: decision.kind, waitMs: passed.ms, key: held.key?.key }, 'work waits for its key');
       held.giveBack(passed.ms);
       return SETTLED;
@@ -92,6 +94,8 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
     }
     scope.counts.started++;
     opened?.begun();
+    const waitedMs = Math.max(0, Date.now() - past.readyAt);
+    recordMetric('trellis.job.wait.duration', { service, type: jobType }, waitedMs / 1_000);
     log.debug({ attempt: decision.attempt }, 'attempt started');
     const { attempt, expected: afterSequence } = decision;
     const { sequence: startedSequence } = published;
@@ -134,7 +138,7 @@ async function look(
     backoffMs: scope.queue.settings.backoffMs,
     now: Date.now(),
   });
-  return { decision, past: pastOfLook(found, held.work) };
+  return { decision, past: pastOfLook(found, held.work, scope.queue.settings.backoffMs) };
 }
 
 async function openSpan(

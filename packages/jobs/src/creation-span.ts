@@ -8,7 +8,16 @@ import {
   SpanKind,
   trace,
 } from '@opentelemetry/api';
-import { ATTR, type JobContext, LINK, spanName, workSubject } from '@trellis/contracts';
+import {
+  ATTR,
+  decodeEvent,
+  type JobContext,
+  LINK,
+  type LifecycleEvent,
+  type StoredMessage,
+  spanName,
+  workSubject,
+} from '@trellis/contracts';
 import { contextOf, linkTo } from '@trellis/runtime';
 import { ulid } from 'ulid';
 import type { Submitted } from './admit-job.ts';
@@ -66,4 +75,13 @@ export function describeCreation(span: Span, submitted: Submitted, existing: str
   }
   const link = linkTo(existing, LINK.job);
   if (link) span.addLink(link);
+}
+
+/** The `traceparent` of the job in `found` if that is not this very creation's: every creation of an id has the same message id. */
+export function traceparentOfAnother(created: LifecycleEvent, found: StoredMessage): string | undefined {
+  const decoded = decodeEvent(found);
+  if (decoded.kind === 'quarantined') return undefined;
+  const { timestamp, context } = decoded.stored.event;
+  const own = timestamp === created.timestamp && context.traceparent === created.context.traceparent;
+  return own ? undefined : context.traceparent;
 }

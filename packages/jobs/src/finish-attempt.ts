@@ -2,6 +2,7 @@
 // first would lose its outcome with the process.
 import type { EventType } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
+import { attemptEnded } from './attempt-ended.ts';
 import { attemptEvent } from './attempt-event.ts';
 import { refuseUnstorable } from './created-event.ts';
 import { decideOutcome, type Ending, type Outcome } from './decide-outcome.ts';
@@ -31,7 +32,9 @@ export async function finishAttempt(
   const published = await publishOutcome(scope, held, attempt, outcome.event);
   if (published.kind === 'overtaken') return overtaken(scope, held, attempt, published.by);
   if (published.kind === 'stored') {
-    attempt.span?.end({ event: outcome.event.eventType, error: outcome.event.error, errorType: errorTypeIn(ending) });
+    const { eventType, error, handedBack } = outcome.event;
+    const errorType = ending.kind === 'failed' ? ending.errorType : undefined;
+    attemptEnded(scope, attempt, { event: eventType, error, handedBack, errorType });
     count(scope, outcome);
     report(scope, held, attempt, outcome);
     if (isKeyed(scope)) await releasePlace(scope, held, outcome.event.handedBack);
@@ -90,7 +93,7 @@ async function overtaken(
   if (isKeyed(scope) && held.place && (by === 'started' || by === 'stale'))
     return ignoreCompletion(scope, held, attempt);
   scope.counts.overtaken++;
-  if (by !== undefined && by !== 'shutdown') attempt.span?.end({ event: by });
+  if (by !== undefined && by !== 'shutdown') attemptEnded(scope, attempt, { event: by });
   jobLog(scope, held.work.event).info({ because: by }, 'the job was ended by others while its handler ran');
   if (isKeyed(scope)) await releasePlace(scope, held);
   await held.ack();
@@ -120,14 +123,12 @@ async function ignoreCompletion(scope: KeyedScope, held: HeldWork, attempt: Runn
     ...(held.place ? { concurrency: held.place.facts() } : {}),
   });
   await publishDecided(scope.stream, event, { signal: scope.halt, log });
-  attempt.span?.end({ event: event.eventType, error: event.reason, errorType: 'superseded' });
+  attemptEnded(scope, attempt, { event: event.eventType, error: event.reason, errorType: 'superseded' });
   held.place = undefined;
   const { job } = await scope.stream.readJob(held.work.jobId);
   // Its own next attempt may have taken the place: that one answers the message.
   if (job === undefined || isEnded(job.state)) await held.ack();
 }
-
-const errorTypeIn = (ending: Ending): string | undefined => (ending.kind === 'failed' ? ending.errorType : undefined);
 
 async function answer(held: HeldWork, { answer: how }: Outcome): Promise<void> {
   if (how === 'ack') return held.ack();

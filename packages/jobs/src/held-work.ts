@@ -77,6 +77,8 @@ export class RunningAttempt {
   readonly afterSequence: number;
   /** Undefined without an OpenTelemetry SDK. */
   readonly span: AttemptSpan | undefined;
+  /** How long its handler ran, in milliseconds. */
+  ranMs: number | undefined;
   readonly #stop = new AbortController();
   readonly #shutdown = new AbortController();
   #stopped: StopReason | undefined;

@@ -1,12 +1,12 @@
 // One queue of a running service, as its author uses it: create jobs, handle them, refer to them.
 import { type JobContext, jobIdFilter, type LifecycleEvent, type WhenFull } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
-import { failSpan } from '@trellis/runtime';
+import { countMetric, failSpan } from '@trellis/runtime';
 import { ulid } from 'ulid';
 import type { z } from 'zod';
 import { createKeyed, type Submitted } from './admit-job.ts';
 import { createdEvent } from './created-event.ts';
-import { describeCreation, openCreation } from './creation-span.ts';
+import { describeCreation, openCreation, traceparentOfAnother } from './creation-span.ts';
 import { AdmissionRejected, ValidationError } from './errors.ts';
 import { JobRef } from './job-ref.ts';
 import type { Queue } from './queue.ts';
@@ -135,11 +135,15 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     const { id = ulid() } = options;
     const job = { service: this.service, jobType: this.type, jobId: id };
     const { span, context } = openCreation(job, options.context);
+    const count = (outcome: string) =>
+      countMetric('trellis.job.creates', { service: this.service, type: this.type, outcome });
     try {
       const { submitted, existing } = await this.#admit(id, payload, options, whenFull, context);
       if (span) describeCreation(span, submitted, existing);
+      count(existing === undefined ? submitted.kind : 'duplicate');
       return { id, submitted };
     } catch (error) {
+      count('failed');
       if (span) failSpan(span, error);
       throw error;
     } finally {
@@ -201,9 +205,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
         ...(signal ? { signal } : {}),
       });
       if (outcome.kind === 'stored') {
-        // Another creation of the same id has the same message id.
-        const found = outcome.found?.headers?.get('traceparent');
-        return { stored: true, existing: found === event.context.traceparent ? undefined : found };
+        return { stored: true, existing: outcome.found && traceparentOfAnother(event, outcome.found) };
       }
       const own = await this.#own(jobId);
       if (own) return { stored: false, existing: own.context.traceparent };

@@ -326,6 +326,40 @@ it('for a thousand jobs the event, its headers and the span say the same trace a
   expect(new Set(said).size).toBe(1_000);
 });
 
+it('the metrics count creations, attempts and handlers by what became of them, and show before anything happens', async () => {
+  const service = await bench.service({ add: queue({ payload, maxDeliver: 2, backoffMs: [300] }) });
+  const labels = { service: service.name, type: 'add' };
+  const values = async (name: string) =>
+    Object.fromEntries(
+      (await traced.metric(name)).flatMap(({ attributes, value }) =>
+        attributes.service === service.name ? [[attributes.outcome ?? '', value]] : [],
+      ),
+    );
+  const hold = Promise.withResolvers<void>();
+  await service.jobs.add.handle(async (job) => {
+    if (job.payload.n === 0) await hold.promise;
+    return job.payload.n === 2 ? job.fail('no') : undefined;
+  });
+  expect(await values('trellis.job.attempts')).toEqual({ completed: 0, retry: 0, failed: 0, dead: 0 });
+  const held = await service.jobs.add.create({ n: 0 });
+  await bench.event(held.id, 'started');
+  expect(await traced.metric('trellis.job.handlers.in_flight')).toContainEqual(
+    expect.objectContaining({ attributes: labels, value: 1 }),
+  );
+  hold.resolve();
+  for (const n of [1, 2]) await (await service.jobs.add.create({ n }, { id: `${service.name}-${n}` })).wait();
+  await service.jobs.add.create({ n: 1 }, { id: `${service.name}-1` });
+  await expect(service.jobs.add.create({ n: 'x' } as never)).rejects.toThrow('payload.n');
+  await expect.poll(() => values('trellis.job.attempts')).toEqual({ completed: 2, retry: 1, failed: 0, dead: 1 });
+  expect(await values('trellis.job.creates')).toEqual({ accepted: 3, duplicate: 1, failed: 1 });
+  expect(await traced.metric('trellis.job.handlers.in_flight')).toContainEqual(
+    expect.objectContaining({ attributes: labels, value: 0 }),
+  );
+  const durations = await values('messaging.process.duration');
+  expect(durations).toMatchObject({ completed: { count: 2 }, retry: { count: 1 }, dead: { count: 1 } });
+  expect(await values('trellis.job.wait.duration')).toMatchObject({ '': { count: 4 } });
+});
+
 it('without an SDK no event says anything of spans, and a job’s NATS calls carry the job’s own trace', async () => {
   await traced.stop();
   const service = await bench.service({ add: queue({ payload }) });

@@ -1,5 +1,5 @@
 // Runs a handler and says how it ended. What follows from that is decide-outcome.ts.
-import { errorTypeOf } from '@trellis/runtime';
+import { errorTypeOf, moveMetric } from '@trellis/runtime';
 import { z } from 'zod';
 import { type ActiveJob, jobInHand } from './active-job.ts';
 import type { Ending } from './decide-outcome.ts';
@@ -36,7 +36,12 @@ export async function runHandler(
       return failed(error);
     }
   };
+  const { service, jobType: type } = scope;
+  const began = performance.now();
+  moveMetric('trellis.job.handlers.in_flight', { service, type }, 1);
   const ending = await Promise.race([run(), attempt.abandoned.then((): Ending => ({ kind: 'abandoned' }))]);
+  moveMetric('trellis.job.handlers.in_flight', { service, type }, -1);
+  attempt.ranMs = performance.now() - began;
   await close();
   return ending;
 }

@@ -3,6 +3,7 @@
 import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import type { KeyIdentity } from '@trellis/lifecycle';
 import { abortable, type Loop, loop } from '@trellis/runtime';
+import { showMetrics } from './attempt-ended.ts';
 import { type AttemptSpan, withinAttempt } from './attempt-span.ts';
 import { beginAttempt } from './begin-attempt.ts';
 import type { Ending } from './decide-outcome.ts';
@@ -76,6 +77,7 @@ export class QueueWorker {
   async start(): Promise<void> {
     const scope = this.#scope;
     const name = `${scope.service}/${scope.jobType}`;
+    showMetrics(scope);
     const { ackWaitMs } = await ensureWorkConsumer(scope.stream, this.#consumerOf(), scope.log);
     this.#ackWaitMs = ackWaitMs;
     if (isKeyed(scope) && ackWaitMs > scope.keyed.longestParkMs) {

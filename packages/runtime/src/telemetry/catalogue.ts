@@ -316,9 +316,9 @@ export const CATALOGUE = [
   },
   {
     name: 'trellis.job.parked',
-    kind: 'upDownCounter',
-    unit: '{job}',
-    description: 'Jobs in this worker’s hands that wait for their key',
+    kind: 'counter',
+    unit: '{delivery}',
+    description: 'Deliveries that were given back because their key had no place',
     labels: QUEUE,
     emittedBy: SDK,
     whatToDo: '`trellis jobs key` shows who holds the key and who waits.',
