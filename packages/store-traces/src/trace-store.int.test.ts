@@ -4,7 +4,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   createTraceTables,
   type LogRecord,
+  RowsRefused,
   type SpanRecord,
+  TablesGone,
   TraceReader,
   TracesUnavailable,
   TraceWriter,
@@ -157,6 +159,16 @@ it('looks up jobs through the filters over the attributes, and traces through th
   expect(await explained(`TraceId IN ['${'ab'.repeat(16)}']`)).toContain('idx_trace_id');
 });
 
+it('tells rows that the server does not want from tables that are gone and from a server that is away', async () => {
+  const other = await open();
+  await expect(new TraceWriter(other).insertSpans([span({})])).rejects.toThrow(TablesGone);
+  await createTraceTables(other, 3);
+  await other.client.command({ query: `ALTER TABLE otel_traces ADD CONSTRAINT no_poison CHECK SpanName != 'poison'` });
+  await expect(new TraceWriter(other).insertSpans([span({ name: 'poison' })])).rejects.toThrow(RowsRefused);
+  const nowhere = stack.use(openClickHouse({ url: 'http://127.0.0.1:1', database: 'otel' }));
+  await expect(new TraceWriter(nowhere).insertSpans([span({})])).rejects.toThrow('ECONNREFUSED');
+});
+
 it('drops rows by their age', async () => {
   const result = await clickhouse.client.query({
     query: `SELECT name, extract(engine_full, 'TTL (.*) SETTINGS') AS ttl FROM system.tables
@@ -172,7 +184,7 @@ it('drops rows by their age', async () => {
 
 it('reads what other releases of the collector write: other words for kinds, other types in the table of times', async () => {
   const other = await open();
-  await createTraceTables(other, 3);
+  await createTraceTables(other, 3_000);
   for (const query of [
     'DROP TABLE otel_traces_trace_id_ts_mv',
     'DROP TABLE otel_traces_trace_id_ts',

@@ -1,6 +1,6 @@
 // Appends spans and log records to the tables, a batch at a time. What a batch is, and what happens to one that is refused,
 // is left to whoever writes.
-import type { ClickHouseClient, ClickHouseSettings } from '@clickhouse/client';
+import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings } from '@clickhouse/client';
 import type { ClickHouse } from '@trellis/store-clickhouse';
 import type { Attributes, LogRecord, SpanRecord } from './records.ts';
 
@@ -11,6 +11,24 @@ const SETTINGS: ClickHouseSettings = {
   max_partitions_per_insert_block: '0',
 };
 
+/** The tables or the database are gone: to be made again before anything else. */
+export class TablesGone extends Error {
+  override readonly name = 'TablesGone';
+}
+
+/** The server does not want these rows; it may be well otherwise. */
+export class RowsRefused extends Error {
+  override readonly name = 'RowsRefused';
+}
+
+/** UNKNOWN_TABLE, UNKNOWN_DATABASE */
+const GONE: ReadonlySet<string> = new Set(['60', '81']);
+/**
+ * The server's trouble, not that of the rows: TIMEOUT_EXCEEDED, READONLY, TOO_MANY_SIMULTANEOUS_QUERIES, SOCKET_TIMEOUT,
+ * NETWORK_ERROR, MEMORY_LIMIT_EXCEEDED, TABLE_IS_READ_ONLY, NOT_ENOUGH_SPACE, TOO_MANY_PARTS, AUTHENTICATION_FAILED
+ */
+const NOT_NOW: ReadonlySet<string> = new Set(['159', '164', '202', '209', '210', '241', '242', '243', '252', '516']);
+
 export class TraceWriter {
   readonly #client: ClickHouseClient;
 
@@ -18,19 +36,25 @@ export class TraceWriter {
     this.#client = clickhouse.client;
   }
 
-  /** @throws when it is not certain that all are stored; some may be then, readers take each span once */
+  /** @throws {TablesGone | RowsRefused} any other error: some may be stored; readers take each span once */
   async insertSpans(spans: readonly SpanRecord[]): Promise<void> {
     await this.#insert('otel_traces', spans.map(spanRow));
   }
 
-  /** @throws when it is not certain that all are stored */
+  /** @throws {TablesGone | RowsRefused} any other error: some may be stored */
   async insertLogs(logs: readonly LogRecord[]): Promise<void> {
     await this.#insert('otel_logs', logs.map(logRow));
   }
 
   async #insert(table: string, values: object[]): Promise<void> {
     if (values.length === 0) return;
-    await this.#client.insert({ table, values, format: 'JSONEachRow', clickhouse_settings: SETTINGS });
+    try {
+      await this.#client.insert({ table, values, format: 'JSONEachRow', clickhouse_settings: SETTINGS });
+    } catch (error) {
+      if (!(error instanceof ClickHouseError) || NOT_NOW.has(error.code)) throw error;
+      const Kind = GONE.has(error.code) ? TablesGone : RowsRefused;
+      throw new Kind(`${table}: ${error.message}`, { cause: error });
+    }
   }
 }
 
