@@ -1,7 +1,7 @@
 // The words of telemetry: names of attributes, spans and operations, spelled the same in every process. Instruments (metrics)
 // are listed in @trellis/runtime; how all of it is exported is @trellis/telemetry's business.
 
-/** Stands in every span of ours; raised when the conventions that we follow change. */
+/** Stands in the resource of all telemetry of ours; raised when the conventions that we follow change. */
 export const TELEMETRY_SCHEMA = 'trellis-1';
 
 /** Attribute keys. The messaging ones are OpenTelemetry's messaging conventions (still in development there). */
@@ -22,6 +22,10 @@ export const ATTR = {
   /** On the creating span of a keyed job: accepted, replaced, coalesced or rejected. */
   queueOutcome: 'trellis.queue_policy.outcome',
   requestId: 'trellis.request.id',
+  /** On log records: the trace of the job or the request, where they are in none or in another. */
+  traceId: 'trellis.trace.id',
+  /** On resources: TELEMETRY_SCHEMA. */
+  telemetrySchema: 'trellis.telemetry.schema',
   instanceId: 'service.instance.id',
   /** On links: why the two belong together. See LINK. */
   linkKind: 'trellis.link',

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { redactConfig } from './load-config.ts';
 import type { Logger } from './logger.ts';
+import type { ComponentTelemetry } from './telemetry/telemetry-settings.ts';
 import { abortable } from './waiting.ts';
 
 export interface ComponentScope {
@@ -18,6 +19,8 @@ export interface ComponentOptions {
   name: string;
   config: { healthPort?: number | undefined; healthHost?: string; instanceId: string } & Record<string, unknown>;
   log: Logger;
+  /** Serves GET /metrics on the health port; shut down last of all. */
+  telemetry?: ComponentTelemetry;
   start: (scope: ComponentScope) => Promise<void>;
   /** The process ends after this long even if something does not stop; default 25 s. */
   stopTimeoutMs?: number;
@@ -27,10 +30,11 @@ const CHECK_TIMEOUT_MS = 3_000;
 
 /**
  * Runs one component until SIGTERM, SIGINT or SIGHUP, then stops it. A start that fails ends the process with code 1.
- * GET /live answers 200 while the process runs, GET /ready 200 when every check passes, else 503 with the reasons.
+ * GET /live answers 200 while the process runs, GET /ready 200 when every check passes, else 503 with the reasons;
+ * GET /metrics is the telemetry's.
  */
 export async function runComponent(options: ComponentOptions): Promise<void> {
-  const { name, config, log, start, stopTimeoutMs = 25_000 } = options;
+  const { name, config, log, telemetry, start, stopTimeoutMs = 25_000 } = options;
   const controller = new AbortController();
   const stops: (() => Promise<void> | void)[] = [];
   const checks = new Map<string, () => Promise<void> | void>();
@@ -51,10 +55,11 @@ export async function runComponent(options: ComponentOptions): Promise<void> {
   let failed = false;
   try {
     if (config.healthPort !== undefined) {
-      const health = await serveHealth(config.healthPort, config.healthHost ?? '0.0.0.0', async () => {
+      const failing = async () => {
         const reasons = await failingChecks(checks);
         return started ? reasons : { starting: 'not started yet', ...reasons };
-      });
+      };
+      const health = await serveHealth(config.healthPort, config.healthHost ?? '0.0.0.0', failing, telemetry);
       stops.push(() => new Promise<void>((resolve) => health.close(() => resolve())));
       log.info({ port: (health.address() as AddressInfo).port }, 'health is served');
     }
@@ -82,6 +87,7 @@ export async function runComponent(options: ComponentOptions): Promise<void> {
   if ((await Promise.race([ended, late])) === 'late') log.error(`${name} did not stop within ${stopTimeoutMs} ms`);
   timer.abort();
   log.info(`${name} has stopped`);
+  await telemetry?.shutdown();
   process.exit(failed ? 1 : 0);
 }
 
@@ -117,14 +123,20 @@ async function failingChecks(checks: Map<string, () => Promise<void> | void>): P
   return Object.fromEntries(results.filter((result) => result !== undefined));
 }
 
-function serveHealth(port: number, host: string, failing: () => Promise<Record<string, string>>): Promise<Server> {
+function serveHealth(
+  port: number,
+  host: string,
+  failing: () => Promise<Record<string, string>>,
+  telemetry: ComponentTelemetry | undefined,
+): Promise<Server> {
   const server = createServer(async (request, response) => {
     const path = request.url?.split('?')[0];
     const answer = (status: number, body: unknown) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
     };
     if (path === '/live') return answer(200, { status: 'live' });
-    if (path !== '/ready') return answer(404, { status: 'not found', paths: ['/live', '/ready'] });
+    if (path === '/metrics' && telemetry) return telemetry.metrics(request, response);
+    if (path !== '/ready') return answer(404, { status: 'not found', paths: ['/live', '/ready', '/metrics'] });
     const reasons = await failing();
     const ready = Object.keys(reasons).length === 0;
     answer(ready ? 200 : 503, ready ? { status: 'ready' } : { status: 'not ready', reasons });

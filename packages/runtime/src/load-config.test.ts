@@ -71,3 +71,14 @@ it('gives every process an instance id of its own', () => {
   const env = { DATABASE_URL: 'x' };
   expect(loadConfig(schema, env).instanceId).not.toBe(loadConfig(schema, env).instanceId);
 });
+
+it('headers of OTLP are read as everywhere, and never shown', () => {
+  const headers = (text: string) =>
+    loadConfig(z.object(baseConfig), { OTEL_EXPORTER_OTLP_HEADERS: text }).otelExporterOtlpHeaders;
+  expect(headers('authorization=Basic%20YTpi, x-scope=a=b')).toEqual({ authorization: 'Basic YTpi', 'x-scope': 'a=b' });
+  expect(() => headers('a secret')).toThrow('expected name=value');
+  expect(() => headers('a secret')).not.toThrow('a secret');
+  expect(redactConfig({ otelExporterOtlpHeaders: { authorization: 'secret' } })).toEqual({
+    otelExporterOtlpHeaders: '[redacted]',
+  });
+});

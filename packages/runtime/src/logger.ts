@@ -1,14 +1,20 @@
-// Structured logs, one JSON object a line on standard output.
+// Structured logs, one JSON object a line on standard output, and the same lines to whoever takes logs by OpenTelemetry.
+import { trace } from '@opentelemetry/api';
 import pino from 'pino';
+import { exportLines, type LineDestination } from './telemetry/export-lines.ts';
 
 export type Logger = pino.Logger;
 
 /**
  * A logger whose lines carry the component's name and instance. Lines about a job carry `jobId`, `service`, `jobType`,
- * `traceId` and `requestId` under exactly these names.
+ * `traceId` and `requestId` under exactly these names; lines that are written while a span is active carry `traceId`
+ * (unless they have one of their own) and `spanId`.
  */
-export function createLogger(options: { name: string; level?: string; instanceId?: string }): Logger {
-  return pino({
+export function createLogger(
+  options: { name: string; level?: string; instanceId?: string },
+  destination: LineDestination = pino.destination(1),
+): Logger {
+  const settings: pino.LoggerOptions = {
     level: options.level ?? 'info',
     base: { component: options.name, ...(options.instanceId === undefined ? {} : { instanceId: options.instanceId }) },
     messageKey: 'message',
@@ -16,8 +22,19 @@ export function createLogger(options: { name: string; level?: string; instanceId
     formatters: { level: (label) => ({ level: label }) },
     serializers: { error: pino.stdSerializers.err, err: pino.stdSerializers.err },
     redact: { paths: ['*.password', '*.token', 'password', 'token'], censor: '[redacted]' },
-  });
+    mixin: (_fields, _level, logger) => spanFields(logger),
+  };
+  return pino(settings, exportLines(destination));
 }
 
 /** For tests and libraries that were given no logger. */
 export const silentLogger = (): Logger => pino({ level: 'silent' });
+
+const NO_FIELDS = {};
+
+function spanFields(logger: Logger): object {
+  const span = trace.getActiveSpan();
+  if (!span) return NO_FIELDS;
+  const { traceId, spanId } = span.spanContext();
+  return 'traceId' in logger.bindings() ? { spanId } : { traceId, spanId };
+}

@@ -2,6 +2,7 @@
 // The shared servers behind the databases are left to global-setup.ts.
 export { type FreshClickHouse, freshClickHouse } from './fresh-clickhouse.ts';
 export { type FreshPostgres, freshPostgres } from './fresh-postgres.ts';
+export { type CollectedLog, type CollectedSpan, type OtlpCollector, startOtlpCollector } from './otlp-collector.ts';
 export { type RecordedTelemetry, recordTelemetry } from './recorded-telemetry.ts';
 export { stopOwnServers } from './shared-servers.ts';
 export { startTestNats, type TestNats, type TestNatsOptions } from './test-nats.ts';
