@@ -1,7 +1,8 @@
 // What every command shares: the connection, how a failure is shown, what the command ends with.
+import { randomBytes } from 'node:crypto';
 import { createClient, type JobsClient } from '@trellis/client';
 import { FAULTS, Fault } from '@trellis/contracts';
-import { ConfigError } from '@trellis/runtime';
+import { ConfigError, traceparentOf } from '@trellis/runtime';
 import { CommanderError } from 'commander';
 import { readConfig } from './config.ts';
 import { EXIT } from './exit-codes.ts';
@@ -32,6 +33,7 @@ export async function withClient<T>(options: GlobalOptions, work: (client: JobsC
   const located = locateStack(options.nats, readConfig());
   await using client = await createClient({
     ...located,
+    traceparent: newTrace(),
     options: { name: 'trellis-cli', timeout: 3_000, ...located.options },
   }).catch((error: unknown) => {
     if (!(error instanceof Fault)) throw error;
@@ -42,6 +44,10 @@ export async function withClient<T>(options: GlobalOptions, work: (client: JobsC
   });
   return await work(client);
 }
+
+/** One run of the command line is one trace: what it asks for is found in the gateway's log and spans by it. */
+const newTrace = (): string =>
+  traceparentOf({ traceId: randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex'), traceFlags: 1 });
 
 /** Shows what went wrong on standard error and answers the exit code. */
 export function report(error: unknown, terminal: Terminal, json: boolean): number {
@@ -56,7 +62,13 @@ export function report(error: unknown, terminal: Terminal, json: boolean): numbe
 function describe(error: unknown): { exitCode: number; message: string; fields: Record<string, unknown> } {
   if (error instanceof Fault) {
     const { code, type, details } = error;
-    return { exitCode: FAULTS[code].exitCode, message: explain(error), fields: { code, type, ...details } };
+    // What is not the caller's doing is looked up by whoever runs the system.
+    const trace = FAULTS[code].retry && details.traceId !== undefined ? `\ntrace ${details.traceId}` : '';
+    return {
+      exitCode: FAULTS[code].exitCode,
+      message: `${explain(error)}${trace}`,
+      fields: { code, type, ...details },
+    };
   }
   if (error instanceof CliFailure) return { exitCode: error.exitCode, message: error.message, fields: error.details };
   if (error instanceof ConfigError)

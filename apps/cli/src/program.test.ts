@@ -1,3 +1,4 @@
+import { Fault, type FaultCode } from '@trellis/contracts';
 import { expect, it } from 'vitest';
 import { report } from './cli.ts';
 import { buildProgram } from './program.ts';
@@ -38,6 +39,17 @@ it.for<[string[], RegExp]>([
   const { code, printed, remarked } = await run(args);
   expect(remarked).toMatch(message);
   expect([code, printed]).toEqual([2, '']);
+});
+
+it('a failure that is not the caller’s doing says the trace to look it up by', () => {
+  const shown = (code: FaultCode) => {
+    const terminal = recordedTerminal();
+    report(new Fault(code, 'refused', { traceId: 'a'.repeat(32) }), terminal, false);
+    return terminal.remarked.join('\n');
+  };
+  expect(shown('unexpected')).toBe(`trellis: refused\n  trace ${'a'.repeat(32)}`);
+  expect(shown('unavailable')).toContain('trace');
+  expect(shown('not-found')).toBe('trellis: refused');
 });
 
 const commands = [

@@ -1,4 +1,4 @@
-// One RPC over NATS request/reply: encode, send, read the reply, turn what went wrong into a Fault.
+// One RPC over NATS request/reply, in a span of its own: encode, send, read the reply, turn what went wrong into a Fault.
 // Which methods exist and what they carry is @trellis/contracts' business.
 import {
   headers,
@@ -8,15 +8,20 @@ import {
   PermissionViolationError,
   TimeoutError,
 } from '@nats-io/transport-node';
+import { context, type Span, SpanKind, trace } from '@opentelemetry/api';
 import {
+  ATTR,
   Fault,
   FaultBody,
   faultCodeOfStatus,
   RPC_PREFIX,
+  RPC_SERVICE,
+  RPC_SYSTEM,
   type RpcMethod,
   type RpcReply,
   type RpcRequest,
 } from '@trellis/contracts';
+import { contextOf, injectHeaders, withSpan } from '@trellis/runtime';
 import { ulid } from 'ulid';
 
 export interface CallOptions {
@@ -24,28 +29,56 @@ export interface CallOptions {
   timeoutMs?: number;
   /** Sent as `request-id` and found again in the gateway's log; default a new ULID. */
   requestId?: string;
-  /** W3C trace context that the call belongs to. */
+  /** W3C trace context that the call belongs to, sent as it is; default that of the call's span, below the active one. */
   traceparent?: string;
   tracestate?: string;
   /** Who asks: recorded as the actor of what the call changes. */
   actorId?: string;
 }
 
+const TRACER = '@trellis/client';
+
 /**
  * Calls one RPC.
  * @throws {Fault} the gateway's refusal with its code and details; `unavailable` when nobody answers in time
  */
-export async function callRpc<Method extends RpcMethod>(
+export function callRpc<Method extends RpcMethod>(
   connection: NatsConnection,
   method: Method,
   request: RpcRequest<Method>,
   options: CallOptions & { timeoutMs: number },
 ): Promise<RpcReply<Method>> {
+  const { traceparent, tracestate, requestId = ulid() } = options;
+  const name = method.slice(method.indexOf('.') + 1);
+  const attributes = {
+    [ATTR.rpcSystem]: RPC_SYSTEM,
+    [ATTR.rpcService]: RPC_SERVICE,
+    [ATTR.rpcMethod]: name,
+    [ATTR.requestId]: requestId,
+    ...('id' in request && typeof request.id === 'string' ? { [ATTR.jobId]: request.id } : {}),
+  };
+  const parent = traceparent === undefined ? context.active() : contextOf(traceparent, tracestate);
+  return withSpan(TRACER, `${RPC_SERVICE}/${name}`, { kind: SpanKind.CLIENT, attributes, parent }, (span) =>
+    send(connection, method, request, { ...options, requestId }, span),
+  );
+}
+
+async function send<Method extends RpcMethod>(
+  connection: NatsConnection,
+  method: Method,
+  request: RpcRequest<Method>,
+  options: CallOptions & { timeoutMs: number; requestId: string },
+  span: Span,
+): Promise<RpcReply<Method>> {
   const subject = `${RPC_PREFIX}${method}`;
   const carried = headers();
-  carried.set('request-id', options.requestId ?? ulid());
-  if (options.traceparent !== undefined) carried.set('traceparent', options.traceparent);
-  if (options.tracestate !== undefined) carried.set('tracestate', options.tracestate);
+  carried.set('request-id', options.requestId);
+  injectHeaders(carried, trace.setSpan(context.active(), span));
+  if (options.traceparent !== undefined) {
+    carried.set('traceparent', options.traceparent);
+    if (options.tracestate === undefined) carried.delete('tracestate');
+    else carried.set('tracestate', options.tracestate);
+  }
   if (options.actorId !== undefined) carried.set('actor-id', options.actorId);
   let reply: Msg;
   try {
@@ -54,7 +87,7 @@ export async function callRpc<Method extends RpcMethod>(
       headers: carried,
     });
   } catch (error) {
-    throw unansweredFault(subject, options.timeoutMs, error);
+    throw unansweredFault(subject, options.timeoutMs, error, carried.get('traceparent').split('-')[1]);
   }
   if (isRefusal(reply)) throw refusal(subject, reply);
   try {
@@ -81,18 +114,20 @@ function refusal(subject: string, reply: Msg): Fault {
   if (!parsed.success) {
     return new Fault(code, reply.headers?.get('Nats-Service-Error') || `${subject}: refused without a reason`);
   }
-  const { message, resource, jobId, context } = parsed.data;
+  const { message, resource, jobId, context: facts, traceId } = parsed.data;
   return new Fault(code, message, {
     ...(resource === undefined ? {} : { resource }),
     ...(jobId === undefined ? {} : { jobId }),
-    ...(context === undefined ? {} : { context }),
+    ...(facts === undefined ? {} : { context: facts }),
+    ...(traceId === undefined ? {} : { traceId }),
   });
 }
 
-function unansweredFault(subject: string, timeoutMs: number, error: unknown): Fault {
+function unansweredFault(subject: string, timeoutMs: number, error: unknown, traceId: string | undefined): Fault {
   const causes = causesOf(error);
   const is = (kind: new (...args: never[]) => Error) => causes.some((cause) => cause instanceof kind);
-  const say = (message: string) => new Fault('unavailable', message, {}, { cause: error });
+  const details = traceId === undefined ? {} : { traceId };
+  const say = (message: string) => new Fault('unavailable', message, details, { cause: error });
   if (is(NoRespondersError)) {
     return say(`nobody answers ${subject}: is the jobs gateway running, and connected to the same NATS account?`);
   }

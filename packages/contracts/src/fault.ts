@@ -32,7 +32,8 @@ export type FaultCode = keyof typeof FAULTS;
 export class Fault extends Error {
   override readonly name = 'Fault';
   readonly code: FaultCode;
-  readonly details: { resource?: string; jobId?: string; context?: Record<string, unknown> };
+  /** `traceId`: of the call that failed, where its caller knows it. */
+  readonly details: { resource?: string; jobId?: string; context?: Record<string, unknown>; traceId?: string };
 
   constructor(code: FaultCode, message: string, details: Fault['details'] = {}, options?: ErrorOptions) {
     super(message, options);
