@@ -1,11 +1,9 @@
 import { headers } from '@nats-io/transport-node';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { ATTR, Fault } from '@trellis/contracts';
 import { traceparentOf } from '@trellis/runtime';
-import { startTestNats, type TestNats } from '@trellis/test-support';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { recordTelemetry, startTestNats, type TestNats } from '@trellis/test-support';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createClient, type JobsClient } from './client.ts';
 
 const stack = new AsyncDisposableStack();
@@ -61,21 +59,11 @@ it('a refusal says the trace that the gateway answered in, an unanswered call th
   expect((fault as Fault).details.traceId).toBe('a'.repeat(32));
 });
 
-const exporter = new InMemorySpanExporter();
-const startTracing = () => {
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] }));
-};
-afterEach(() => {
-  exporter.reset();
-  for (const api of [context, trace]) api.disable();
-});
-
 it('with an SDK a call is a CLIENT span below the active one, and the gateway continues it', async () => {
-  startTracing();
+  await using recorded = recordTelemetry();
   const request = trace.getTracer('test').startSpan('support request');
   await context.with(trace.setSpan(context.active(), request), () => client.rpc.jobs.health());
-  const [span] = exporter.getFinishedSpans();
+  const [span] = recorded.spans();
   expect(span).toMatchObject({
     name: 'trellis.jobs/Health',
     kind: SpanKind.CLIENT,
@@ -87,9 +75,9 @@ it('with an SDK a call is a CLIENT span below the active one, and the gateway co
 });
 
 it('a refused call is a failed span with the fault’s code, and a trace that is given wins', async () => {
-  startTracing();
+  await using recorded = recordTelemetry();
   await expect(client.rpc.jobs.get({ id: 'j1' }, { traceparent: GIVEN })).rejects.toThrow('no such job');
-  const [span] = exporter.getFinishedSpans();
+  const [span] = recorded.spans();
   expect(span).toMatchObject({
     status: { code: SpanStatusCode.ERROR },
     attributes: { [ATTR.errorType]: 'not-found', [ATTR.jobId]: 'j1' },

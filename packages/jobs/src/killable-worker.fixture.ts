@@ -2,15 +2,16 @@
 // unless that one is told to stop.
 // Arguments: NATS url, service name, job type, maxDeliver, ackWaitMs, heartbeatTtlMs of a keyed queue; `--traced`: with spans, which
 // are lost with the process. Prints the id of each job that it starts.
+import { trace } from '@opentelemetry/api';
+import { TracerProvider } from '@opentelemetry/sdk-trace';
 import { silentLogger } from '@trellis/runtime';
 import { z } from 'zod';
 import { createService, queue } from './index.ts';
 import { TEMPLATE } from './key-record.fixture.ts';
-import { startTracing } from './traced-process.fixture.ts';
 
 const given = process.argv.slice(2).filter((argument) => argument !== '--traced');
 const [url = '', name = '', type = '', maxDeliver = '5', ackWaitMs = '1000', ttlMs] = given;
-if (process.argv.includes('--traced')) startTracing();
+if (process.argv.includes('--traced')) trace.setGlobalTracerProvider(new TracerProvider());
 
 const service = await createService({
   name,

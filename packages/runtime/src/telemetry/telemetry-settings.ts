@@ -26,7 +26,7 @@ export interface ComponentTelemetry {
   shutdown(): Promise<void>;
 }
 
-type Config = { [Key in keyof typeof baseConfig]: z.infer<(typeof baseConfig)[Key]> };
+type Config = z.infer<z.ZodObject<typeof baseConfig>>;
 
 /** The settings that a component's configuration asks for. */
 export function telemetryOf(
