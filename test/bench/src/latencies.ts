@@ -48,12 +48,12 @@ export async function timedInLanes(
   return { ms: performance.now() - started, latencies: latencies.figures };
 }
 
-/** The middle one; of an even number the lower middle. */
+/** The middle one; of an even number the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
+  if (values.length === 0) throw new Error('the median of nothing');
   const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted[Math.floor((sorted.length - 1) / 2)];
-  if (middle === undefined) throw new Error('the median of nothing');
-  return middle;
+  const at = (index: number) => sorted[index] ?? Number.NaN;
+  return (at(Math.floor((sorted.length - 1) / 2)) + at(Math.ceil((sorted.length - 1) / 2))) / 2;
 }
 
 /** `12.3 k/s` or `345 /s`. */

@@ -4,12 +4,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { BenchContext, BenchEntry, BenchResult, BenchSizes } from './bench-entry.ts';
-import { catchUp } from './catch-up.ts';
+import { catchUp } from './catch-up/catch-up.ts';
+import { memory } from './catch-up/memory.ts';
+import { rebuild } from './catch-up/rebuild.ts';
 import { jobThroughput } from './job-throughput/job-throughput.ts';
 import { keyed } from './job-throughput/keyed.ts';
 import { asMarkdown, asTable, readRig } from './print-results.ts';
 
-const ENTRIES: BenchEntry[] = [catchUp, jobThroughput, keyed];
+const ENTRIES: BenchEntry[] = [catchUp, memory, rebuild, jobThroughput, keyed];
 
 const count = (text: string): number => {
   const value = Number(text);
@@ -22,7 +24,7 @@ const command = new Command('bench')
   .argument('[entries...]', `which to run: ${ENTRIES.map(({ name }) => name).join(', ')} (default: all)`)
   .option('--jobs <n>', 'jobs of the backlogs of catch-up, memory and rebuild', count, 100_000)
   .option('--throughput-jobs <n>', 'jobs of job-throughput and keyed', count, 20_000)
-  .option('--rounds <n>', 'repetitions of which the median counts', count, 3)
+  .option('--rounds <n>', 'repetitions of which the median counts', count, 2)
   .option('--table-jobs <n>', 'jobs in the table that query and gateway-load read', count, 20_000)
   .option('--large-table-jobs <n>', 'jobs in the large table of query-growth', count, 2_000_000)
   .option('--freshness-jobs <n>', 'jobs of freshness', count, 3_000)

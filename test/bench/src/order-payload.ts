@@ -37,7 +37,7 @@ export function orderPayload(index: number, keys = 1_000): OrderPayload {
     quantity: 1 + (pick % 9),
     cents: 100 + (pick % 90_000),
     city: CITIES[pick % CITIES.length] ?? '',
-    note: [0, 1, 2, 3, 4, 5].map(word).join(' '),
+    note: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(word).join(' '),
     key: `key-${pick % keys}`,
   };
 }

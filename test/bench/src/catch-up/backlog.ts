@@ -3,10 +3,18 @@ import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { eventSubject, type LifecycleEvent } from '@trellis/contracts';
 import { ulid } from 'ulid';
+import { orderPayload } from '../order-payload.ts';
 
-/** Steps between the events of one job; with three events a step, a job spans at most 3,900 messages. */
-const STARTED_AFTER = 600;
-const COMPLETED_AFTER = 1_300;
+/** Steps between the events of one job; `busy`: with three events a step, a job spans at most 3,900 messages. */
+export interface Spread {
+  startedAfter: number;
+  completedAfter: number;
+}
+export const BUSY: Spread = { startedAfter: 600, completedAfter: 1_300 };
+/** First every job is created, then every one started, then every one completed. */
+export const fullySpread = (jobs: number): Spread => ({ startedAfter: jobs, completedAfter: 2 * jobs });
+
+export const EVENTS_OF_A_JOB = 3;
 const BATCH = 500;
 const SERVICES = ['orders-service', 'billing', 'search', 'mailer'];
 const TYPES = ['reserve', 'charge', 'notify'];
@@ -31,7 +39,7 @@ function newJob(index: number, at: number): Seed {
 }
 
 /** The events of `jobs` jobs in stream order: created, started and completed of each, 200-byte payloads. */
-export function* backlogEvents(jobs: number): Generator<LifecycleEvent> {
+export function* backlogEvents(jobs: number, { startedAfter, completedAfter }: Spread): Generator<LifecycleEvent> {
   const begin = Date.now() - jobs;
   const seeds: Seed[] = [];
   const event = (
@@ -52,18 +60,12 @@ export function* backlogEvents(jobs: number): Generator<LifecycleEvent> {
       ...rest,
     } as LifecycleEvent;
   };
-  for (let step = 0; step < jobs + COMPLETED_AFTER; step++) {
+  for (let step = 0; step < jobs + completedAfter; step++) {
     if (step < jobs) {
       seeds[step] = newJob(step, begin + step);
-      const payload = {
-        order: `order-${step}`,
-        customer: `customer-${step % 977}`,
-        cents: step % 10_000,
-        note: 'x'.repeat(130),
-      };
-      yield event(step, step, 'created', { payload, maxTries: 5 });
+      yield event(step, step, 'created', { payload: orderPayload(step), maxTries: 5 });
     }
-    const started = step - STARTED_AFTER;
+    const started = step - startedAfter;
     if (started >= 0 && started < jobs) {
       yield event(started, step, 'started', {
         state: 'active',
@@ -72,7 +74,7 @@ export function* backlogEvents(jobs: number): Generator<LifecycleEvent> {
         instanceId: 'bench-1',
       });
     }
-    const completed = step - COMPLETED_AFTER;
+    const completed = step - completedAfter;
     if (completed >= 0) {
       yield event(completed, step, 'completed', {
         state: 'completed',
@@ -85,7 +87,7 @@ export function* backlogEvents(jobs: number): Generator<LifecycleEvent> {
 }
 
 /** Publishes the backlog in atomic batches, in order. @returns the number of events */
-export async function fillBacklog(nc: NatsConnection, jobs: number): Promise<number> {
+export async function fillBacklog(nc: NatsConnection, jobs: number, spread = BUSY): Promise<number> {
   const js = jetstream(nc);
   let stored = 0;
   let batch: LifecycleEvent[] = [];
@@ -101,7 +103,7 @@ export async function fillBacklog(nc: NatsConnection, jobs: number): Promise<num
     for (const [subject, body] of rest) open.add(subject, body);
     stored += (await open.commit(last[0], last[1])).count;
   };
-  for (const event of backlogEvents(jobs)) {
+  for (const event of backlogEvents(jobs, spread)) {
     batch.push(event);
     if (batch.length === BATCH) await flush();
   }

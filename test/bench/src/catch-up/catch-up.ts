@@ -1,0 +1,93 @@
+// catch-up: how quickly both pipelines of a freshly started projector drain a backlog, beside the rate at which the engines
+// would take the same data raw: consume + parse, then the final rows into Postgres, then the events into ClickHouse.
+import { connectNats, provision } from '@trellis/runtime';
+import { atLeast, type BenchContext, type BenchEntry, type BenchResult, reported } from '../bench-entry.ts';
+import { type BenchStack, startBenchStack } from '../bench-stack.ts';
+import { rate } from '../latencies.ts';
+import { orderPayload } from '../order-payload.ts';
+import { BUSY, fillBacklog, fullySpread, type Spread } from './backlog.ts';
+import { type Drained, drain } from './drain.ts';
+import { rawClickHouseInsert, rawConsume, rawPostgresUpsert } from './raw-engines.ts';
+
+const GOAL = 0.9;
+export const DURABILITY = 'defaults of the three servers; the projector commits with synchronous_commit off';
+
+export const catchUp: BenchEntry = {
+  name: 'catch-up',
+  measures: 'both pipelines drain a backlog; beside the raw rate of the three engines, one after the other',
+  run,
+};
+
+async function run(context: BenchContext): Promise<BenchResult[]> {
+  const { jobs } = context.sizes;
+  const busy = await measure(context, BUSY, measureRaw);
+  const spread = await measure(context, fullySpread(jobs), async () => busy.raw);
+  const { raw, events } = busy;
+  const limitMs = raw.consumeMs + raw.upsertMs + raw.insertMs;
+  const rowOf = (name: string, drained: Drained) => ({
+    row: name,
+    ours: rate(events, drained.ms),
+    beside: `${rate(events, limitMs)} raw, one after the other`,
+    ratio: limitMs / drained.ms,
+    figures: {
+      events,
+      jobs,
+      ...rounded(drained),
+      ...rounded(raw),
+      payloadBytes: JSON.stringify(orderPayload(0)).length,
+      durability: DURABILITY,
+    },
+  });
+  const close = rowOf('catch-up', busy.drained);
+  return [
+    { ...close, ...atLeast(close.ratio, GOAL) },
+    { ...reported, ...rowOf('catch-up: all created, then all started, then all completed', spread.drained) },
+  ];
+}
+
+interface Raw {
+  consumeMs: number;
+  upsertMs: number;
+  insertMs: number;
+}
+
+async function measure(context: BenchContext, spread: Spread, rawOf: typeof measureRaw) {
+  const { say, sizes } = context;
+  await using stack = await startBenchStack(context);
+  const events = await publishBacklog(stack, sizes.jobs, say, spread);
+  const raw = await rawOf(stack, sizes.jobs, say);
+  return { events, raw, drained: await drain(stack, say) };
+}
+
+async function measureRaw({ urls }: BenchStack, jobs: number, say: (line: string) => void): Promise<Raw> {
+  const nc = await connectNats({ url: urls.nats, options: urls.natsOptions, name: 'bench' });
+  const { ms: consumeMs, events } = await rawConsume(nc).finally(() => nc.close());
+  say(`raw consume + parse: ${rate(events.length, consumeMs)}`);
+  const upsertMs = await rawPostgresUpsert(urls.postgres, events);
+  say(`raw upsert of the final rows: ${rate(jobs, upsertMs)}`);
+  const insertMs = await rawClickHouseInsert(urls.clickhouse, events);
+  say(`raw insert into ClickHouse: ${rate(events.length, insertMs)}`);
+  return { consumeMs, upsertMs, insertMs };
+}
+
+/** Makes the streams and fills them. @returns the number of events */
+export async function publishBacklog(
+  { urls }: BenchStack,
+  jobs: number,
+  say: (line: string) => void,
+  spread = BUSY,
+): Promise<number> {
+  const nc = await connectNats({ url: urls.nats, options: urls.natsOptions, name: 'bench' });
+  try {
+    await provision(nc);
+    const started = performance.now();
+    const events = await fillBacklog(nc, jobs, spread);
+    say(`${events} events of ${jobs} jobs published, ${rate(events, performance.now() - started)}`);
+    return events;
+  } finally {
+    await nc.close();
+  }
+}
+
+export const rounded = (figures: object): Record<string, number> =>
+  Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, Math.round(Number(value) * 10) / 10]));

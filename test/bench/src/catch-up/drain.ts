@@ -1,0 +1,98 @@
+// How long a freshly started projector takes until both stores hold everything that the stream does.
+import { abortable, connectNats, JobStream } from '@trellis/runtime';
+import { type ClickHouse, openClickHouse } from '@trellis/store-clickhouse';
+import { openPostgres, type Postgres } from '@trellis/store-postgres';
+import type { BenchStack } from '../bench-stack.ts';
+import { usageOf } from '../process-usage.ts';
+
+const LOOK_MS = 100;
+const STALLED_MS = 60_000;
+
+export interface Drained {
+  /** From the start of the process until both pipelines have passed the last event. */
+  ms: number;
+  currentMs: number;
+  historyMs: number;
+  /** Most memory that the projector had resident until then, and processor time that it used. */
+  peakMb: number;
+  cpuSeconds: number;
+}
+
+/** Starts a projector, waits until it has drained the stream, and stops it. */
+export async function drain(stack: BenchStack, say: (line: string) => void): Promise<Drained> {
+  const { lastSequence, messages } = await streamInfo(stack);
+  await using postgres = openPostgres({ url: stack.urls.postgres, maxConnections: 1 });
+  await using clickhouse = openClickHouse({ url: stack.urls.clickhouse });
+  const started = performance.now();
+  const [projector, times] = await Promise.all([
+    stack.start('projector'),
+    untilStored({ postgres, clickhouse, lastSequence, messages, started }),
+  ]);
+  const { peakMb, cpuSeconds } = usageOf(projector.pid);
+  await projector.stop();
+  const drained = { ...times, ms: Math.max(times.currentMs, times.historyMs), peakMb, cpuSeconds };
+  const seconds = (ms: number) => (ms / 1_000).toFixed(1);
+  say(
+    `${messages} events drained in ${seconds(drained.ms)} s (Postgres ${seconds(drained.currentMs)}, ClickHouse ` +
+      `${seconds(drained.historyMs)}; the projector used ${cpuSeconds.toFixed(1)} s of processor time, at most ${peakMb} MB)`,
+  );
+  return drained;
+}
+
+async function streamInfo({ urls }: BenchStack): Promise<{ lastSequence: number; messages: number }> {
+  const nc = await connectNats({ url: urls.nats, options: urls.natsOptions, name: 'bench' });
+  try {
+    return await (await JobStream.open(nc)).info();
+  } finally {
+    await nc.close();
+  }
+}
+
+interface Watched {
+  postgres: Postgres;
+  clickhouse: ClickHouse;
+  lastSequence: number;
+  messages: number;
+  started: number;
+}
+
+async function untilStored(watched: Watched): Promise<{ currentMs: number; historyMs: number }> {
+  const { postgres, clickhouse, lastSequence, messages, started } = watched;
+  const times = { currentMs: 0, historyMs: 0 };
+  let [seen, seenAt] = [0, performance.now()];
+  while (times.currentMs === 0 || times.historyMs === 0) {
+    await abortable(undefined, LOOK_MS);
+    const [position, stored] = await Promise.all([positionOf(postgres), storedRows(clickhouse)]);
+    const now = performance.now();
+    if (position >= lastSequence) times.currentMs ||= now - started;
+    if (stored >= messages) times.historyMs ||= now - started;
+    if (position + stored !== seen) [seen, seenAt] = [position + stored, now];
+    if (now - seenAt > STALLED_MS)
+      throw new Error(`the projector stands still at ${position} and ${stored} of ${messages}`);
+  }
+  return times;
+}
+
+/** 0 until the projector has made its tables. */
+async function positionOf(postgres: Postgres): Promise<number> {
+  const { rows: tables } = await postgres.query<{ there: boolean }>(
+    `select to_regclass('pipelines') is not null as there`,
+  );
+  if (!tables[0]?.there) return 0;
+  const { rows } = await postgres.query<{ position: number }>(`select position from pipelines where name = 'current'`);
+  return rows[0]?.position ?? 0;
+}
+
+/** Told by the parts, not by the rows: looking costs the server nothing. */
+async function storedRows({ client, database }: ClickHouse): Promise<number> {
+  const result = await client
+    .query({
+      query: `select sum(rows) as stored from system.parts where active and database = {database: String} and table = 'journal'`,
+      query_params: { database },
+      format: 'JSONEachRow',
+    })
+    // There is no such database until the projector has made it.
+    .catch(() => undefined);
+  const [row] = (await result?.json<{ stored: string | number }>()) ?? [];
+  return Number(row?.stored ?? 0);
+}
