@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type EventType, type LifecycleEvent, parseEventSubject } from '@trellis/contracts';
-import { startTestNats, type TestNats, waitFor } from '@trellis/test-support';
+import { type CollectedSpan, startOtlpCollector, startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 let nats: TestNats;
@@ -15,6 +15,7 @@ afterAll(() => nats.stop());
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 it('one run of the example shows every fate of a job, is ready, keeps traces together, and stops when told', async () => {
+  await using collector = await startOtlpCollector();
   const nc = await nats.connect();
   const seen: LifecycleEvent[] = [];
   nc.subscribe('trellis.jobs.orders-service.*.*.*', {
@@ -33,6 +34,7 @@ it('one run of the example shows every fate of a job, is ready, keeps traces tog
     ORDERS_PER_SECOND: '2',
     HEALTH_PORT: '0',
     GRACE_MS: '200',
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
   };
   const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const port = Promise.withResolvers<number>();
@@ -53,11 +55,29 @@ it('one run of the example shows every fate of a job, is ready, keeps traces tog
   }
   expect(await once(child, 'exit')).toEqual([0, null]);
   const orderId = packed()?.jobId.replace(/-warehouse$/, '') ?? '';
-  const steps = seen.filter(({ jobId, eventType }) => jobId.startsWith(orderId) && eventType === 'completed');
-  const ofOrder = steps.filter(({ jobId }) => [orderId, `${orderId}-payment`, `${orderId}-warehouse`].includes(jobId));
+  const completed = seen.filter(({ jobId, eventType }) => jobId.startsWith(orderId) && eventType === 'completed');
+  const ofOrder = completed.filter(({ jobId }) =>
+    [orderId, `${orderId}-payment`, `${orderId}-warehouse`].includes(jobId),
+  );
   expect(ofOrder.map(({ jobType }) => jobType)).toEqual(['reserve-inventory', 'charge-payment', 'notify-warehouse']);
   expect(new Set(ofOrder.map(({ context }) => context.traceId)).size).toBe(1);
   expect(new Set(ofOrder.map(({ context }) => context.requestId)).size).toBe(1);
+  // Everything was sent before the process ended. One trace tells of the order from its request to the last handler's calls.
+  const trace = collector.spans.filter(({ traceId }) => traceId === ofOrder[0]?.context.traceId);
+  const path = (span: CollectedSpan | undefined): string[] => {
+    const parent = trace.find(({ spanId }) => spanId === span?.parentSpanId);
+    return span === undefined ? [] : [...path(parent), span.name];
+  };
+  const work = (operation: string, type: string) => `${operation} trellis.work.orders-service.${type}`;
+  const steps = ['reserve-inventory', 'charge-payment', 'notify-warehouse'];
+  const below = ['POST /orders', ...steps.flatMap((type) => [work('create', type), work('process', type)])];
+  expect(path(trace.find(({ name }) => name === 'publish orders.packed'))).toEqual([...below, 'publish orders.packed']);
+  const payment = trace.find(({ attributes }) => attributes['url.path'] === '/charges');
+  expect(path(payment)).toEqual([...below.slice(0, 5), 'POST']);
+  const said = collector.logs.filter(({ attributes }) => attributes['trellis.job.id'] === `${orderId}-payment`);
+  const spanIds = new Set(trace.map(({ spanId }) => spanId));
+  expect(said.map(({ body }) => body)).toContainEqual(expect.stringMatching(/^charged: receipt-/));
+  for (const { traceId, spanId } of said) expect([traceId, spanIds.has(spanId)]).toEqual([trace[0]?.traceId, true]);
 });
 
 /** What a process needs of the tests' own environment. */

@@ -1,22 +1,27 @@
 // The example of keyed concurrency: asks for syncs and runs them, one at a time for each origin. What is connected to what.
 import { createService, removeEndedJobs } from '@trellis/jobs';
-import { abortable, connectNats, createLogger, JobStream, loop, runComponent } from '@trellis/runtime';
+import { abortable, connectNats, createLogger, JobStream, loop, runComponent, telemetryOf } from '@trellis/runtime';
+import { startTelemetry } from '@trellis/telemetry';
+import { askForSync } from './ask-for-sync.ts';
 import { readConfig } from './config.ts';
 import { declareQueues, SERVICE_NAME } from './queues.ts';
 import { madeUpRequest } from './request-generator.ts';
 import { slowZendesk, syncTickets } from './sync-tickets.ts';
 
+const VERSION = '1.0.0';
 const CLEAN_UP_EVERY_MS = 60_000;
 const CLEAN_UP_LIMIT = 1_000;
 
 const config = readConfig();
 const { instanceId, speed, requestsPerSecond } = config;
+const telemetry = startTelemetry(telemetryOf(config, SERVICE_NAME, VERSION));
 const log = createLogger({ name: SERVICE_NAME, level: config.logLevel, instanceId });
 
 await runComponent({
   name: SERVICE_NAME,
   config,
   log,
+  telemetry,
   start: async ({ signal, onStop, ready }) => {
     const nats = await connectNats({ url: config.natsUrl, options: config.natsOptions, name: SERVICE_NAME, log });
     onStop(() => nats.drain());
@@ -27,10 +32,11 @@ await runComponent({
       nats,
       queues: declareQueues(speed),
       instanceId,
-      version: '1.0.0',
+      version: VERSION,
       log,
       streamNames: config.streamNames,
       streamReplicas: config.streamReplicas,
+      joinTraceMs: config.joinTraceMs,
     });
     onStop(() => service.stop({ graceMs: config.graceMs }));
     ready('queues', () => service.check());
@@ -45,8 +51,8 @@ await runComponent({
         log,
         intervalMs: 1_000 / (requestsPerSecond * speed),
         run: async (until) => {
-          const submitted = await queue.submit(madeUpRequest(number), { signal: until });
-          log.debug({ outcome: submitted.outcome }, 'a sync was asked for');
+          const outcome = await askForSync(queue, madeUpRequest(number), until);
+          log.debug({ outcome }, 'a sync was asked for');
           number++;
         },
       });

@@ -1,5 +1,5 @@
 // The one queue of the example: the tickets of an origin are synced by one job at a time, whoever asks and however often.
-import { queue } from '@trellis/jobs';
+import { type JobService, queue } from '@trellis/jobs';
 import { z } from 'zod';
 
 export const SERVICE_NAME = 'zendesk-sync';
@@ -27,3 +27,5 @@ export function declareQueues(speed: number) {
     }),
   };
 }
+
+export type SyncQueue = JobService<ReturnType<typeof declareQueues>>['jobs']['syncTickets'];

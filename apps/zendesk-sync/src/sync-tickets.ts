@@ -40,5 +40,6 @@ export const syncTickets = (zendesk: Zendesk) => async (job: ActiveJob<SyncReque
     stop.throwIfAborted();
     await job.progress({ step: 'pages', current: page, total: pages });
   }
+  await job.log('info', `${tickets} tickets synced`);
   return { tickets };
 };

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type LifecycleEvent, parseEventSubject } from '@trellis/contracts';
-import { startTestNats, type TestNats, waitFor } from '@trellis/test-support';
+import { startOtlpCollector, startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
 let nats: TestNats;
@@ -15,6 +15,7 @@ afterAll(() => nats.stop());
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 it('the example is ready, syncs an origin by one job at a time while others wait, and stops when told', async () => {
+  await using collector = await startOtlpCollector();
   const nc = await nats.connect();
   const seen: LifecycleEvent[] = [];
   nc.subscribe('trellis.jobs.zendesk-sync.*.*.*', {
@@ -24,7 +25,15 @@ it('the example is ready, syncs an origin by one job at a time while others wait
   });
   await nc.flush();
   const { PATH = '', HOME = '' } = process.env;
-  const env = { PATH, HOME, NATS_URL: nats.url, SPEED: '20', HEALTH_PORT: '0', GRACE_MS: '200' };
+  const env = {
+    PATH,
+    HOME,
+    NATS_URL: nats.url,
+    SPEED: '20',
+    HEALTH_PORT: '0',
+    GRACE_MS: '200',
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+  };
   const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const port = Promise.withResolvers<number>();
   createInterface({ input: child.stdout }).on('line', (line) => {
@@ -52,4 +61,15 @@ it('the example is ready, syncs an origin by one job at a time while others wait
     expect(turns[turn]?.[0]).toBe('started');
     expect(turns[turn + 1]).toEqual(['completed', turns[turn]?.[1]]);
   }
+  // A request that was coalesced made no job, and its span says so.
+  const requests = collector.spans.filter(({ name }) => name === 'POST /syncs');
+  const creations = collector.spans.filter(({ name }) => name === 'create trellis.work.zendesk-sync.sync-tickets');
+  expect(new Set(creations.map(({ parentSpanId }) => parentSpanId))).toEqual(
+    new Set(requests.map((one) => one.spanId)),
+  );
+  const made = creations.filter(({ attributes }) => attributes['trellis.job.created'] === undefined);
+  expect(made.length).toBeLessThanOrEqual(seen.filter(({ eventType }) => eventType === 'created').length);
+  expect(made.length).toBeGreaterThan(5);
+  const keys = collector.spans.flatMap(({ kind, attributes }) => (kind === 5 ? [attributes['trellis.job.key']] : []));
+  expect(keys).toContain('zendesk:foo:tickets');
 });

@@ -11,6 +11,7 @@ export const chargePayment =
     if (totalCents > CARD_LIMIT_CENTS) throw new NonRetryableError(`the card of ${customer} is declined`);
     await job.log('info', `charging ${(totalCents / 100).toFixed(2)} to ${customer}, attempt ${job.attempt}`);
     const receipt = await provider.charge(orderId, totalCents, job.signal);
+    await job.log('info', `charged: ${receipt}`);
     await jobs.notifyWarehouse.create({ orderId, warehouse, receipt }, { id: `${orderId}-warehouse` });
     return { receipt, chargedCents: totalCents };
   };

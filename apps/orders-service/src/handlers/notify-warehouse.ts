@@ -9,5 +9,7 @@ export const notifyWarehouse =
     const { warehouse, orderId } = job.payload;
     if (warehouse === CLOSED_WAREHOUSE) return job.fail(`the warehouse in ${warehouse} is closed`);
     await job.log('info', `${warehouse} packs ${orderId}`);
+    // For whoever wants to know; the message carries the trace on.
+    job.nats.publish('orders.packed', JSON.stringify({ orderId, warehouse }));
     return undefined;
   };

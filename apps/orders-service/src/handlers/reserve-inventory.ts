@@ -24,6 +24,8 @@ export const reserveInventory = (jobs: OrderJobs, stock: Stock) => async (job: A
     await stock.take(sku, quantity);
     await job.progress({ step: `reserved ${sku}`, current: index + 1, total: order.items.length });
   }
+  const articles = order.items.reduce((sum, { quantity }) => sum + quantity, 0);
+  await job.log('info', `${articles} articles set aside for ${order.customer}`);
   const reservationId = `reservation-${order.orderId}`;
   // The id makes it one payment, however often this step is repeated; trace and request are inherited.
   const payment = await jobs.chargePayment.create({ ...order, reservationId }, { id: `${order.orderId}-payment` });
