@@ -34,7 +34,9 @@ export interface FollowOptions {
 
 /** Messages asked for at once. */
 const MAX_MESSAGES = 6_000;
-/** Checks without any progress, although there is something to hear, after which it starts over. */
+/** At the start it is asked so often whether everybody was heard. */
+const FIRST_CHECK_MS = 25;
+/** So many regular checks long nothing may come, although there is something to hear; then it starts over. */
 const PATIENCE = 3;
 /** What a consumer reports when it may have missed something. */
 const DISTURBANCES = new Set(['consumer_deleted', 'consumer_not_found', 'stream_not_found', 'heartbeats_missed']);
@@ -139,26 +141,33 @@ async function check(
   signal: AbortSignal,
   everyMs: number,
 ): Promise<void> {
-  let stuck = 0;
+  let stuckMs = 0;
+  let pauseMs = Math.min(FIRST_CHECK_MS, everyMs);
   let before = -1;
   let probe: { last: number; at: number } | undefined;
   while (!signal.aborted) {
+    // Heartbeats that come while the server answers may be beyond the end that it tells.
+    const { sequence: deliveredBefore } = delivered;
     const info = await stream.jsm.streams.info(source.name);
     if (source.shared && !storesHeartbeats(info)) throw new Error('the stream stores heartbeats no longer');
     if (info.created !== source.created) throw new Error('the stream was made anew');
     const last = source.shared ? await lastHeartbeat(stream, source) : info.state.last_seq;
-    if (last < delivered.sequence) throw new Error('the stream begins anew');
+    if (last < deliveredBefore) throw new Error('the stream begins anew');
     // A memory stream forgets; nothing may be left of what its end says.
     const all = delivered.sequence >= last || info.state.messages === 0;
     const now = { last, at: serverTime(info) };
     // While heartbeats keep coming the stream's end is always a little ahead: then the end of the last look counts.
     const reached = all ? now : probe && delivered.sequence >= probe.last ? probe : undefined;
-    if (reached) caughtUp(reached.at, new Date(source.created).toISOString());
-    stuck = all || delivered.sequence !== before ? 0 : stuck + 1;
-    if (stuck >= PATIENCE) throw new Error(`nothing comes after ${delivered.sequence}, the stream ends at ${last}`);
+    if (reached) {
+      caughtUp(reached.at, new Date(source.created).toISOString());
+      pauseMs = everyMs;
+    }
+    stuckMs = all || delivered.sequence !== before ? 0 : stuckMs + pauseMs;
+    if (stuckMs >= PATIENCE * everyMs)
+      throw new Error(`nothing comes after ${delivered.sequence}, the stream ends at ${last}`);
     before = delivered.sequence;
     probe = now;
-    await abortable(signal, everyMs);
+    await abortable(signal, pauseMs);
   }
 }
 

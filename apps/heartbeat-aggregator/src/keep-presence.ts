@@ -63,7 +63,10 @@ export async function keepPresence(options: KeepOptions): Promise<void> {
       await keeper.flush();
       // A store that is slow is left alone for as long as it took.
       const tookMs = performance.now() - began;
-      await abortable(until, Math.max(settings.presenceFlushMs - tookMs, tookMs));
+      const pauseMs = Math.max(settings.presenceFlushMs - tookMs, tookMs);
+      // The first time that everybody was heard is shown at once.
+      const heardAll = keeper.heardAll.aborted ? [] : [keeper.heardAll];
+      await abortable(AbortSignal.any([until, ...heardAll]), pauseMs);
     }
   } finally {
     ended.abort();
@@ -89,6 +92,7 @@ class Keeper {
   readonly #options: KeepOptions;
   readonly #lease: Lease;
   readonly #book: PresenceBook;
+  readonly #heardAll = new AbortController();
   #heard: { sequence: number; streamCreated: string } | undefined;
   #sequence = 0;
   #forgotAt = Number.NEGATIVE_INFINITY;
@@ -97,6 +101,11 @@ class Keeper {
     this.#options = options;
     this.#lease = lease;
     this.#book = new PresenceBook({ defaultIntervalMs: options.settings.presenceIntervalMs });
+  }
+
+  /** Aborts when everybody was heard for the first time. */
+  get heardAll(): AbortSignal {
+    return this.#heardAll.signal;
   }
 
   async load(): Promise<void> {
@@ -114,6 +123,7 @@ class Keeper {
       caughtUp: (at, streamCreated) => {
         this.#book.heardUpTo(at);
         this.#heard = { sequence: this.#sequence, streamCreated };
+        this.#heardAll.abort();
       },
     });
   }

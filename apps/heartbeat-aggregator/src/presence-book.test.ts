@@ -59,6 +59,23 @@ describe('the book of presence', () => {
     expect(presence.takeChanges()).toEqual([]);
   });
 
+  it.each<[string, Partial<Heartbeat>]>([
+    ['concurrency', { concurrency: 5 }],
+    ['version', { version: '2' }],
+    ['job', { activeJobs: ['j1', 'j3'] }],
+    ['number of jobs', { activeJobCount: 3 }],
+    ['silence about its jobs', { activeJobs: undefined }],
+  ])('hands out what the latest heartbeat says: a new %s', (_, said) => {
+    const usual = { concurrency: 4, version: '1', activeJobs: ['j1', 'j2'], activeJobCount: 2 };
+    const presence = book();
+    presence.hear(beatOf('a', usual), T0);
+    expect(presence.takeChanges()).toMatchObject([usual]);
+    presence.hear(beatOf('a', usual), T0 + 1_000);
+    expect(presence.takeChanges()).toMatchObject([{ ...usual, lastSeenAt: iso(1_000) }]);
+    presence.hear(beatOf('a', { ...usual, ...said }), T0 + 2_000);
+    expect(presence.takeChanges()).toMatchObject([{ ...usual, ...said, lastSeenAt: iso(2_000) }]);
+  });
+
   it('calls a worker late after 2.5 and gone after 6 of its intervals, ten seconds each until they are learned', () => {
     const presence = book();
     presence.hear(beatOf('a'), T0);

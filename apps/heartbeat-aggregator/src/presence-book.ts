@@ -71,7 +71,8 @@ export class PresenceBook {
     const heardAll = !worker.resumed && worker.status !== 'gone' && worker.lastSeenAt >= this.#resumedAt;
     if (at > worker.lastSeenAt && heardAll) learn(worker, at - worker.lastSeenAt);
     worker.resumed = worker.resumed && at === worker.lastSeenAt;
-    worker.heartbeat = heartbeat;
+    // What says nothing new is not kept: of thousands of heartbeats a second hardly any then outlives its reading.
+    if (!sayTheSame(worker.heartbeat, heartbeat)) worker.heartbeat = heartbeat;
     worker.lastSeenAt = at;
     worker.changed = true;
   }
@@ -130,6 +131,13 @@ function learn(worker: Worker, gapMs: number): void {
 
 const keyOf = ({ service, type, instanceId }: Pick<Heartbeat, 'service' | 'type' | 'instanceId'>): string =>
   `${service} ${type} ${instanceId}`;
+
+/** Of the same worker. */
+function sayTheSame(a: Heartbeat, b: Heartbeat): boolean {
+  if (a.concurrency !== b.concurrency || a.version !== b.version || a.activeJobCount !== b.activeJobCount) return false;
+  if (a.activeJobs?.length !== b.activeJobs?.length) return false;
+  return a.activeJobs?.every((id, index) => id === b.activeJobs?.[index]) ?? true;
+}
 
 const fromPresence = (worker: WorkerPresence): Worker => ({
   heartbeat: {

@@ -1,7 +1,8 @@
 // Reads one heartbeat message: whose it is and what it says, or why it is passed over. An odd optional field costs that
 // field, not the heartbeat (protocol: worker heartbeat).
-import { isSubjectToken, JobId, WorkerHeartbeat } from '@trellis/contracts';
+import { heartbeatSubject, isSubjectToken, MAX_JOB_ID_LENGTH, readInstant, WorkerHeartbeat } from '@trellis/contracts';
 import { MAX_ACTIVE_JOBS } from '@trellis/store-postgres';
+import type { z } from 'zod';
 
 export interface Heartbeat {
   service: string;
@@ -20,7 +21,7 @@ export type ReadHeartbeat =
   | { kind: 'refused'; why: 'malformed' | 'mismatched'; reason: string };
 
 const Identity = WorkerHeartbeat.pick({ service: true, jobType: true, instanceId: true, timestamp: true });
-const { concurrency: Concurrency } = WorkerHeartbeat.shape;
+type Identity = z.infer<typeof Identity>;
 
 const MAX_INSTANCE_ID = 256;
 const MAX_VERSION = 200;
@@ -31,15 +32,31 @@ const refused = (why: 'malformed' | 'mismatched', reason: string): ReadHeartbeat
 
 /** Never throws. */
 export function readHeartbeat(subject: string, data: Uint8Array): ReadHeartbeat {
-  const [, , , service = '', type = '', instanceId = ''] = subject.split('.');
-  if (!isSubjectToken(service) || !isSubjectToken(type) || !isInstanceId(instanceId)) {
-    return refused('malformed', 'subject: expected trellis.jobs.workers.<service>.<type>.<instanceId>.heartbeat');
-  }
   let body: unknown;
   try {
     body = JSON.parse(utf8.decode(data));
   } catch (error) {
     return refused('malformed', error instanceof Error ? error.message : String(error));
+  }
+  if (!isUsual(subject, body)) return explain(subject, body);
+  const { service, jobType: type, instanceId } = body;
+  return { kind: 'heartbeat', heartbeat: { service, type, instanceId, ...readDetails(body) } };
+}
+
+/** The short way: thousands come in a second, and nearly all of them are right. */
+function isUsual(subject: string, body: unknown): body is Identity {
+  if (typeof body !== 'object' || body === null) return false;
+  const { service, jobType, instanceId, timestamp } = body as Partial<Record<keyof Identity, unknown>>;
+  if (typeof service !== 'string' || typeof jobType !== 'string' || typeof instanceId !== 'string') return false;
+  if (!isSubjectToken(service) || !isSubjectToken(jobType) || !isInstanceId(instanceId)) return false;
+  if (heartbeatSubject(service, jobType, instanceId) !== subject) return false;
+  return typeof timestamp === 'string' && readInstant(timestamp) !== undefined;
+}
+
+function explain(subject: string, body: unknown): ReadHeartbeat {
+  const [, , , service = '', type = '', instanceId = ''] = subject.split('.');
+  if (!isSubjectToken(service) || !isSubjectToken(type) || !isInstanceId(instanceId)) {
+    return refused('malformed', 'subject: expected trellis.jobs.workers.<service>.<type>.<instanceId>.heartbeat');
   }
   const identity = Identity.safeParse(body);
   if (!identity.success) {
@@ -47,27 +64,27 @@ export function readHeartbeat(subject: string, data: Uint8Array): ReadHeartbeat 
     return refused('malformed', `${issue?.path.join('.') || 'body'}: ${issue?.message}`);
   }
   const said = identity.data;
-  if (said.service !== service || said.jobType !== type || said.instanceId !== instanceId) {
-    return refused('mismatched', `the body says ${said.service}/${said.jobType}/${said.instanceId}`);
-  }
-  return {
-    kind: 'heartbeat',
-    heartbeat: { service, type, instanceId, ...readDetails(body as Record<string, unknown>) },
-  };
+  return refused('mismatched', `the body says ${said.service}/${said.jobType}/${said.instanceId}`);
 }
 
-const isInstanceId = (text: string): boolean => text.length <= MAX_INSTANCE_ID && /^[\x21-\x7e]+$/.test(text);
+/** One token of a subject, of letters that Postgres takes. */
+const isInstanceId = (text: string): boolean => text.length <= MAX_INSTANCE_ID && /^[\x21-\x2d\x2f-\x7e]+$/.test(text);
 
 function readDetails({ concurrency, version, activeJobs }: Record<string, unknown>) {
-  const ids = Array.isArray(activeJobs) ? activeJobs.filter((id) => JobId.safeParse(id).success) : undefined;
-  const slots = Concurrency.safeParse(concurrency).data;
+  const ids = Array.isArray(activeJobs) ? activeJobs.filter(isJobId) : undefined;
   return {
-    concurrency: slots !== undefined && slots <= INT_MAX ? slots : undefined,
+    concurrency: isCount(concurrency) ? concurrency : undefined,
     version: typeof version === 'string' ? storable(version) : undefined,
     activeJobs: ids?.slice(0, MAX_ACTIVE_JOBS),
     activeJobCount: ids?.length,
   };
 }
+
+const isJobId = (id: unknown): id is string =>
+  typeof id === 'string' && id.length <= MAX_JOB_ID_LENGTH && isSubjectToken(id);
+
+const isCount = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= INT_MAX;
 
 /** Text that Postgres takes, of bounded length. */
 const storable = (text: string): string => text.slice(0, MAX_VERSION).toWellFormed().replaceAll('\u0000', '\uFFFD');

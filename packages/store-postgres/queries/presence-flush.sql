@@ -1,7 +1,7 @@
 -- Writes what was heard of workers since the last flush, and renews the lease of presence; nothing is written when another
 -- owner has taken it. A row that knows of a later heartbeat stays as it is.
 -- $1 epoch · $2 length of the lease in milliseconds · $3 last stream sequence heard · $4 up to when presence is right
--- $5 creation time of the stream · $6 rows as a JSON array, each worker once, sorted
+-- $5 creation time of the stream · $6 workers as a JSON array, each once
 -- Returns one row: whether the lease is still the caller's.
 with held as (
   update pipelines
@@ -14,13 +14,15 @@ with held as (
     service, type, instance_id, status, first_seen_at, last_seen_at, heartbeat_interval_ms, concurrency, version,
     active_jobs, active_job_count
   )
-  select r.service, r.type, r.instance_id, r.status, r.first_seen_at, r.last_seen_at, r.heartbeat_interval_ms,
-         r.concurrency, r.version, r.active_jobs, r.active_job_count
+  select r.service, r.type, r."instanceId", r.status, r."firstSeenAt", r."lastSeenAt", r."heartbeatIntervalMs",
+         r.concurrency, r.version, r."activeJobs", r."activeJobCount"
   from json_to_recordset($6) as r (
-    service text, type text, instance_id text, status text, first_seen_at timestamptz, last_seen_at timestamptz,
-    heartbeat_interval_ms integer, concurrency integer, version text, active_jobs text[], active_job_count integer
+    service text, type text, "instanceId" text, status text, "firstSeenAt" timestamptz, "lastSeenAt" timestamptz,
+    "heartbeatIntervalMs" integer, concurrency integer, version text, "activeJobs" text[], "activeJobCount" integer
   )
   where exists (select from held)
+  -- One order for all who lock these rows.
+  order by r.service collate "C", r.type collate "C", r."instanceId" collate "C"
   on conflict (service, type, instance_id) do update
     set status = excluded.status,
         first_seen_at = least(w.first_seen_at, excluded.first_seen_at),

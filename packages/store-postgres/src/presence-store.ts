@@ -1,5 +1,6 @@
 // The table of worker presence: its one writer at a time, written in batches. Whether a worker is late is the heartbeat
 // aggregator's business.
+import { JsonArrayBuffer } from './json-array-buffer.ts';
 import type { Postgres, Row } from './open-postgres.ts';
 import { type Lease, PipelineLeases } from './pipeline-leases.ts';
 import { sqlFile } from './sql-file.ts';
@@ -46,6 +47,7 @@ export class PresenceStore {
   static readonly pipeline = 'presence';
   readonly leases: PipelineLeases;
   readonly #postgres: Postgres;
+  readonly #rows = new JsonArrayBuffer();
 
   constructor(postgres: Postgres, options: { leaseMs: number }) {
     this.#postgres = postgres;
@@ -89,14 +91,13 @@ export class PresenceStore {
    * @returns false when another owner has the lease; nothing was written then
    */
   async flush(lease: Lease, workers: readonly WorkerPresence[], heard: HeardUpTo): Promise<boolean> {
-    const rows = workers.map(toRow).sort((a, b) => (key(a) < key(b) ? -1 : 1));
     const { rows: answer } = await this.#postgres.query<{ held: boolean }>(sql.flush, [
       lease.epoch,
       this.leases.leaseMs,
       heard.sequence,
       heard.at,
       heard.streamCreated,
-      JSON.stringify(rows),
+      this.#rows.encode(workers),
     ]);
     return answer[0]?.held === true;
   }
@@ -120,20 +121,3 @@ interface WorkerRow extends Row {
   active_jobs: string[] | null;
   active_job_count: number | null;
 }
-
-const key = (row: Pick<WorkerRow, 'service' | 'type' | 'instance_id'>): string =>
-  `${row.service} ${row.type} ${row.instance_id}`;
-
-const toRow = (worker: WorkerPresence) => ({
-  service: worker.service,
-  type: worker.type,
-  instance_id: worker.instanceId,
-  status: worker.status,
-  first_seen_at: worker.firstSeenAt,
-  last_seen_at: worker.lastSeenAt,
-  heartbeat_interval_ms: worker.heartbeatIntervalMs,
-  concurrency: worker.concurrency,
-  version: worker.version,
-  active_jobs: worker.activeJobs,
-  active_job_count: worker.activeJobCount,
-});
