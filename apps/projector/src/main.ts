@@ -1,21 +1,25 @@
 // The projector: follows the JOBS stream into Postgres (`current`) and ClickHouse (`history`). What is connected to what.
-import { connectNats, createLogger, JobStream, loop, provision, runComponent } from '@trellis/runtime';
+import { connectNats, createLogger, JobStream, loop, provision, runComponent, telemetryOf } from '@trellis/runtime';
 import { openClickHouse } from '@trellis/store-clickhouse';
 import { CurrentStore, migratePostgres, openPostgres } from '@trellis/store-postgres';
+import { startTelemetry } from '@trellis/telemetry';
 import { readConfig } from './config.ts';
 import { runCurrentPipeline } from './current/pipeline.ts';
 import { runHistoryPipeline } from './history/pipeline.ts';
 import { PipelineHealth } from './pipeline-health.ts';
+import { observePipeline } from './pipeline-progress.ts';
 
 const name = 'projector';
 const config = readConfig();
 const { instanceId, streamNames, consumerPrefix, leaseMs } = config;
+const telemetry = startTelemetry(telemetryOf(config, name));
 const log = createLogger({ name, level: config.logLevel, instanceId });
 
 await runComponent({
   name,
   config,
   log,
+  telemetry,
   start: async ({ signal, onStop, ready }) => {
     const nc = await connectNats({ url: config.natsUrl, options: config.natsOptions, name, log });
     onStop(() => nc.drain());
@@ -39,6 +43,7 @@ await runComponent({
       const consumer = `${consumerPrefix}-current`;
       const { batchSize: maxMessages, lingerMs } = config;
       const health = new PipelineHealth();
+      const progress = observePipeline('current', stream);
       ready('current', () => health.check());
       const run = async () => {
         await migratePostgres(postgres);
@@ -52,6 +57,7 @@ await runComponent({
           consumer,
           maxMessages,
           lingerMs,
+          progress,
           working,
         });
       };
@@ -65,6 +71,7 @@ await runComponent({
       const { pipelinesBucket: bucket, streamReplicas: replicas } = config;
       const consumer = `${consumerPrefix}-history`;
       const health = new PipelineHealth();
+      const progress = observePipeline('history', stream);
       ready('history', () => health.check());
       const run = () =>
         runHistoryPipeline({
@@ -77,8 +84,9 @@ await runComponent({
           consumer,
           leaseMs,
           ...(replicas === undefined ? {} : { replicas }),
-          status: ({ role, storeError }) => {
+          status: ({ role, storeError, position, generation }) => {
             if (role !== 'starting') health.tell(storeError);
+            Object.assign(progress, role === 'writing' ? { position, generation } : { position: undefined });
           },
         });
       const history = loop('history', { signal, log, run: () => health.during(run) });

@@ -22,6 +22,12 @@ export const ATTR = {
   /** On the creating span of a keyed job: accepted, replaced, coalesced or rejected. */
   queueOutcome: 'trellis.queue_policy.outcome',
   requestId: 'trellis.request.id',
+  /** On batches of the projector: `current` or `history`, and the first and last stream sequence. */
+  pipeline: 'trellis.pipeline',
+  firstSequence: 'trellis.stream.first_sequence',
+  lastSequence: 'trellis.stream.last_sequence',
+  /** On passes of the janitor. */
+  duty: 'trellis.janitor.duty',
   /** On log records: the trace of the job or the request, where they are in none or in another. */
   traceId: 'trellis.trace.id',
   /** On resources: TELEMETRY_SCHEMA. */

@@ -34,6 +34,8 @@ export interface Start {
   quarantinedUpTo: number;
   /** Whether the projection was emptied. */
   rebuilt: boolean;
+  /** Up to this sequence of the stream it is projected once more, or for the first time after the fact; 0: from its position on. */
+  rebuiltUpTo: number;
 }
 
 /** Compares the stored position with the stream; empties the projection where it must be rebuilt. */
@@ -46,10 +48,11 @@ export async function findStart(stream: JobStream, store: CurrentStore, lease: L
   const known = { ...lease, streamCreated: info.created };
   if (why === undefined) {
     log.info({ position: lease.position, lastSequence: info.lastSequence }, 'the projection goes on');
-    return { lease: known, quarantinedUpTo, rebuilt: false };
+    return { lease: known, quarantinedUpTo, rebuilt: false, rebuiltUpTo: 0 };
   }
   const level = lease.streamCreated === undefined ? 'info' : 'warn';
   log[level]({ why, messages: info.messages }, 'the projection is built from the start of the stream');
   await store.clear(known, lease.position);
-  return { lease: { ...known, position: 0, positionStoredAt: undefined }, quarantinedUpTo, rebuilt: true };
+  const emptied = { ...known, position: 0, positionStoredAt: undefined };
+  return { lease: emptied, quarantinedUpTo, rebuilt: true, rebuiltUpTo: info.lastSequence };
 }

@@ -2,6 +2,7 @@
 import type { QuarantineCode, Quarantined, StoredMessage } from '@trellis/contracts';
 import { type FoldedJob, type IgnoredBecause, reduce } from '@trellis/lifecycle';
 import type { JobChange, StoreRefusal } from '@trellis/store-postgres';
+import { AppliedEvents } from './applied-events.ts';
 import type { DecodedEvent } from './decode-batch.ts';
 
 export interface FoldInput {
@@ -13,6 +14,8 @@ export interface FoldInput {
   firstOfId: ReadonlySet<number>;
   /** Events whose effect the store refuses, by sequence. */
   refused: ReadonlyMap<number, StoreRefusal>;
+  /** Events up to this sequence are not counted as applied: an earlier projection has counted them. Default 0. */
+  countedUpTo?: number;
 }
 
 export interface FoldedBatch {
@@ -22,12 +25,14 @@ export interface FoldedBatch {
   changes: JobChange[];
   quarantined: Quarantined[];
   ignored: { event: DecodedEvent; why: IgnoredBecause }[];
+  applied: AppliedEvents;
 }
 
-export function foldBatch({ events, known, firstOfId, refused }: FoldInput): FoldedBatch {
+export function foldBatch({ events, known, firstOfId, refused, countedUpTo = 0 }: FoldInput): FoldedBatch {
   const touched = new Map<string, Fold>();
   const quarantined: Quarantined[] = [];
   const ignored: FoldedBatch['ignored'] = [];
+  const applied = new AppliedEvents();
   for (const decoded of events) {
     const { stored, message } = decoded;
     const { event, sequence } = stored;
@@ -48,6 +53,7 @@ export function foldBatch({ events, known, firstOfId, refused }: FoldInput): Fol
     }
     if (outcome.kind === 'applied') {
       fold.job = outcome.job;
+      if (sequence > countedUpTo) applied.add(event);
       const entries = event.eventType === 'logged' ? (event.logs ?? []) : [];
       for (const [line, entry] of entries.entries()) fold.logs.push({ sequence, line, entry });
     } else if (outcome.why === 'foreign-owner' && sequence > passed) {
@@ -57,7 +63,7 @@ export function foldBatch({ events, known, firstOfId, refused }: FoldInput): Fol
       ignored.push({ event: decoded, why: sequence > passed ? outcome.why : 'already-applied' });
     }
   }
-  return { ...results(touched), quarantined, ignored };
+  return { ...results(touched), quarantined, ignored, applied };
 }
 
 interface Fold {

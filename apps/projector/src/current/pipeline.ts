@@ -2,7 +2,7 @@
 // batch is being written the next one is decoded and folded.
 import { randomUUID } from 'node:crypto';
 import type { FoldedJob } from '@trellis/lifecycle';
-import type { JobStream, Logger } from '@trellis/runtime';
+import { countMetric, type JobStream, type Logger } from '@trellis/runtime';
 import {
   CurrentStore,
   Fenced,
@@ -12,6 +12,8 @@ import {
   writeChanges,
 } from '@trellis/store-postgres';
 import { CatchUpProgress } from '../catch-up-progress.ts';
+import type { PipelineProgress } from '../pipeline-progress.ts';
+import { projectBatch } from '../project-batch.ts';
 import { StreamRecreated, type TailBatch, tailStream } from '../tail-stream.ts';
 import { type CurrentCounters, count, newCounters } from './counters.ts';
 import { type DecodedBatch, decodeBatch } from './decode-batch.ts';
@@ -36,6 +38,8 @@ export interface CurrentPipelineOptions {
   /** Default 5. */
   lingerMs?: number;
   counters?: CurrentCounters;
+  /** Told how far the pipeline is while this process works it. */
+  progress?: PipelineProgress;
   /** Called when the pipeline projects, or stands by because another process does. */
   working?: () => void;
   /** How often a waiting process asks for the lease. */
@@ -43,6 +47,9 @@ export interface CurrentPipelineOptions {
   /** How often an idle tail checks that it misses nothing. */
   idleCheckMs?: number;
 }
+
+const PIPELINE = { pipeline: CurrentStore.pipeline } as const;
+const DEFAULT_CONSUMER = 'projector-current';
 
 /** Quarantined messages of a batch that get a line of their own in the log. */
 const LOGGED_A_BATCH = 20;
@@ -62,12 +69,16 @@ export async function runCurrentPipeline(options: CurrentPipelineOptions): Promi
     await holdLease({ leases: store.leases, owner, signal, log, pollMs, standby }, async (lease, held) => {
       const start = await findStart(stream, store, lease, log);
       const run = new Run({ ...options, log, signal: held }, start);
-      await run.project();
+      await run.project().finally(() => tellPosition(options, undefined));
     });
   } catch (error) {
     if (!(error instanceof Fenced || error instanceof StreamRecreated)) throw error;
     log.warn({ reason: error.message }, 'the projection starts over');
   }
+}
+
+function tellPosition({ progress }: CurrentPipelineOptions, position: number | undefined): void {
+  if (progress) progress.position = position;
 }
 
 interface Plan {
@@ -97,7 +108,9 @@ class Run {
     this.#counters = options.counters ?? newCounters();
     this.#progress = new CatchUpProgress(options.log, CurrentStore.pipeline);
     this.#counters.starts++;
-    if (start.rebuilt) this.#counters.rebuilds++;
+    if (!start.rebuilt) return;
+    this.#counters.rebuilds++;
+    countMetric('trellis.projector.rebuilds', PIPELINE);
   }
 
   async project(): Promise<void> {
@@ -106,12 +119,13 @@ class Run {
       store,
       signal,
       log,
-      consumer = 'projector-current',
+      consumer = DEFAULT_CONSUMER,
       maxMessages = 5_000,
       lingerMs = 5,
     } = this.#options;
     this.#counters.released += await releaseQuarantine({ stream, store, lease: this.#lease, log });
     this.#options.working?.();
+    tellPosition(this.#options, this.#position);
     const failed = new AbortController();
     const batches = tailStream({
       stream,
@@ -134,7 +148,7 @@ class Run {
       const written = await writing;
       const plan = written === expected ? await planning : await this.#plan(decoded, written);
       expected = plan.folded.jobs;
-      writing = this.#write(batch, decoded, plan);
+      writing = this.#record(batch, plan, () => this.#write(batch, decoded, plan));
       // Nobody may look for long: the next batch comes with the next event.
       writing.catch((error: unknown) => failed.abort(error));
     }
@@ -150,8 +164,16 @@ class Run {
       const job = former.get(id);
       if (job) known.set(id, job);
     }
-    const input = { events, known, firstOfId: await findFirstOfId(stream, events, known), refused: new Map() };
-    return makePlan(input);
+    const firstOfId = await findFirstOfId(stream, events, known);
+    return makePlan({ events, known, firstOfId, refused: new Map(), countedUpTo: this.#start.rebuiltUpTo });
+  }
+
+  #record<Written>(batch: TailBatch, { folded }: Plan, write: () => Promise<Written>): Promise<Written> {
+    const { stream, consumer = DEFAULT_CONSUMER } = this.#options;
+    const { messages, first, last } = batch;
+    const jobs = Iterator.from(folded.changes).map(({ job }) => job.context.traceparent);
+    const what = { ...PIPELINE, stream: stream.names.jobs, consumer, messages: messages.length, first, last, jobs };
+    return projectBatch(what, write);
   }
 
   /** Commits a batch, without the events that the store refuses. @returns the jobs as they are in the store now */
@@ -180,6 +202,7 @@ class Run {
     if (outcome.kind === 'outdated')
       throw new Error(`rows of the batch ${batch.first}-${batch.last} were changed by others`);
     this.#position = batch.last;
+    tellPosition(this.#options, this.#position);
     batch.ack();
     this.#report(batch, decoded, plan.folded);
     return plan.folded.jobs;
@@ -199,7 +222,15 @@ class Run {
     counters.batches++;
     counters.events += batch.messages.length;
     counters.changes += plan.changes.length;
-    for (const [field, times] of decoded.droppedFields) count(counters.droppedFields, field, times);
+    plan.applied.count();
+    for (const [field, times] of decoded.droppedFields) {
+      count(counters.droppedFields, field, times);
+      countMetric('trellis.projector.fields.dropped', { ...PIPELINE, field }, times);
+    }
+    const ignored = Map.groupBy(plan.ignored, ({ why }) => why);
+    for (const [reason, events] of ignored) {
+      countMetric('trellis.projector.ignored', { ...PIPELINE, reason }, events.length);
+    }
     for (const { event, why } of plan.ignored) {
       count(counters.ignored, why);
       if (!log.isLevelEnabled('debug')) continue;
@@ -213,6 +244,7 @@ class Run {
     const quarantined = [...decoded.quarantined, ...plan.quarantined];
     for (const [index, { sequence, subject, code, reason, storeCode }] of quarantined.entries()) {
       count(counters.quarantined, code);
+      countMetric('trellis.projector.quarantined', { ...PIPELINE, code });
       if (index < LOGGED_A_BATCH) log.warn({ sequence, subject, code, reason, storeCode }, 'message quarantined');
     }
     const more = quarantined.length - LOGGED_A_BATCH;

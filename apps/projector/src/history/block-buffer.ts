@@ -1,7 +1,8 @@
 // Where the tail's side collects the next block while the writer's side inserts the former one. Bounded to one block.
-import type { Decoded, StoredMessage } from '@trellis/contracts';
+import type { Decoded, QuarantineCode, StoredMessage } from '@trellis/contracts';
 import { abortable } from '@trellis/runtime';
 import { JournalBlock } from '@trellis/store-clickhouse';
+import { MAX_LINKS } from '../project-batch.ts';
 
 export interface CollectedBlock {
   block: JournalBlock;
@@ -9,6 +10,10 @@ export interface CollectedBlock {
   passed: number;
   /** Acknowledges the last whole batch of the tail in it. */
   ack: () => void;
+  /** `traceparent` of the first jobs in it, by job. */
+  jobs: Map<string, string>;
+  /** Messages that cannot be read, by code. */
+  quarantined: Map<QuarantineCode, number>;
 }
 
 export class BlockBuffer {
@@ -49,6 +54,14 @@ export class BlockBuffer {
   add(message: StoredMessage, decoded: Decoded): void {
     this.block.add(message, decoded);
     this.#collected.passed = message.sequence;
+    const { jobs, quarantined } = this.#collected;
+    if (decoded.kind === 'quarantined') {
+      const { code } = decoded.quarantined;
+      quarantined.set(code, (quarantined.get(code) ?? 0) + 1);
+    } else if (jobs.size < MAX_LINKS) {
+      const { jobId, context } = decoded.stored.event;
+      jobs.set(jobId, context.traceparent);
+    }
     if (this.full) this.#changed();
   }
 
@@ -84,6 +97,7 @@ export class BlockBuffer {
   }
 
   #empty(): CollectedBlock {
-    return { block: new JournalBlock(this.#generation), passed: 0, ack: () => undefined };
+    const block = new JournalBlock(this.#generation);
+    return { block, passed: 0, ack: () => undefined, jobs: new Map(), quarantined: new Map() };
   }
 }

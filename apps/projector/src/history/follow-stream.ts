@@ -2,10 +2,11 @@
 // inserts so that an event is soon visible and ClickHouse gets few and large parts. What writing means is journal-writer.ts.
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { decodeEvent, type Quarantined } from '@trellis/contracts';
-import type { JobStream, Logger } from '@trellis/runtime';
+import { countMetric, type JobStream, type Logger } from '@trellis/runtime';
 import { JournalBlock } from '@trellis/store-clickhouse';
+import { projectBatch } from '../project-batch.ts';
 import { tailStream } from '../tail-stream.ts';
-import { BlockBuffer } from './block-buffer.ts';
+import { BlockBuffer, type CollectedBlock } from './block-buffer.ts';
 import type { HistoryLease } from './history-lease.ts';
 import type { JournalWriter } from './journal-writer.ts';
 import type { Intent } from './pipeline-record.ts';
@@ -82,14 +83,24 @@ async function write(options: FollowOptions, buffer: BlockBuffer, stop: AbortSig
       );
     }
     if (stop.aborted) return;
-    const { block, passed, ack } = buffer.take();
+    const collected = buffer.take();
+    const { block, passed, ack } = collected;
     earliest = performance.now() + paceMs.caughtUp;
-    await writer.writeNext(block, passed);
+    await record(options, collected, () => writer.writeNext(block, passed));
     ack();
     if (block.rows === 0) continue;
     if (block.firstQuarantined) logQuarantined(log, block.quarantined, block.firstQuarantined);
     wrote({ rows: block.rows, quarantined: block.quarantined, position: passed, pending: buffer.pending });
   }
+}
+
+async function record(options: FollowOptions, collected: CollectedBlock, write: () => Promise<void>): Promise<void> {
+  const { stream, consumer } = options;
+  const { block, jobs, quarantined } = collected;
+  const pipeline = 'history';
+  const range = { messages: block.rows, first: block.from, last: block.to };
+  await projectBatch({ pipeline, stream: stream.names.jobs, consumer, ...range, jobs: jobs.values() }, write);
+  for (const [code, times] of quarantined) countMetric('trellis.projector.quarantined', { pipeline, code }, times);
 }
 
 /** What the range of a begun insert holds now; incomplete when the signal has aborted. */

@@ -2,7 +2,7 @@
 // release from the quarantine → follow the stream. Why this is exactly once: docs/adr/0003-history-exactly-once.md.
 import { randomUUID } from 'node:crypto';
 import { Kvm } from '@nats-io/kv';
-import type { JobStream, Logger } from '@trellis/runtime';
+import { countMetric, type JobStream, type Logger } from '@trellis/runtime';
 import { type ClickHouse, JournalStore, migrateClickHouse } from '@trellis/store-clickhouse';
 import { CatchUpProgress } from '../catch-up-progress.ts';
 import { type BlockLimits, followStream, readRange } from './follow-stream.ts';
@@ -88,6 +88,7 @@ export async function runHistoryPipeline(options: HistoryPipelineOptions): Promi
     await write(options, lease, tell);
     if (!signal.aborted) lease.lost.throwIfAborted();
   } finally {
+    tell({ role: 'starting' });
     await lease.release();
   }
 }
@@ -187,4 +188,5 @@ async function beginOrContinue(
   else log.warn(begins, 'the history is written anew from the first message of the stream');
   await lease.update({ streamCreated: info.created, generation, position: 0, written: NOTHING_WRITTEN, intent: null });
   await store.beginGeneration(generation, info.created, why);
+  countMetric('trellis.projector.rebuilds', { pipeline: 'history' });
 }
