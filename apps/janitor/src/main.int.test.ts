@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { Kvm } from '@nats-io/kv';
+import { nanos } from '@nats-io/transport-node';
 import { waitFor } from '@trellis/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type JanitorFixture, newJob, startFixture } from './testing/janitor-fixture.ts';
@@ -69,6 +71,60 @@ describe('the janitor as a process', () => {
     const ended = once(kept, 'exit');
     kept.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
+  });
+
+  it('two of them, at the intervals that an operator sets, expire deadlines, remove what is stale or purged, and keep no longer than told, each once', async () => {
+    const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString();
+    const publishMany = async (count: number, fields: { timestamp?: string; deadline?: string } = {}) => {
+      const jobs = Array.from({ length: count }, () => newJob());
+      for (const job of jobs) await fixture.publish(job, 'created', fields);
+      return jobs;
+    };
+    const aged = await publishMany(15);
+    const overdue = await publishMany(25, { deadline: hoursAgo(1) });
+    const purged = await publishMany(15);
+    const kept = await publishMany(5);
+    const done = await publishMany(25, { timestamp: hoursAgo(3) });
+    for (const job of done) await fixture.publish(job, 'completed', { state: 'completed', timestamp: hoursAgo(2) });
+    await fixture.project();
+    const { created: streamCreated, lastSequence: position } = await fixture.stream.info();
+    const pipelines = await new Kvm(fixture.nc).create('JOBS_PIPELINES');
+    await pipelines.put('history', JSON.stringify({ position, streamCreated, owner: 'test', epoch: 1 }));
+    const { streams } = fixture.stream.jsm;
+    await streams.purge('JOBS', { seq: aged.length + 1 });
+    for (const { id } of purged) await streams.purge('JOBS', { filter: `trellis.jobs.*.*.${id}.*` });
+
+    const intervals = { deadlines: 40, 'stale-rows': 50, retention: 60 };
+    const env = {
+      DATABASE_URL: fixture.url,
+      JANITOR_INTERVAL_MS: '3600000',
+      JANITOR_DUTY_INTERVALS_MS: JSON.stringify(intervals),
+      JANITOR_PAGE_SIZE: '7',
+      JANITOR_RETENTION: '{"completed": "1h"}',
+    };
+    await Promise.all([startJanitor(env), startJanitor(env)]);
+    // A janitor that starts makes sure of the real one, which is minutes long.
+    await streams.update('JOBS', { duplicate_window: nanos(100) });
+
+    const left = [...overdue, ...kept].map(({ id }) => id).sort();
+    await waitFor(async () => (await fixture.rowIds()).join() === left.join(), {
+      what: 'the rows of what is gone to go',
+      timeoutMs: 20_000,
+    });
+    await fixture.project();
+    for (const duty of Object.keys(intervals)) {
+      const { passes = 0 } = (await fixture.recorded(duty)) ?? {};
+      await waitFor(async () => ((await fixture.recorded(duty))?.passes ?? 0) >= passes + 5, { what: `more ${duty}` });
+      expect(await fixture.recorded(duty)).toMatchObject({ error: null, problems: [] });
+    }
+    expect(await fixture.recorded('advisories')).toMatchObject({ passes: 1 });
+    for (const job of overdue) expect(await fixture.eventsOf(job)).toEqual(['created', 'expired']);
+    expect((await fixture.stream.info()).messages).toBe(2 * overdue.length + kept.length);
+    const { rows } = await fixture.postgres.query('select state, count from job_counts where count <> 0 order by 1');
+    expect(rows).toEqual([
+      { state: 'expired', count: overdue.length },
+      { state: 'pending', count: kept.length },
+    ]);
   });
 
   it('refuses a configuration that it does not understand, and says why', async () => {
