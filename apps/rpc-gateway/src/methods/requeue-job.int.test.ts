@@ -1,9 +1,7 @@
 // Jobs.Retry, Jobs.ReplayDLQ and Jobs.DismissDLQ against a real stream.
-import { createService, queue } from '@trellis/jobs';
 import { silentLogger } from '@trellis/runtime';
 import { waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { type GatewayFixture, startGateway } from '../testing/gateway-fixture.ts';
 import { newJob } from '../testing/job-events.ts';
 
@@ -208,64 +206,6 @@ describe('Jobs.DismissDLQ', () => {
       expect((await gateway.eventsOf(job, 'dismissed')) + (await gateway.eventsOf(job, 'retried'))).toBe(1);
     }
   });
-});
-
-it('a hundred replays of a dead job run its handler once more, and leave nothing in the work queue', async () => {
-  let runs = 0;
-  await using stack = new AsyncDisposableStack();
-  const service = await createService({
-    name: 'replayed-service',
-    nats: await gateway.nats.connect(),
-    log: silentLogger(),
-    queues: {
-      charge: queue({ payload: z.object({ amount: z.number() }), maxDeliver: 2, backoffMs: [1] }),
-      refund: queue({ payload: z.object({ amount: z.number() }), maxDeliver: 1, dlq: false }),
-      // Its place is gone with its first run: it must be admitted again.
-      keyed: queue({
-        payload: z.object({ amount: z.number() }),
-        maxDeliver: 1,
-        keyConcurrency: { key: ['amount', '/amount'], heartbeatTtlMs: 5_000 },
-      }),
-    },
-  });
-  stack.defer(() => service.stop());
-  let works = false;
-  const handler = async () => {
-    runs++;
-    if (!works) throw new Error('the provider is down');
-    return { ok: true };
-  };
-  await service.jobs.charge.handle(handler);
-  await service.jobs.refund.handle(handler);
-  await service.jobs.keyed.handle(handler);
-  for (const [name, state, call] of [
-    ['charge', 'dead', (id: string) => jobs().replayDLQ({ id })],
-    ['refund', 'failed', (id: string) => jobs().retry({ id })],
-    ['keyed', 'dead', (id: string) => jobs().replayDLQ({ id })],
-  ] as const) {
-    works = false;
-    const ref = await service.jobs[name].create({ amount: 7 });
-    await waitFor(async () => (await jobs().get({ id: ref.id })).state === state, { what: `${name} to be ${state}` });
-    works = true;
-    runs = 0;
-    const results = await Promise.allSettled(Array.from({ length: 100 }, () => call(ref.id)));
-    const refusals = results.flatMap((result) => (result.status === 'rejected' ? [String(result.reason)] : []));
-    expect(refusals.length, `${name}: ${[...new Set(refusals)].join('; ')}`).toBeLessThan(results.length);
-    await waitFor(async () => (await jobs().get({ id: ref.id })).state === 'completed', {
-      what: `${name} to complete`,
-    });
-    const { events } = await gateway.stream.readJob(ref.id);
-    expect(events.filter(({ event }) => event.eventType === 'retried')).toHaveLength(1);
-    expect(runs).toBe(1);
-    const consumer = `replayed-service-${name}`;
-    await waitFor(
-      async () => {
-        const info = await gateway.stream.jsm.consumers.info('JOBS_WORK', consumer);
-        return info.num_pending === 0 && info.num_ack_pending === 0;
-      },
-      { what: 'an empty work queue' },
-    );
-  }
 });
 
 describe('Jobs.ListDLQ', () => {
