@@ -3,6 +3,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import {
   Fault,
   type HealthReply,
+  type HistoryReply,
   type Job,
   type JobReply,
   type KeyStatus,
@@ -12,6 +13,7 @@ import {
   type RpcReply,
   type RpcRequest,
   readNatsUrl,
+  type TraceReply,
 } from '@trellis/contracts';
 import { type CallOptions, callRpc } from './rpc-call.ts';
 
@@ -36,6 +38,10 @@ export interface JobsRpc {
   list(request: RpcRequest<'Jobs.List'>, options?: CallOptions): Promise<ListReply>;
   /** One job, whole. @throws {Fault} not-found */
   get(request: RpcRequest<'Jobs.Get'>, options?: CallOptions): Promise<Job>;
+  /** What has happened to a job, event by event. @throws {Fault} not-found, unavailable */
+  history(request: RpcRequest<'Jobs.History'>, options?: CallOptions): Promise<HistoryReply>;
+  /** The spans and logs of everything that a job touched, as one tree. @throws {Fault} not-found, unavailable */
+  trace(request: RpcRequest<'Jobs.Trace'>, options?: CallOptions): Promise<TraceReply>;
   /** Who holds a key and who waits for it, as it is now. @throws {Fault} not-found, when the key was never seen */
   getKey(request: RpcRequest<'Jobs.GetKey'>, options?: CallOptions): Promise<KeyStatus>;
   /** Stops a job that has not ended; an active one ends when its handler does. @throws {Fault} state-conflict, not-found */
@@ -92,6 +98,8 @@ export async function createClient(options: ClientOptions): Promise<JobsClient> 
         list,
         listDLQ: (request, callOptions) => list({ ...request, state: ['dead'] }, callOptions),
         get: async (request, callOptions) => (await get(request, callOptions)).job,
+        history: call('Jobs.History'),
+        trace: call('Jobs.Trace'),
         getKey: call('Jobs.GetKey'),
         cancel: call('Jobs.Cancel'),
         retry: call('Jobs.Retry'),

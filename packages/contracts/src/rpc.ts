@@ -170,7 +170,7 @@ export const TraceNode = z.looseObject({
   spanId: z.string(),
   /** The node above it in `nodes`; absent for the root. A late attempt hangs below the creation that it is linked to. */
   parentSpanId: z.string().optional(),
-  /** 0 for a root. */
+  /** 0 for the root: there is one. */
   depth: z.int(),
   name: z.string(),
   kind: z.enum(SPAN_KINDS),
@@ -184,6 +184,8 @@ export const TraceNode = z.looseObject({
   jobId: z.string().optional(),
   /** Known from the job's events: the span itself never arrived, for instance because its process was killed. */
   missing: z.boolean().optional(),
+  /** Known from the job's events: the attempt goes on, as far as they tell; its span comes when it ends. */
+  running: z.boolean().optional(),
 });
 export type TraceNode = z.infer<typeof TraceNode>;
 
@@ -194,6 +196,7 @@ export const TraceLog = z.looseObject({
   service: z.string(),
   message: z.string(),
   traceId: z.string().optional(),
+  /** The node that it belongs to. */
   spanId: z.string().optional(),
   jobId: z.string().optional(),
 });
@@ -209,6 +212,8 @@ export const TraceReply = z.looseObject({
   logs: z.array(TraceLog),
   /** True: there is more than one reply may hold. */
   truncated: z.boolean().optional(),
+  /** True: spans and logs could not be read (no store, or none that answers); all there is comes from the job's events. */
+  eventsOnly: z.boolean().optional(),
   links: z.object({ trace: z.string().optional() }).optional(),
 });
 export type TraceReply = z.infer<typeof TraceReply>;

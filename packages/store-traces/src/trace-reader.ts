@@ -32,7 +32,7 @@ const statement = (name: string): string =>
 const SPANS_OF_TRACES = statement('read-spans-of-traces');
 const SPANS_OF_JOBS = statement('read-spans-of-jobs');
 const LOGS_OF_TRACES = statement('read-logs-of-traces');
-const LOGS_OF_JOBS = statement('read-logs-of-jobs');
+const LOGS_BY_ATTRIBUTES = statement('read-logs-by-attributes');
 
 export class TraceReader {
   readonly #clickhouse: ClickHouse;
@@ -52,11 +52,11 @@ export class TraceReader {
     return [...spans.values()].sort((a, b) => compare(a.startNs, b.startNs));
   }
 
-  /** Log records of these traces, and those that carry the id of one of these jobs, by time. @throws TracesUnavailable */
+  /** Log records of these traces, and those whose attributes name one of these or of these jobs, by time. @throws TracesUnavailable */
   async logsOf({ traceIds, jobIds, period, limit }: TraceQuery): Promise<Log[]> {
     const [ofTraces, ofJobs] = await Promise.all([
       traceIds.length === 0 ? [] : this.#rows<LogRow>(LOGS_OF_TRACES, { traceIds, ...period, limit }),
-      jobIds.length === 0 ? [] : this.#rows<LogRow>(LOGS_OF_JOBS, { jobIds, ...period, limit }),
+      this.#rows<LogRow>(LOGS_BY_ATTRIBUTES, { jobIds, traceIds, ...period, limit }),
     ]);
     const inTraces = new Set(traceIds);
     const others = ofJobs.filter(({ traceId }) => !inTraces.has(traceId));

@@ -127,16 +127,17 @@ it('gives a span once that was delivered twice, and no more than the limit', asy
   expect((await reader.spansOf({ ...query, limit: 1 })).map(({ spanId }) => spanId)).toEqual([twice.spanId]);
 });
 
-it('finds log records by trace and by job, each once, by time', async () => {
+it('finds log records by trace, by job and by a trace that they only name, each once, by time', async () => {
   const traceId = newTraceId();
   await writer.insertLogs([
     log({ traceId, body: 'third', timeNs: now + 3n }),
     log({ traceId, body: 'first', timeNs: now + 1n, attributes: { 'trellis.job.id': 'logged-job' } }),
     log({ body: 'second', timeNs: now + 2n, attributes: { jobId: 'logged-job' } }),
+    log({ body: 'fourth', timeNs: now + 4n, attributes: { 'trellis.trace.id': traceId } }),
     log({ body: 'of nobody', attributes: { jobId: 'another' } }),
   ]);
   const found = await reader.logsOf({ traceIds: [traceId], jobIds: ['logged-job'], period, limit: 10 });
-  expect(found.map(({ body }) => body)).toEqual(['first', 'second', 'third']);
+  expect(found.map(({ body }) => body)).toEqual(['first', 'second', 'third', 'fourth']);
   expect(found[2]).toEqual({
     timeNs: now + 3n,
     traceId,
