@@ -16,6 +16,8 @@ export type ReadQuery =
   | 'page-oldest'
   | 'pipelines'
   | 'quarantine-size'
+  | 'queue-ages'
+  | 'queue-depths'
   | 'services'
   | 'sliced-page-newest'
   | 'sliced-page-oldest'
