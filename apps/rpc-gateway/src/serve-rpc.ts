@@ -2,12 +2,13 @@
 // at once, and an answer to every request whatever happens. What the methods do is their own business.
 import { type ServiceMsg, Svcm } from '@nats-io/services';
 import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
-import { FAULTS, Fault, RPC_PREFIX } from '@trellis/contracts';
-import { aborted, type Logger } from '@trellis/runtime';
+import { FAULTS, Fault, type FaultCode, RPC_PREFIX } from '@trellis/contracts';
+import { aborted, injectHeaders, type Logger } from '@trellis/runtime';
 import pLimit from 'p-limit';
 import { ulid } from 'ulid';
 import { faultReply } from './fault-reply.ts';
 import type { Call, Method, Ports } from './method.ts';
+import { inServerSpan, type RpcOutcome, showMethods } from './rpc-telemetry.ts';
 
 export const SERVICE_NAME = 'trellis-jobs';
 const SERVICE_VERSION = '0.19.0';
@@ -50,6 +51,7 @@ export async function serveUntilStopped(options: RpcServiceOptions, signal: Abor
     // The framework's own figures see only the synchronous part of a handler.
     statsHandler: (endpoint) => Promise.resolve(describeFigures(figures.get(endpoint.subject))),
   });
+  showMethods(methods);
   for (const method of methods) {
     const subject = `${RPC_PREFIX}${method.name}`;
     const name = method.name.replaceAll('.', '-');
@@ -58,14 +60,12 @@ export async function serveUntilStopped(options: RpcServiceOptions, signal: Abor
     const handler = (error: Error | null, message: ServiceMsg) => {
       if (error) return log.error({ error, method: method.name }, 'a subscription of the service failed');
       const refused = limit.pendingCount >= maxWaiting;
-      const request = {
-        method,
-        message,
-        ports,
-        log,
-        maxReplyBytes: (nc.info?.max_payload ?? 1_048_576) - HEADER_BYTES,
-      };
-      const work = refused ? answerOne({ ...request, refused }, own) : limit(() => answerOne(request, own));
+      const maxReplyBytes = (nc.info?.max_payload ?? 1_048_576) - HEADER_BYTES;
+      const requestId = header(message, 'request-id') ?? ulid();
+      const work = inServerSpan({ method: method.name, headers: message.headers, requestId }, (traceId) => {
+        const request = { method, message, ports, log, maxReplyBytes, requestId, traceId };
+        return refused ? answerOne({ ...request, refused }, own) : limit(() => answerOne(request, own));
+      });
       inHand.add(work);
       void work.finally(() => inHand.delete(work));
     };
@@ -85,20 +85,20 @@ interface OneRequest {
   ports: Ports;
   log: Logger;
   maxReplyBytes: number;
+  requestId: string;
+  traceId: string | undefined;
   /** Too many wait already. */
   refused?: boolean;
 }
 
 /** Answers one request. Never rejects: a handler that does leaves its caller waiting. */
 async function answerOne(
-  { method, message, ports, log, maxReplyBytes, refused }: OneRequest,
+  { method, message, ports, log, maxReplyBytes, requestId, traceId, refused }: OneRequest,
   figures: Figures,
-): Promise<void> {
+): Promise<RpcOutcome> {
   const started = performance.now();
   figures.requests++;
   figures.inFlight++;
-  const requestId = header(message, 'request-id') ?? ulid();
-  const traceId = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(header(message, 'traceparent') ?? '')?.[1];
   const fields = { method: method.name, requestId, ...(traceId === undefined ? {} : { traceId }) };
   const call: Call = {
     requestId,
@@ -112,16 +112,17 @@ async function answerOne(
     const reply = await method.handle(message.data, call, ports);
     message.respond(reply, { headers: replyHeaders(requestId) });
     call.log.debug({ ms: Math.round(performance.now() - started), bytes: reply.length }, `${method.name} answered`);
+    return { code: 'ok' };
   } catch (error) {
     figures.faults++;
-    respondFault(message, call, error);
+    return { code: respondFault(message, call, error), error };
   } finally {
     figures.inFlight--;
     figures.totalMs += performance.now() - started;
   }
 }
 
-function respondFault(message: ServiceMsg, call: Call, error: unknown): void {
+function respondFault(message: ServiceMsg, call: Call, error: unknown): FaultCode {
   const { fault, id, status, headline, body } = faultReply(error, call.traceId);
   const { jobId } = fault.details;
   const seen = { faultId: id, code: fault.code, ...(jobId === undefined ? {} : { jobId }) };
@@ -136,11 +137,14 @@ function respondFault(message: ServiceMsg, call: Call, error: unknown): void {
   } catch (unsent) {
     call.log.warn({ error: unsent, faultId: id }, 'the error reply could not be sent');
   }
+  return fault.code;
 }
 
 function replyHeaders(requestId: string): MsgHdrs {
   const carried = headers();
   carried.set('request-id', requestId);
+  // The span that answered, for callers who brought no trace.
+  injectHeaders(carried);
   return carried;
 }
 
