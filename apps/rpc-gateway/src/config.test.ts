@@ -7,3 +7,12 @@ it('the documented configuration is the one of the schema', async () => {
     '../../../docs/configuration/rpc-gateway.md',
   );
 });
+
+it.for([
+  ['https://grafana/explore?traceId={traceId}', true],
+  ['https://grafana/explore', false],
+  ['grafana {traceId}', false],
+  ['javascript:alert("{traceId}")', false],
+] as const)('%s is a template for links to traces: %s', ([traceUrlTemplate, accepted]) => {
+  expect(GatewayConfig.safeParse({ traceUrlTemplate }).success).toBe(accepted);
+});

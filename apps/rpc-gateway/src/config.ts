@@ -1,6 +1,9 @@
 // Everything that can be set of the RPC gateway, with its defaults.
 import { baseConfig, configOrExit } from '@trellis/runtime';
+import { DEFAULT_CLICKHOUSE_DATABASE } from '@trellis/store-clickhouse';
+import { DEFAULT_OTEL_DATABASE } from '@trellis/store-traces';
 import { z } from 'zod';
+import { TRACE_ID_PLACE } from './trace-link.ts';
 
 export const GatewayConfig = z.object({
   ...baseConfig,
@@ -12,7 +15,23 @@ export const GatewayConfig = z.object({
   databaseSchema: z.string().min(1).default('trellis_jobs').describe('schema of the projection'),
   databaseConnections: z.int().min(1).max(100).default(10).describe('connections to PostgreSQL'),
   statementTimeoutMs: z.int().min(100).max(600_000).default(5_000).describe('longest time of one query'),
-  clickhouseUrl: z.string().optional().describe('ClickHouse, for Jobs.Health only; none: not checked'),
+  clickhouseUrl: z
+    .string()
+    .optional()
+    .describe('ClickHouse, for Jobs.History, Jobs.Trace and Jobs.Health; none: they do without'),
+  clickhouseDatabase: z
+    .string()
+    .min(1)
+    .default(DEFAULT_CLICKHOUSE_DATABASE)
+    .describe('database of the history in ClickHouse'),
+  otelDatabase: z.string().min(1).default(DEFAULT_OTEL_DATABASE).describe('database of spans and logs in ClickHouse'),
+  traceUrlTemplate: z
+    .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
+    .refine((url) => url.includes(TRACE_ID_PLACE), `expected ${TRACE_ID_PLACE} in it, where the id of the trace goes`)
+    .optional()
+    .describe(
+      `page of a trace in a tracing tool, as https://grafana/explore?traceId=${TRACE_ID_PLACE}; none: no links`,
+    ),
   cancelActiveByForce: z
     .boolean()
     .default(false)

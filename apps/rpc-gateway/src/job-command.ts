@@ -13,6 +13,7 @@ import {
 } from '@trellis/contracts';
 import { ENDED_STATES, type FoldedJob, reduce, TRANSITIONS, toWireJob } from '@trellis/lifecycle';
 import type { Call, Ports } from './method.ts';
+import { withTraceLink } from './trace-link.ts';
 
 export type Decision =
   /**
@@ -74,7 +75,8 @@ export async function runCommand(command: Command, call: Call, ports: Ports): Pr
       call.log.warn({ ...jobFields(job), error }, `what follows ${eventType} could not be done`);
     });
   }
-  const reply = await answer(done, ports);
+  const answered = await answer(done, ports);
+  const reply = { ...answered, job: withTraceLink(answered.job, ports.settings.traceUrlTemplate) };
   return forced ? { ...reply, forced: true } : reply;
 }
 

@@ -1,20 +1,26 @@
 // The RPC gateway as a process: what is connected to what.
-import { connectNats, createLogger, JobStream, loop, runComponent } from '@trellis/runtime';
-import { JobReader, openPostgres, PresenceReader } from '@trellis/store-postgres';
+import { connectNats, createLogger, JobStream, loop, runComponent, telemetryOf } from '@trellis/runtime';
+import { HistoryReader, openClickHouse } from '@trellis/store-clickhouse';
+import { JobReader, openPostgres, PresenceReader, QueueReader } from '@trellis/store-postgres';
+import { TraceReader } from '@trellis/store-traces';
+import { startTelemetry } from '@trellis/telemetry';
 import { readConfig } from './config.ts';
 import { healthProbes } from './health-probes.ts';
 import type { Ports } from './method.ts';
 import { METHODS } from './methods/index.ts';
+import { observeQueues } from './observe-queues.ts';
 import { ProjectionProgress } from './projection-progress.ts';
 import { serveUntilStopped } from './serve-rpc.ts';
 
 const config = readConfig();
+const telemetry = startTelemetry(telemetryOf(config, 'rpc-gateway'));
 const log = createLogger({ name: 'rpc-gateway', level: config.logLevel, instanceId: config.instanceId });
 
 await runComponent({
   name: 'rpc-gateway',
   config,
   log,
+  telemetry,
   async start(scope) {
     const postgres = openPostgres({
       url: config.databaseUrl,
@@ -33,14 +39,23 @@ await runComponent({
     });
     scope.onStop(() => nc.drain());
 
+    const openDatabase = (url: string, database: string) => {
+      const clickhouse = openClickHouse({ url, database, requestTimeoutMs: config.statementTimeoutMs });
+      scope.onStop(() => clickhouse.close());
+      return clickhouse;
+    };
+    const { clickhouseUrl, clickhouseDatabase, otelDatabase } = config;
     const stream = await JobStream.open(nc, { names: config.streamNames, log });
     const reader = new JobReader(postgres);
+    observeQueues(new QueueReader(postgres), log);
     const ports: Ports = {
       reader,
       presence: new PresenceReader(postgres),
       stream,
       projection: new ProjectionProgress({ readPosition: () => reader.position('current'), log }),
       health: healthProbes({ ...config, reader, stream }),
+      history: clickhouseUrl ? new HistoryReader(openDatabase(clickhouseUrl, clickhouseDatabase)) : undefined,
+      traces: clickhouseUrl ? new TraceReader(openDatabase(clickhouseUrl, otelDatabase)) : undefined,
       settings: config,
     };
     const serving = loop('rpc service', {

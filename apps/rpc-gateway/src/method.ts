@@ -1,11 +1,14 @@
 // What one RPC of the gateway is: a file under methods/ gives its name and how it is answered. Reading requests,
 // fitting replies into a message and answering errors is the same for all and is not the method's business.
-import type { RpcMethod, RpcReply, RpcRequest } from '@trellis/contracts';
+import type { Job, RpcMethod, RpcReply, RpcRequest } from '@trellis/contracts';
 import type { JobStream, Logger } from '@trellis/runtime';
+import type { HistoryReader } from '@trellis/store-clickhouse';
 import type { JobReader, PresenceReader } from '@trellis/store-postgres';
+import type { TraceReader } from '@trellis/store-traces';
 import type { HealthProbes } from './health-probes.ts';
 import type { ProjectionProgress } from './projection-progress.ts';
 import { readRequest } from './read-request.ts';
+import { touchJob } from './rpc-telemetry.ts';
 
 /** What methods act on. */
 export interface Ports {
@@ -14,9 +17,14 @@ export interface Ports {
   stream: JobStream;
   projection: ProjectionProgress;
   health: HealthProbes;
+  /** Undefined: no ClickHouse is configured. */
+  history: HistoryReader | undefined;
+  traces: TraceReader | undefined;
   settings: {
     cancelActiveByForce: boolean;
     projectionWaitMs: number;
+    /** A URL with {traceId} in it. */
+    traceUrlTemplate?: string | undefined;
   };
 }
 
@@ -53,7 +61,10 @@ export function defineMethod<Name extends RpcMethod>({ name, answer, fit }: Meth
     name,
     async handle(data, call, ports) {
       const request = readRequest(name, data);
+      if ('id' in request) touchJob({ id: request.id });
       const reply = await answer(request, call, ports);
+      const { job } = reply as { job?: Job };
+      if (job) touchJob(job);
       const whole = JSON.stringify(reply);
       if (Buffer.byteLength(whole) <= call.maxReplyBytes) return whole;
       const fitted = fit ? JSON.stringify(fit(reply, call.maxReplyBytes, request)) : whole;

@@ -5,14 +5,15 @@ import { fitJobReply } from '../fit-reply.ts';
 import { notFound } from '../job-command.ts';
 import { markLostWorkers } from '../mark-lost-workers.ts';
 import { defineMethod } from '../method.ts';
+import { withTraceLink } from '../trace-link.ts';
 
 export const getJob = defineMethod({
   name: 'Jobs.Get',
-  async answer({ id }, _call, { reader, stream, presence }): Promise<JobReply> {
+  async answer({ id }, _call, { reader, stream, presence, settings }): Promise<JobReply> {
     const row = await reader.getJob(id);
     const known = row ?? (await stream.readJob(id)).job;
     if (!known) throw notFound(id);
-    const wire = toWireJob(known);
+    const wire = withTraceLink(toWireJob(known), settings.traceUrlTemplate);
     const [job = wire] = await markLostWorkers([wire], presence);
     return row ? { job } : { job, projected: false };
   },

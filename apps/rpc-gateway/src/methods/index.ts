@@ -5,11 +5,13 @@ import { dismissDlq } from './dismiss-dlq.ts';
 import { getJob } from './get-job.ts';
 import { getKey } from './get-key.ts';
 import { health } from './health.ts';
+import { historyJob } from './history-job.ts';
 import { listDlq } from './list-dlq.ts';
 import { listJobs } from './list-jobs.ts';
 import { listServices } from './list-services.ts';
 import { replayDlq } from './replay-dlq.ts';
 import { retryJob } from './retry-job.ts';
+import { traceJob } from './trace-job.ts';
 
 export const METHODS: readonly Method[] = [
   listJobs,
@@ -20,6 +22,8 @@ export const METHODS: readonly Method[] = [
   replayDlq,
   dismissDlq,
   listServices,
+  historyJob,
+  traceJob,
   health,
   listDlq,
 ];

@@ -7,6 +7,7 @@ import { type Cursor, decodeCursor, encodeCursor } from '../list-cursor.ts';
 import { markLostWorkers } from '../mark-lost-workers.ts';
 import { defineMethod } from '../method.ts';
 import { invalid } from '../read-request.ts';
+import { withTraceLink } from '../trace-link.ts';
 
 /** Jobs read at once with their bodies, each of which may be as large as a message. */
 const ROWS_WITH_BODIES = 20;
@@ -15,7 +16,7 @@ const PAGE_FIELDS_BYTES = 2_048;
 
 export const listJobs = defineMethod({
   name: 'Jobs.List',
-  async answer(request: ListRequest, call, { reader, presence }) {
+  async answer(request: ListRequest, call, { reader, presence, settings }) {
     const start = readStart(request);
     const { places, more, count, countAtLeast } = await reader.page(filterOf(request), {
       order: start.order,
@@ -24,7 +25,8 @@ export const listJobs = defineMethod({
       after: start.after,
     });
     const { entries: jobs, read } = await readEntries(reader, places, request, call.maxReplyBytes);
-    const entries = await markLostWorkers(jobs, presence);
+    const marked = await markLostWorkers(jobs, presence);
+    const entries = marked.map((job) => withTraceLink(job, settings.traceUrlTemplate));
     const reply: ListReply = { entries, count, offset: start.passed, limit: request.limit };
     if (countAtLeast) reply.countAtLeast = true;
     // `read` falls short of the page when bodies had filled the reply before.

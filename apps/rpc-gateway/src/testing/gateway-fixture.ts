@@ -3,7 +3,9 @@ import { headers, type NatsConnection } from '@nats-io/transport-node';
 import { createClient, type JobsClient } from '@trellis/client';
 import type { EventType, JobState, LifecycleEvent } from '@trellis/contracts';
 import { JobStream, loop, provision, silentLogger } from '@trellis/runtime';
+import type { HistoryReader } from '@trellis/store-clickhouse';
 import { JobReader, migratePostgres, openPostgres, type Postgres, PresenceReader } from '@trellis/store-postgres';
+import type { TraceReader } from '@trellis/store-traces';
 import { freshPostgres, startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { healthProbes } from '../health-probes.ts';
 import type { Ports } from '../method.ts';
@@ -20,6 +22,8 @@ export interface GatewayOptions {
   maxConcurrent?: number;
   maxWaiting?: number;
   clickhouseUrl?: string;
+  history?: HistoryReader;
+  traces?: TraceReader;
   /** Where the gateway reads; default the database that is projected into. */
   readerUrl?: string;
   /** Project with the real projector, in a process of its own; `projection` cannot be held back then. */
@@ -119,6 +123,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
       presenceFreshMs: 15_000,
       janitorOverdueMs: 60_000,
     }),
+    history: options.history,
+    traces: options.traces,
     settings: { cancelActiveByForce: false, projectionWaitMs: 500, ...options.settings },
   };
   const stopping = new AbortController();
