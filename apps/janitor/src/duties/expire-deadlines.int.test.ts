@@ -71,6 +71,21 @@ describe('deadlines', () => {
     await fixture.project();
   });
 
+  it('never takes a deadline that cannot be read for one that is over', async () => {
+    const odd = ['soon', '', '0', '2026-02-30T00:00:00Z', '0000-00-00T00:00:00Z'];
+    const jobs = odd.map(() => newJob());
+    for (const [index, job] of jobs.entries()) await fixture.publish(job, 'created', { deadline: odd[index] ?? '' });
+    const overdue = newJob();
+    await fixture.publish(overdue, 'created', { deadline: past() });
+    await fixture.project();
+
+    const { counts } = await fixture.pass(expireDeadlines(fixture.ports()));
+
+    expect(counts).toMatchObject({ overdue: 1, expired: 1 });
+    for (const job of jobs) expect(await fixture.eventsOf(job)).toEqual(['created']);
+    expect(await fixture.eventsOf(overdue)).toEqual(['created', 'expired']);
+  });
+
   it('passes over a row of which the stream holds nothing', async () => {
     const job = newJob();
     await fixture.publish(job, 'created', { deadline: past() });
