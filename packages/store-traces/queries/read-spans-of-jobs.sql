@@ -20,6 +20,8 @@ SELECT
 FROM otel_traces
 WHERE hasAny(mapValues(SpanAttributes), {jobIds: Array(String)})
   AND SpanAttributes['trellis.job.id'] IN {jobIds: Array(String)}
+  -- Who only looked at a job did nothing to it; a page that looks every second would fill the picture.
+  AND NOT (SpanAttributes['rpc.service'] = 'trellis.jobs' AND SpanAttributes['rpc.method'] IN ('Get', 'History', 'Trace'))
   AND Timestamp >= fromUnixTimestamp64Milli({from: Int64})
   AND Timestamp <= fromUnixTimestamp64Milli({to: Int64})
 ORDER BY Timestamp

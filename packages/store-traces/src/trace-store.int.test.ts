@@ -117,6 +117,19 @@ it('finds the spans of a job in whichever trace, within the time', async () => {
   expect(await find({ ...period, to: Number(now / 1_000_000n) + 1_000 })).toEqual([traces[0]]);
 });
 
+it('leaves out who only looked at a job', async () => {
+  const rpc = (method: string) => ({
+    'trellis.job.id': 'looked-at',
+    'rpc.service': 'trellis.jobs',
+    'rpc.method': method,
+  });
+  await writer.insertSpans(
+    ['Get', 'Trace', 'History', 'Retry'].map((method) => span({ traceId: newTraceId(), attributes: rpc(method) })),
+  );
+  const found = await reader.spansOf({ traceIds: [], jobIds: ['looked-at'], period, limit: 10 });
+  expect(found.map(({ attributes }) => attributes['rpc.method'])).toEqual(['Retry']);
+});
+
 it('gives a span once that was delivered twice, and no more than the limit', async () => {
   const traceId = newTraceId();
   const twice = span({ traceId });
