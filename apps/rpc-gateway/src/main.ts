@@ -8,7 +8,7 @@ import { readConfig } from './config.ts';
 import { healthProbes } from './health-probes.ts';
 import type { Ports } from './method.ts';
 import { METHODS } from './methods/index.ts';
-import { observeQueues } from './observe-queues.ts';
+import { observeProjection } from './observe-projection.ts';
 import { ProjectionProgress } from './projection-progress.ts';
 import { serveUntilStopped } from './serve-rpc.ts';
 
@@ -47,7 +47,7 @@ await runComponent({
     const { clickhouseUrl, clickhouseDatabase, otelDatabase } = config;
     const stream = await JobStream.open(nc, { names: config.streamNames, log });
     const reader = new JobReader(postgres);
-    observeQueues(new QueueReader(postgres), log);
+    observeProjection({ queues: new QueueReader(postgres), janitor: reader }, { log });
     const ports: Ports = {
       reader,
       presence: new PresenceReader(postgres),
