@@ -4,6 +4,7 @@ import type { Job } from '@trellis/contracts';
 import { createService, NonRetryableError, queue } from '@trellis/jobs';
 import { silentLogger } from '@trellis/runtime';
 import { waitFor } from '@trellis/test-support';
+import { ulid } from 'ulid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type RunningSystem, startSystem } from './testing/running-system.ts';
@@ -195,6 +196,27 @@ describe('failed and dead jobs', () => {
 
     await reach(job_abc123, 'completed');
     expect(runs.filter((id) => id === job_abc123)).toHaveLength(2);
+    fixed = false;
+  });
+
+  it('replays a dead one whose deadline is over with a new deadline: it runs, though the janitor is about', async () => {
+    const { client, stream } = system;
+    const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
+    const late = { payload: { mode: 'decline' }, timestamp: minutesAgo(10), deadline: minutesAgo(5) };
+    const [replayed, waiting] = [ulid(), ulid()];
+    await system.publish(replayed, 'created', { ...late, jobType: 'notify-warehouse', state: 'pending', maxTries: 1 });
+    await reach(replayed, 'dead');
+    system.start('janitor', { JANITOR_INTERVAL_MS: '20' });
+    await system.publish(waiting, 'created', { ...late, state: 'pending' });
+    await reach(waiting, 'expired');
+    fixed = true;
+
+    await client.rpc.jobs.replayDLQ({ id: replayed });
+
+    await reach(replayed, 'completed');
+    expect(runs.filter((id) => id === replayed)).toHaveLength(2);
+    const { events } = await stream.readJob(replayed);
+    expect(events.map(({ event }) => event.eventType)).not.toContain('expired');
     fixed = false;
   });
 

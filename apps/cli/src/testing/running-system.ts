@@ -13,6 +13,8 @@ export interface RunningSystem extends AsyncDisposable {
   nc: NatsConnection;
   stream: JobStream;
   client: JobsClient;
+  /** Starts a further component of the system, until the system is disposed of. */
+  start(component: string, env?: Record<string, string>): void;
   publish(id: string, eventType: EventType, fields?: Partial<LifecycleEvent>): Promise<void>;
   /** A new job of orders-service / reserve-inventory. @param shared fields of all its events */
   jobIn(state: JobState, shared?: Partial<LifecycleEvent>): Promise<string>;
@@ -65,6 +67,7 @@ export async function startSystem(components: string[] = []): Promise<RunningSys
     nc,
     stream,
     client,
+    start: (component, more = {}) => void stack.use(spawnComponent(component, { ...env, ...more })),
     publish,
     projected,
     async jobIn(state, shared = {}) {
