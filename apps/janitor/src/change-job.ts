@@ -1,7 +1,8 @@
 // One change of one job by the janitor: look at the stream's leader, decide, publish on the condition that nothing has
 // happened meanwhile; look again when something has. So no replica ever repeats what another one did.
-import { jobFilter, type LifecycleEvent } from '@trellis/contracts';
+import { jobFilter, type LifecycleEvent, type SpanOperation } from '@trellis/contracts';
 import type { JobStream } from '@trellis/runtime';
+import { actOnJob } from './janitor-telemetry.ts';
 import type { JobPlan } from './plan.ts';
 import { type JobIdentity, type ReadJob, readJob } from './read-job.ts';
 
@@ -10,6 +11,8 @@ export type Changed<Why extends string> =
   | { kind: 'left'; why: Why | 'keeps-changing' };
 
 export interface ChangeOptions {
+  /** What the change is, for its span. */
+  operation: SpanOperation;
   signal: AbortSignal;
   /** Publish without a condition when the job keeps changing; at most one event is stored under this id. */
   insistAs?: (event: LifecycleEvent, view: ReadJob) => string;
@@ -24,7 +27,7 @@ export async function changeJob<Why extends string>(
   stream: JobStream,
   identity: JobIdentity,
   decide: (view: ReadJob) => JobPlan<Why>,
-  { signal, insistAs }: ChangeOptions,
+  { operation, signal, insistAs }: ChangeOptions,
 ): Promise<Changed<Why>> {
   for (let round = 1; ; round++) {
     const view = await readJob(stream, identity);
@@ -33,14 +36,15 @@ export async function changeJob<Why extends string>(
     const { event } = plan;
     const insist = round > MAX_ROUNDS;
     if (insist && !insistAs) return { kind: 'left', why: 'keeps-changing' };
-    const outcome = await stream.publish(event, {
-      signal,
-      ...(insist && insistAs
+    const condition =
+      insist && insistAs
         ? { messageId: insistAs(event, view), timeoutMs: 5_000 }
         : {
             expect: { lastSequence: view.lastSequence, filter: jobFilter(event.service, event.jobType, event.jobId) },
-          }),
-    });
+          };
+    const outcome = await actOnJob(operation, identity, event.context.traceparent, () =>
+      stream.publish(event, { signal, ...condition }),
+    );
     if (outcome.kind === 'stored') return { kind: 'published', sequence: outcome.sequence, event };
   }
 }

@@ -1,6 +1,7 @@
 // The janitor as a process: what is connected to what.
-import { connectNats, createLogger, JobStream, provision, runComponent } from '@trellis/runtime';
+import { connectNats, createLogger, JobStream, provision, runComponent, telemetryOf } from '@trellis/runtime';
 import { JanitorRows, migrateWhenReachable, openPostgres, PassLedger } from '@trellis/store-postgres';
+import { startTelemetry } from '@trellis/telemetry';
 import pLimit from 'p-limit';
 import { readConfig } from './config.ts';
 import { allDuties } from './duties/index.ts';
@@ -9,12 +10,14 @@ import { workDuty } from './sweep.ts';
 import { WorkQueue } from './work-queue.ts';
 
 const config = readConfig();
+const telemetry = startTelemetry(telemetryOf(config, 'janitor'));
 const log = createLogger({ name: 'janitor', level: config.logLevel, instanceId: config.instanceId });
 
 await runComponent({
   name: 'janitor',
   config,
   log,
+  telemetry,
   async start(scope) {
     const postgres = openPostgres({
       url: config.databaseUrl,

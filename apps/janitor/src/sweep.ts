@@ -2,6 +2,7 @@
 // What a duty does is in duties/, what it decides in plan.ts.
 import { abortable, type Logger, type Loop, loop } from '@trellis/runtime';
 import type { PassClaim, PassLedger, PassProblem, PassReport } from '@trellis/store-postgres';
+import { recordPass, showDuty } from './janitor-telemetry.ts';
 
 export const DUTY_NAMES = [
   'deadlines',
@@ -53,6 +54,7 @@ const MAX_LOOK_MS = 1_000;
 /** Works a duty for ever, in turns with the other replicas. */
 export function workDuty(duty: Duty, options: SweepOptions): Loop {
   const { ledger, intervalMs, signal, log } = options;
+  showDuty(duty.name);
   return loop(`janitor duty ${duty.name}`, {
     signal,
     log,
@@ -79,7 +81,8 @@ async function runPass(duty: Duty, claim: PassClaim, { ledger, intervalMs, signa
   let error: unknown;
   try {
     const passSignal = AbortSignal.any([signal, lost.signal]);
-    result = await duty.run({ state: claim.state, signal: passSignal, log: passLog });
+    const pass = { state: claim.state, signal: passSignal, log: passLog };
+    result = await recordPass(duty.name, () => duty.run(pass));
   } catch (thrown) {
     // What fails because the process stops has not failed.
     if (!signal.aborted) error = thrown;

@@ -26,8 +26,9 @@ export const ATTR = {
   pipeline: 'trellis.pipeline',
   firstSequence: 'trellis.stream.first_sequence',
   lastSequence: 'trellis.stream.last_sequence',
-  /** On passes of the janitor. */
+  /** On passes of the janitor; `trellis.janitor.actions.<what>`: how often. */
   duty: 'trellis.janitor.duty',
+  actions: 'trellis.janitor.actions',
   /** On log records: the trace of the job or the request, where they are in none or in another. */
   traceId: 'trellis.trace.id',
   /** On resources: TELEMETRY_SCHEMA. */

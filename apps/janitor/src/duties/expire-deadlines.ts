@@ -55,6 +55,7 @@ async function expire(
   if (pass.signal.aborted) return 0;
   const { instanceId } = settings;
   const outcome = await changeJob(stream, row, (view) => planDeadline(view, { now: now(), instanceId }), {
+    operation: 'expire',
     signal: pass.signal,
     // An active job that logs all the time must end too: the stream's order decides then.
     insistAs: (_event, { job }) => `${row.id}:expired:${job?.originSequence}`,

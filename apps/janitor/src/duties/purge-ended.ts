@@ -5,6 +5,7 @@ import { abortable } from '@trellis/runtime';
 import type { JanitorRow, RowPlace } from '@trellis/store-postgres';
 import { z } from 'zod';
 import { historyPosition } from '../history-position.ts';
+import { actOnJob } from '../janitor-telemetry.ts';
 import { isProjectionOf, isRetentionOver, mayPurge, retentionCutoff } from '../plan-stream.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
 import type { Duty, Pass, PassResult } from '../sweep.ts';
@@ -102,7 +103,9 @@ async function purgeJob(
   }
   // The sequence is exclusive.
   const filter = jobFilter(service, type, id);
-  const { purged } = await stream.jsm.streams.purge(stream.names.jobs, { filter, seq: last.sequence + 1 });
+  const { purged } = await actOnJob('purge', row, last.headers?.get('traceparent'), () =>
+    stream.jsm.streams.purge(stream.names.jobs, { filter, seq: last.sequence + 1 }),
+  );
   tally.add('purged');
   tally.add('purgedEvents', purged);
   return true;

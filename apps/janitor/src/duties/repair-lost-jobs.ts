@@ -2,11 +2,13 @@
 // life. Reports them; where the operator wants it, makes them run again (`failed`, then `retried`).
 import { jobFilter, type LifecycleEvent } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
+import type { Logger } from '@trellis/runtime';
 import type { JanitorRow, LiveWorker, PassProblem } from '@trellis/store-postgres';
 import { z } from 'zod';
+import { actOnJob } from '../janitor-telemetry.ts';
 import { isOrigin, judgeLost, LOSABLE_STATES, planRequeue } from '../plan.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
-import { readJob } from '../read-job.ts';
+import { type ReadJob, readJob } from '../read-job.ts';
 import { NEW_ROTATION, RotationState, reported, rotate } from '../rotation.ts';
 import type { Duty, Pass, PassResult } from '../sweep.ts';
 
@@ -73,11 +75,22 @@ async function check(
   const log = pass.log.child({ jobId, service, jobType, traceId, requestId });
   log.warn({ state: row.state, since: row.updatedAt }, 'the job is lost: nobody works on it and nobody will');
   if (!settings.requeueLostJobs || pass.signal.aborted) return [jobId];
+  const repaired = () => repair(ports, pass, { view, job: verdict.job, log }, tally);
+  return actOnJob('repair', row, verdict.job.context.traceparent, repaired);
+}
 
-  const plan = planRequeue(verdict.job, view.events, { now: ports.now(), instanceId: settings.instanceId });
+/** @returns the job's id when it stays lost */
+async function repair(
+  ports: JanitorPorts,
+  pass: Pass,
+  { view, job, log }: { view: ReadJob; job: FoldedJob; log: Logger },
+  tally: Tally,
+): Promise<string[]> {
+  const { settings } = ports;
+  const plan = planRequeue(job, view.events, { now: ports.now(), instanceId: settings.instanceId });
   if (plan.kind === 'leave') {
     tally.add('payloadGone');
-    return [jobId];
+    return [job.id];
   }
   const ended = plan.kind === 'bury' ? plan.dead : plan.failed;
   const sequence = await publishAfter(ports, pass, ended, view.lastSequence);

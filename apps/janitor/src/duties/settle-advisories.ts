@@ -121,7 +121,7 @@ async function settleOne(
     stream,
     { service: origin.service, type: origin.jobType, id: origin.jobId },
     (view) => planExhaustion(view, exhaustion, { now: now(), instanceId }),
-    { signal: pass.signal },
+    { operation: 'settle', signal: pass.signal },
   );
   if (outcome.kind === 'left') {
     if (outcome.why === 'unknown-job') return passOver('unknown-job', jobFacts);
