@@ -8,10 +8,13 @@ export interface ComponentProgram {
   name: string;
   /** The file that Node runs; a component without it is skipped. */
   main: string;
+  /** It takes the telemetry of the others, on OTLP_PORT. */
+  receivesTelemetry?: boolean;
 }
 
 /** What `npm start` runs, by the folder's name below `apps/`. */
 export const COMPONENTS: readonly ComponentProgram[] = [
+  'otel-receiver',
   'projector',
   'rpc-gateway',
   'janitor',
@@ -21,11 +24,14 @@ export const COMPONENTS: readonly ComponentProgram[] = [
 ].map((name) => ({
   name,
   main: join(root, 'apps', name, 'src', 'main.ts'),
+  receivesTelemetry: name === 'otel-receiver',
 }));
 
 export interface Component extends SupervisedProcess {
   /** Base of its health pages `/live` and `/ready`. */
   readonly health: string;
+  /** Where it takes OTLP over HTTP, if it does. */
+  readonly otlp: string | undefined;
 }
 
 export interface ComponentOptions {
@@ -38,23 +44,25 @@ export interface ComponentOptions {
 
 /** Starts the component and waits until it says that it is ready; one that ends unasked is started again. */
 export function startComponent(options: ComponentOptions): Promise<Component> {
-  return onPorts([undefined], async ([port]) => {
+  const { program } = options;
+  return onPorts([undefined, undefined], async ([port, otlpPort]) => {
     const health = `http://127.0.0.1:${port}`;
+    const otlp = program.receivesTelemetry ? `http://127.0.0.1:${otlpPort}` : undefined;
     const component = await startSupervised({
-      name: options.program.name,
+      name: program.name,
       command: () => ({
         file: process.execPath,
-        args: [options.program.main],
+        args: [program.main],
         cwd: root,
-        env: { ...options.env, HEALTH_PORT: String(port) },
+        env: { ...options.env, HEALTH_PORT: String(port), ...(otlp ? { OTLP_PORT: String(otlpPort) } : {}) },
       }),
-      logFile: join(options.logs, `${options.program.name}.log`),
+      logFile: join(options.logs, `${program.name}.log`),
       ready: async () => (await fetch(`${health}/ready`, { signal: AbortSignal.timeout(2_000) })).status === 200,
       stopGraceMs: 20_000,
       supervise: true,
       signal: options.signal,
       log: options.log,
     });
-    return Object.defineProperties(component, Object.getOwnPropertyDescriptors({ health })) as Component;
+    return Object.defineProperties(component, Object.getOwnPropertyDescriptors({ health, otlp })) as Component;
   });
 }

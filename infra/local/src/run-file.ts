@@ -13,6 +13,8 @@ export interface RunFile {
   postgres: string;
   /** `http://user:password@host:port` */
   clickhouse: string;
+  /** Where telemetry is taken as OTLP over HTTP. */
+  otlp?: string;
   /** Base of each component's health pages, by the component's name. */
   components: Record<string, { health: string }>;
 }

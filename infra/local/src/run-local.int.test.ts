@@ -12,7 +12,8 @@ import type { RunFile } from './run-file.ts';
 const STAND_IN = `
   import { createServer } from 'node:http';
   createServer((request, response) => {
-    response.end(JSON.stringify({ pid: process.pid, nats: process.env.NATS_URL, database: process.env.DATABASE_URL }));
+    const { NATS_URL: nats, DATABASE_URL: database, OTEL_EXPORTER_OTLP_ENDPOINT: otlp, OTLP_PORT: otlpPort } = process.env;
+    response.end(JSON.stringify({ pid: process.pid, nats, database, otlp, otlpPort }));
   }).listen(Number(process.env.HEALTH_PORT), '127.0.0.1');
   process.on('SIGTERM', () => process.exit(0));
 `;
@@ -23,12 +24,13 @@ let system: ChildProcess;
 let output: string;
 let ended: Promise<number | null>;
 
-function start(stdio: 'ipc' | 'ignore' = 'ignore'): void {
+function start(stdio: 'ipc' | 'ignore' = 'ignore', env: NodeJS.ProcessEnv = {}): void {
   const script = `
     import { runLocal } from ${JSON.stringify(new URL('run-local.ts', import.meta.url).href)};
     const code = await runLocal(
       { home: ${JSON.stringify(home)}, portBase: undefined, external: {} },
       [
+        { name: 'receiver', main: ${JSON.stringify(join(home, 'receiver.ts'))}, receivesTelemetry: true },
         { name: 'stand-in', main: ${JSON.stringify(join(home, 'stand-in.ts'))} },
         { name: 'unborn', main: '/nowhere/main.ts' },
       ],
@@ -39,6 +41,7 @@ function start(stdio: 'ipc' | 'ignore' = 'ignore'): void {
   system = spawn(process.execPath, ['--input-type=module-typescript', '-e', script], {
     stdio: ['ignore', 'pipe', 'pipe', stdio],
     detached: true,
+    env: { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: undefined, ...env },
   });
   ended = once(system, 'exit').then(([code]) => code as number | null);
   for (const stream of [system.stdout, system.stderr]) stream?.on('data', (chunk) => (output += String(chunk)));
@@ -58,9 +61,17 @@ function serverPids(): number[] {
   return lock.processes.map(({ pid }) => pid);
 }
 
-async function standIn(run: RunFile): Promise<{ pid: number; nats: string; database: string }> {
-  const answer = await fetch(`${run.components['stand-in']?.health}/ready`);
-  return (await answer.json()) as { pid: number; nats: string; database: string };
+interface Surroundings {
+  pid: number;
+  nats: string;
+  database: string;
+  otlp?: string;
+  otlpPort?: string;
+}
+
+async function standIn(run: RunFile, name = 'stand-in'): Promise<Surroundings> {
+  const answer = await fetch(`${run.components[name]?.health}/ready`);
+  return (await answer.json()) as Surroundings;
 }
 
 beforeEach(() => {
@@ -98,6 +109,24 @@ test('it starts everything, says where it is, and stops without a trace', async 
   expect(await ended).toBe(0);
   expect(pids.filter(isRunning)).toEqual([]);
   expect(existsSync(join(home, 'run.json'))).toBe(false);
+});
+
+test('what takes telemetry starts first, and the others are told where it is', async () => {
+  writeFileSync(join(home, 'receiver.ts'), STAND_IN);
+  start();
+  const run = await up();
+  const { otlpPort } = await standIn(run, 'receiver');
+  expect(run.otlp).toBe(`http://127.0.0.1:${otlpPort}`);
+  expect(await standIn(run)).toMatchObject({ otlp: run.otlp });
+  await expect.poll(() => output).toContain(`${run.otlp} (OTLP)`);
+});
+
+test('a collector of somebody gets the telemetry instead', async () => {
+  writeFileSync(join(home, 'receiver.ts'), STAND_IN);
+  start('ignore', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.example:4318' });
+  const run = await up();
+  expect((await standIn(run)).otlp).toBe('http://collector.example:4318');
+  expect(run.otlp).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
 });
 
 test('a component that dies is started again on the same port', async () => {

@@ -67,19 +67,21 @@ export async function runLocal(config: LocalConfig, programs: readonly Component
     await using stack = await startStack({ ...config, log: say, signal: stop.signal });
     try {
       running.push(...(await startComponents(config, stack, programs, stop.signal)));
+      const otlp = running.find((component) => component.otlp)?.otlp;
       writeRunFile(config.home, {
         pid: process.pid,
         nats: stack.urls.nats,
         natsOptions: stack.urls.natsOptions,
         postgres: stack.urls.postgres,
         clickhouse: stack.urls.clickhouse,
+        ...(otlp === undefined ? {} : { otlp }),
         components: Object.fromEntries(running.map(({ name, health }) => [name, { health }])),
       });
       printSummary(config, stack, running, (performance.now() - started) / 1000);
       say(`\nstopping (${await stop.asked}) …`);
     } finally {
       removeRunFile(config.home);
-      await Promise.all(running.map((component) => component.stop()));
+      await stopComponents(running);
     }
   } catch (error) {
     if (!stop.pending) {
@@ -93,7 +95,7 @@ export async function runLocal(config: LocalConfig, programs: readonly Component
   return 0;
 }
 
-/** Starts all at once; when one fails the others are stopped again. */
+/** Starts those that take telemetry, then all others at once; when one fails the others are stopped again. */
 async function startComponents(
   config: LocalConfig,
   stack: Stack,
@@ -111,14 +113,30 @@ async function startComponents(
     CLICKHOUSE_URL: stack.urls.clickhouse,
     TRELLIS_HOME: config.home,
   };
-  const results = await Promise.allSettled(
-    present.map((program) => startComponent({ program, env, logs: stack.logs, log: say, signal })),
-  );
-  const components = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
-  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
-  if (failures.length === 0) return components;
-  await Promise.all(components.map((component) => component.stop()));
-  throw new Error(failures.map((error) => error.message).join('\n'));
+  const components: Component[] = [];
+  for (const receives of [true, false]) {
+    // Somebody who has a collector of their own wants the telemetry there.
+    env.OTEL_EXPORTER_OTLP_ENDPOINT ||= components.find((component) => component.otlp)?.otlp;
+    const results = await Promise.allSettled(
+      present
+        .filter((program) => (program.receivesTelemetry ?? false) === receives)
+        .map((program) => startComponent({ program, env: { ...env }, logs: stack.logs, log: say, signal })),
+    );
+    components.push(...results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])));
+    const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
+    if (failures.length === 0) continue;
+    await stopComponents(components);
+    throw new Error(failures.map((error) => error.message).join('\n'));
+  }
+  return components;
+}
+
+/** Those that take telemetry last: the others send what they have left. */
+async function stopComponents(components: readonly Component[]): Promise<void> {
+  for (const receives of [false, true]) {
+    const some = components.filter(({ otlp }) => (otlp !== undefined) === receives);
+    await Promise.all(some.map((component) => component.stop()));
+  }
 }
 
 function printSummary(config: LocalConfig, stack: Stack, components: readonly Component[], seconds: number): void {
@@ -134,7 +152,7 @@ function printSummary(config: LocalConfig, stack: Stack, components: readonly Co
       `Trellis Jobs is up after ${seconds.toFixed(1)} s`,
       '',
       ...servers,
-      ...components.map(({ name, health }) => row(name, '', `${health}/ready`)),
+      ...components.map(({ name, health, otlp }) => row(name, '', otlp ? `${otlp} (OTLP)` : `${health}/ready`)),
       '',
       row('addresses', '', `${runFilePath(config.home)} (with passwords)`),
       row('logs', '', stack.logs),
@@ -142,6 +160,7 @@ function printSummary(config: LocalConfig, stack: Stack, components: readonly Co
       'In another terminal:',
       '  npx trellis jobs list      all jobs',
       '  npx trellis jobs watch     what happens to them, live',
+      '  npx trellis jobs trace     all that one of them touched',
       '',
       'Ctrl-C stops everything.',
     ].join('\n'),
