@@ -44,6 +44,17 @@ export class PresenceBook {
     return this.#workers.size;
   }
 
+  /** Workers of each service, by the judgement of the last `takeChanges`. */
+  countWorkers(): Map<string, Record<WorkerStatus, number>> {
+    const counts = new Map<string, Record<WorkerStatus, number>>();
+    for (const { heartbeat, status } of this.#workers.values()) {
+      const ofService = counts.get(heartbeat.service) ?? { live: 0, late: 0, gone: 0 };
+      ofService[status]++;
+      counts.set(heartbeat.service, ofService);
+    }
+    return counts;
+  }
+
   /** Up to this instant (milliseconds since the epoch) every heartbeat was heard; undefined before the first. */
   get knownUpTo(): number | undefined {
     return this.#knownUpTo;
@@ -71,8 +82,7 @@ export class PresenceBook {
     const heardAll = !worker.resumed && worker.status !== 'gone' && worker.lastSeenAt >= this.#resumedAt;
     if (at > worker.lastSeenAt && heardAll) learn(worker, at - worker.lastSeenAt);
     worker.resumed = worker.resumed && at === worker.lastSeenAt;
-    // What says nothing new is not kept: of thousands of heartbeats a second hardly any then outlives its reading.
-    if (!sayTheSame(worker.heartbeat, heartbeat)) worker.heartbeat = heartbeat;
+    learnNews(worker.heartbeat, heartbeat);
     worker.lastSeenAt = at;
     worker.changed = true;
   }
@@ -132,12 +142,16 @@ function learn(worker: Worker, gapMs: number): void {
 const keyOf = ({ service, type, instanceId }: Pick<Heartbeat, 'service' | 'type' | 'instanceId'>): string =>
   `${service} ${type} ${instanceId}`;
 
-/** Of the same worker. */
-function sayTheSame(a: Heartbeat, b: Heartbeat): boolean {
-  if (a.concurrency !== b.concurrency || a.version !== b.version || a.activeJobCount !== b.activeJobCount) return false;
-  if (a.activeJobs?.length !== b.activeJobs?.length) return false;
-  return a.activeJobs?.every((id, index) => id === b.activeJobs?.[index]) ?? true;
+/** Keeps of a heartbeat only what is new: of thousands a second hardly anything then outlives its reading. */
+function learnNews(known: Heartbeat, heard: Heartbeat): void {
+  known.concurrency = heard.concurrency;
+  known.activeJobCount = heard.activeJobCount;
+  if (known.version !== heard.version) known.version = heard.version;
+  if (!sameIds(known.activeJobs, heard.activeJobs)) known.activeJobs = heard.activeJobs;
 }
+
+const sameIds = (a: string[] | undefined, b: string[] | undefined): boolean =>
+  a?.length === b?.length && (a?.every((id, index) => id === b?.[index]) ?? true);
 
 const fromPresence = (worker: WorkerPresence): Worker => ({
   heartbeat: {
