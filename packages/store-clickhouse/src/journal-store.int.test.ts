@@ -62,9 +62,9 @@ describe('a row', () => {
     const text = `{"jobId":"j1","service":"orders","jobType":"reserve","eventType":"retry","state":"retry",
       "timestamp":"2026-03-01T12:00:00.5+02:00","tries":2,"maxTries":5,"previousState":"active","error":"no\\nstock",
       "context":{"requestId":"r","traceId":"${context.traceId}","traceparent":"${context.traceparent}","tracestate":"a=b"},
-      "payload": {"id": 12345678901234567890, "price": 1.10, "name":"Zoë 🚀"}, "result":[1, null], "progress":{"step":"a","more":1},
+      "payload": {"id": 12345678901234567890, "price": 1.10, "name":"Zoë 🚀"}, "result":[1, null], "progress":{"step":"a","total":0.5},
       "logs":[{"timestamp":"2026-03-01T10:00:00Z","level":"warn","message":"m"}], "deadline":"2026-03-02T00:00:00Z",
-      "concurrency":{"key":"k","keyHash":"h"}, "queuePolicy":{"outcome":"accepted"}, "instanceId":"i-1",
+      "concurrency":{"key":"k","keyHash":"h"}, "queuePolicy":{"outcome":"replaced","reason":"why","existingJobId":"e","replacedJobId":"r"}, "instanceId":"i-1",
       "workSequence":9007199254740991, "handedBack":true, "attemptTraceparent":"00-${context.traceId}-${'c'.repeat(16)}-01",
       "workerVersion":"1.2.3", "actor":{"kind":"operator","id":"ann"}, "reason":"because"}`;
     const retry = { ...message(7, text), subject: 'trellis.jobs.orders.reserve.j1.retry' };
@@ -91,10 +91,20 @@ describe('a row', () => {
         attempt_traceparent: `00-${context.traceId}-${'c'.repeat(16)}-01`,
         payload: '{"id": 12345678901234567890, "price": 1.10, "name":"Zoë 🚀"}',
         result: '[1, null]',
-        progress: '{"step":"a","more":1}',
-        logs: '[{"timestamp":"2026-03-01T10:00:00Z","level":"warn","message":"m"}]',
+        progress: '{"step":"a","total":0.5}',
+        progress_step: 'a',
+        progress_message: '',
+        progress_current: null,
+        progress_total: 0.5,
+        logs: [{ timestamp: '2026-03-01 10:00:00.000', level: 'warn', message: 'm' }],
         concurrency: '{"key":"k","keyHash":"h"}',
-        queue_policy: '{"outcome":"accepted"}',
+        concurrency_key: 'k',
+        key_hash: 'h',
+        queue_policy: '{"outcome":"replaced","reason":"why","existingJobId":"e","replacedJobId":"r"}',
+        queue_policy_outcome: 'replaced',
+        queue_policy_reason: 'why',
+        queue_policy_existing_job_id: 'e',
+        queue_policy_replaced_job_id: 'r',
         deadline: '2026-03-02 00:00:00.000',
         instance_id: 'i-1',
         worker_version: '1.2.3',
@@ -131,7 +141,7 @@ describe('a row', () => {
     };
     await store.append(blockOf([message(1, body)]), `${generation}:1-1`);
     const [row] = await rows('SELECT extra, max_tries, deadline, logs, actor_kind FROM events');
-    expect(row).toMatchObject({ max_tries: null, deadline: null, actor_kind: 'janitor', logs: JSON.stringify([good]) });
+    expect(row).toMatchObject({ max_tries: null, deadline: null, actor_kind: 'janitor' });
     expect(JSON.parse(String(row?.extra))).toEqual({
       maxTries: 'many',
       deadline: 'tomorrow',
@@ -140,6 +150,7 @@ describe('a row', () => {
       context: { tenant: 't1' },
       actor: { shift: 2 },
     });
+    expect(row?.logs).toEqual([{ ...good, timestamp: '2026-03-01 10:00:00.000' }]);
   });
 
   test('with a time that ClickHouse cannot hold says the stored time and keeps what the event says', async () => {
@@ -220,7 +231,7 @@ describe('appending', () => {
     await store.append(blockOf(messages), `${generation}:1-300`);
     expect(await count('events')).toBe(300);
     expect(
-      await count(`system.parts WHERE database = currentDatabase() AND active AND partition LIKE '(${generation},%'`),
+      await count(`system.parts WHERE database = currentDatabase() AND table = 'journal' AND active AND partition LIKE '(${generation},%'`),
     ).toBe(1);
   });
 

@@ -36,6 +36,13 @@ const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS schema_migrations (
   applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
 ) ENGINE = ReplacingMergeTree ORDER BY name`;
 
+/** The tables and views that the migrations come to. */
+const MADE = [
+  ...['journal', 'generations', 'run_changes', 'run_rows', 'minute_rows', 'event_minute_rows'],
+  ...['fold_runs', 'keep_runs', 'count_minutes', 'count_event_minutes'],
+  ...['events', 'quarantine', 'runs', 'minutes', 'event_minutes'],
+];
+
 const storage: UmzugStorage<ClickHouse> = {
   async logMigration({ name, context: { client } }) {
     await client.insert({
@@ -51,10 +58,11 @@ const storage: UmzugStorage<ClickHouse> = {
   },
   async executed({ context: { client } }) {
     const result = await client.query({
-      // A table that was dropped by hand is made again: the record counts only while they are there.
+      // What was dropped by hand is made again: the record counts only while everything is there.
       query: `SELECT DISTINCT name FROM schema_migrations WHERE (
-        SELECT count() FROM system.tables WHERE database = currentDatabase() AND name IN ('journal', 'generations')
-      ) = 2 ORDER BY name`,
+        SELECT count() FROM system.tables WHERE database = currentDatabase() AND name IN ({made: Array(String)})
+      ) = {count: UInt32} ORDER BY name`,
+      query_params: { made: MADE, count: MADE.length },
       format: 'JSONEachRow',
     });
     return (await result.json<{ name: string }>()).map(({ name }) => name);

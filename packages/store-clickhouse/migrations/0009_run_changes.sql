@@ -1,0 +1,40 @@
+-- What one inserted block makes of the jobs that it touches, on its way to run_rows and minute_rows: one row per run of each
+-- of these jobs. Nothing is kept here.
+CREATE TABLE IF NOT EXISTS run_changes
+(
+    generation UInt32,
+    service LowCardinality(String),
+    job_type LowCardinality(String),
+    job_id String,
+    first_month UInt32,
+    stored_on Date,
+    last_sequence UInt64,
+    is_latest Bool COMMENT 'No later run of the job was begun',
+    ends_now Bool COMMENT 'The event that ends the run is in the block',
+    end_stored_on Date,
+    state LowCardinality(String),
+    outcome LowCardinality(String) COMMENT 'State in which execution ended; a dismissed job had ended as dead',
+    created_at DateTime64(3, 'UTC'),
+    queued_at DateTime64(3, 'UTC'),
+    queued_known Bool,
+    first_started_at Nullable(DateTime64(3, 'UTC')),
+    last_started_at Nullable(DateTime64(3, 'UTC')),
+    ended_at Nullable(DateTime64(3, 'UTC')),
+    attempts UInt32,
+    attempt_ms Array(UInt64),
+    reruns UInt32,
+    error String,
+    ended_by_kind LowCardinality(String),
+    ended_by String,
+    reason String,
+    instance_id LowCardinality(String),
+    worker_version LowCardinality(String),
+    key String,
+    key_hash String,
+    trace_id String,
+    request_id String,
+    head_missing Bool,
+    events UInt32,
+    ignored_events UInt32
+)
+ENGINE = Null

@@ -1,0 +1,103 @@
+// For tests: a migrated database to which events are appended as the projector does it, and the views read back.
+import { isDeepStrictEqual } from 'node:util';
+import type { StoredEvent, StoredMessage } from '@trellis/contracts';
+import { JournalBlock } from '../journal-block.ts';
+import { JournalStore } from '../journal-store.ts';
+import { migrateClickHouse } from '../migrate.ts';
+import { type ClickHouse, openClickHouse } from '../open-clickhouse.ts';
+import { type ExpectedMinute, type ExpectedRun, expectedHistory, expectedMinutes } from './expected-runs.ts';
+
+/** A message of the stream with the event as its body. */
+export function messageOf({ sequence, storedAt, event }: StoredEvent): StoredMessage {
+  const subject = `trellis.jobs.${event.service}.${event.jobType}.${event.jobId}.${event.eventType}`;
+  return { sequence, storedAt, subject, data: Buffer.from(JSON.stringify(event)) };
+}
+
+export function blockOf(generation: number, events: readonly StoredEvent[]): JournalBlock {
+  const block = new JournalBlock(generation);
+  for (const stored of events) block.add(messageOf(stored), { kind: 'event', stored, droppedFields: [] });
+  return block;
+}
+
+export interface Views {
+  runs: ExpectedRun[];
+  minutes: ExpectedMinute[];
+}
+
+export class HistoryBench implements AsyncDisposable {
+  readonly clickhouse: ClickHouse;
+  readonly store: JournalStore;
+  generation = 0;
+
+  private constructor(clickhouse: ClickHouse) {
+    this.clickhouse = clickhouse;
+    this.store = new JournalStore(clickhouse);
+  }
+
+  /** @param url with the database, which is made and migrated */
+  static async open(url: string): Promise<HistoryBench> {
+    const clickhouse = openClickHouse({ url });
+    await migrateClickHouse(clickhouse);
+    return new HistoryBench(clickhouse);
+  }
+
+  async beginHistory(): Promise<void> {
+    this.generation += 1;
+    await this.store.beginGeneration(this.generation, '2026-01-01T00:00:00.000Z', 'test');
+  }
+
+  /** Appends the events as one block, with the token that the projector would give it. */
+  async append(events: readonly StoredEvent[]): Promise<void> {
+    const block = blockOf(this.generation, events);
+    await this.store.append(block, `${this.generation}:${block.from}-${block.to}`);
+  }
+
+  async rows<Row>(query: string): Promise<Row[]> {
+    const result = await this.clickhouse.client.query({
+      query,
+      format: 'JSONEachRow',
+      clickhouse_settings: { date_time_output_format: 'iso', output_format_json_quote_64bit_integers: 0 },
+    });
+    return result.json<Row>();
+  }
+
+  /** What the views say; times are RFC 3339 UTC. */
+  async views(): Promise<Views> {
+    return {
+      runs: await this.rows('SELECT * EXCEPT error_class FROM runs ORDER BY service, job_type, job_id'),
+      minutes: (
+        await this.rows<ExpectedMinute>(
+          `SELECT minute, service, job_type, outcome, jobs, attempts, ran, run_ms_sum, waited, wait_ms_sum
+          FROM minutes ORDER BY minute, service, job_type, outcome`,
+        )
+      ).map((row) => ({ ...row, minute: row.minute.replace('Z', '.000Z') })),
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.clickhouse.close();
+  }
+}
+
+/** What the views must say of the events. */
+export function expectedViews(events: readonly StoredEvent[]): Views {
+  const { runs, ends } = expectedHistory(events);
+  const nameOf = (run: ExpectedRun) => [run.service, run.job_type, run.job_id].join('\0');
+  const sorted = runs.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  return { runs: sorted, minutes: expectedMinutes(ends) };
+}
+
+/** The first rows that differ: a whole history in one failed assertion would be unreadable. */
+export function firstDifferences(found: Views, expected: Views): { found: Views; expected: Views } {
+  const differing = <Row>(a: Row[], b: Row[]) => {
+    const places = Array.from({ length: Math.max(a.length, b.length) }, (_, place) => place);
+    return places.filter((place) => !isDeepStrictEqual(a[place], b[place])).slice(0, 2);
+  };
+  const runs = differing(found.runs, expected.runs);
+  const minutes = differing(found.minutes, expected.minutes);
+  const at = (views: Views): Views => ({
+    runs: runs.flatMap((place) => views.runs[place] ?? []),
+    minutes: minutes.flatMap((place) => views.minutes[place] ?? []),
+  });
+  return { found: at(found), expected: at(expected) };
+}
