@@ -8,6 +8,7 @@ export { type NatsServer, type NatsServerOptions, startNatsServer } from './nats
 export { findNatsServer } from './nats-binary.ts';
 export { type PostgresServer, type PostgresServerOptions, startPostgresServer } from './postgres.ts';
 export { isRunning, processIdentity } from './process-identity.ts';
+export { findPromtool } from './promtool-binary.ts';
 export { withoutPassword } from './redact.ts';
 export { runCommand } from './run-command.ts';
 export {

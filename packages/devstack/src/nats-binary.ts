@@ -15,12 +15,10 @@ import {
 import { writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { cacheFolder, withFolderLock } from './cache-folder.ts';
+import { DEBIAN_SUITE, fetchDebianPackage, whyNoDebian } from './debian-package.ts';
 import { runCommand } from './run-command.ts';
 
 const OLDEST = [2, 10] as const;
-/** Debian's suite with a new enough server; it runs on any Linux with glibc 2.34 or newer. */
-const DEBIAN_SUITE = 'forky';
-
 export interface NatsBinary {
   file: string;
   /** Such as `2.15.1`. */
@@ -174,66 +172,12 @@ async function fetchArchive(log: (line: string) => void): Promise<Way> {
   });
 }
 
-/** The system's Debian source with another suite, in deb822 form, or undefined when it has none. */
-function debianSource(): string | undefined {
-  const parts = '/etc/apt/sources.list.d';
-  const files = existsSync(parts) ? readdirSync(parts).map((name) => join(parts, name)) : [];
-  const read = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
-  const plain = (text: string) => text.replace(/^#.*\n?/gm, '');
-  for (const file of files.filter((name) => name.endsWith('.sources'))) {
-    const stanza = plain(read(file))
-      .split(/\n\s*\n/)
-      .find((text) => /^Types:.*\bdeb\b/m.test(text) && /^URIs:.*\/debian\/?\s*$/m.test(text));
-    if (stanza) return stanza.replace(/^Suites:.*$/m, `Suites: ${DEBIAN_SUITE}`).replace(/^Types:.*$/m, 'Types: deb');
-  }
-  for (const file of ['/etc/apt/sources.list', ...files.filter((name) => name.endsWith('.list'))]) {
-    const line = /^deb\s+(?:\[([^\]]*)\]\s+)?(\S+\/debian\/?)\s+\S+/m.exec(plain(read(file)));
-    if (!line) continue;
-    const key = /signed-by=(\S+)/.exec(line[1] ?? '')?.[1] ?? '/usr/share/keyrings/debian-archive-keyring.gpg';
-    return `Types: deb\nURIs: ${line[2]}\nSuites: ${DEBIAN_SUITE}\nComponents: main\nSigned-By: ${key}\n`;
-  }
-  return undefined;
-}
-
 async function fetchFromDebian(log: (line: string) => void): Promise<Way> {
-  if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get'))
-    return { missing: 'this machine has no apt-get' };
-  const source = debianSource();
-  if (!source) return { missing: 'the apt sources of this machine name no Debian archive' };
+  const missing = whyNoDebian();
+  if (missing !== undefined) return { missing };
   return intoCache(async (folder) => {
     log(`fetching nats-server from Debian's archive (suite ${DEBIAN_SUITE}, 5 MB) …`);
-    const apt = join(folder, 'apt');
-    for (const name of ['sources', 'lists/partial', 'cache/archives/partial', 'state']) {
-      mkdirSync(join(apt, name), { recursive: true });
-    }
-    await writeFile(join(apt, 'sources', 'debian.sources'), `${source.trim()}\n`);
-    // Folders of our own: neither the system's sources nor its lists are read or written, so root is not needed.
-    await writeFile(
-      join(apt, 'apt.conf'),
-      [
-        'Dir::Etc::sourcelist "/dev/null";',
-        `Dir::Etc::sourceparts "${join(apt, 'sources')}";`,
-        `Dir::State "${join(apt, 'state')}";`,
-        `Dir::State::Lists "${join(apt, 'lists')}";`,
-        'Dir::State::status "/var/lib/dpkg/status";',
-        `Dir::Cache "${join(apt, 'cache')}";`,
-        'Acquire::Languages "none";',
-        'Acquire::Retries "2";',
-        // The folders are readable for this user only, which apt's own unprivileged user is not.
-        'APT::Sandbox::User "";',
-        '#clear APT::Update::Post-Invoke;',
-        '#clear APT::Update::Post-Invoke-Success;',
-        '',
-      ].join('\n'),
-    );
-    const aptGet = (...args: string[]) =>
-      runCommand({ file: 'apt-get', args: ['-c', join(apt, 'apt.conf'), '-q', ...args], cwd: folder });
-    await aptGet('update');
-    await aptGet('download', 'nats-server');
-    const deb = readdirSync(folder).find((name) => name.endsWith('.deb'));
-    if (!deb) throw new Error('apt-get downloaded nothing');
-    await runCommand({ file: 'dpkg', args: ['-x', join(folder, deb), join(folder, 'unpacked')] });
-    const file = locate(join(folder, 'unpacked'));
+    const file = locate(await fetchDebianPackage('nats-server', folder));
     log('nats-server is in the cache now');
     return file;
   });
