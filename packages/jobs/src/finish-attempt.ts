@@ -93,7 +93,9 @@ async function overtaken(
   if (isKeyed(scope) && held.place && (by === 'started' || by === 'stale'))
     return ignoreCompletion(scope, held, attempt);
   scope.counts.overtaken++;
-  if (by !== undefined && by !== 'shutdown') attemptEnded(scope, attempt, { event: by });
+  if (by !== undefined && by !== 'shutdown') {
+    attemptEnded(scope, attempt, { event: by, error: `ended by others: ${by}`, errorType: by });
+  }
   jobLog(scope, held.work.event).info({ because: by }, 'the job was ended by others while its handler ran');
   if (isKeyed(scope)) await releasePlace(scope, held);
   await held.ack();

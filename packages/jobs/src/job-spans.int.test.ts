@@ -238,6 +238,46 @@ it('a cancellation is an event of the attempt’s span, and no failure', async (
   });
 });
 
+it('work that a stopping host gives back is no failed attempt, and the one that takes it over links to it', async () => {
+  const name = newName();
+  const queues = { add: queue({ payload }) };
+  const leaving = await bench.service(queues, { name });
+  await leaving.jobs.add.handle(
+    (job) => new Promise((_, reject) => job.shutdown.addEventListener('abort', () => reject(job.shutdown.reason))),
+  );
+  const ref = await leaving.jobs.add.create({ n: 1 });
+  await bench.event(ref.id, 'started');
+  await leaving.stop({ graceMs: 0 });
+  const staying = await bench.service(queues, { name });
+  await staying.jobs.add.handle(() => undefined);
+  await ref.wait();
+  const { attempts } = await spansOf(ref.id, 2);
+  expect(attempts[0]).toMatchObject({
+    attributes: { [ATTR.jobState]: 'retry', [ATTR.jobAttempt]: 1, [ATTR.instanceId]: leaving.instanceId },
+    status: { code: SpanStatusCode.UNSET },
+  });
+  expect(attempts[0]?.events.map((event) => event.name)).toContain('shutdown');
+  expect(attempts[1]?.attributes).toMatchObject({ [ATTR.jobAttempt]: 1, [ATTR.instanceId]: staying.instanceId });
+  expect(attempts[1]?.attributes).not.toHaveProperty(ATTR.jobPreviousAttemptLost);
+  expect(linksOf(attempts[1])[LINK.previousAttempt]).toBe(spanId(attempts[0]));
+});
+
+it('a job that somebody else ends while its handler runs is shown as what it became', async () => {
+  const service = await bench.service({ add: queue({ payload }) });
+  await service.jobs.add.handle(
+    (job) => new Promise((resolve) => job.signal.addEventListener('abort', () => resolve(undefined))),
+  );
+  const ref = await service.jobs.add.create({ n: 1 });
+  await bench.event(ref.id, 'started');
+  const facts = { jobId: ref.id, service: service.name, jobType: 'add', tries: 1 };
+  await bench.publish({ ...facts, eventType: 'dead', state: 'dead', error: 'given up' });
+  const { attempts } = await spansOf(ref.id, 1);
+  expect(attempts[0]).toMatchObject({
+    attributes: { [ATTR.jobState]: 'dead', [ATTR.errorType]: 'dead' },
+    status: { code: SpanStatusCode.ERROR },
+  });
+});
+
 it('a NonRetryableError is in the span with what the handler threw', async () => {
   const service = await bench.service({ add: queue({ payload }) });
   await service.jobs.add.handle(() => {
