@@ -3,10 +3,12 @@ import { Command } from 'commander';
 import { addActions } from './commands/act.ts';
 import { addGet } from './commands/get.ts';
 import { addHealth } from './commands/health.ts';
+import { addHistory } from './commands/history.ts';
 import { addKey } from './commands/key.ts';
 import { addList } from './commands/list.ts';
 import { addProvision } from './commands/provision.ts';
 import { addServices } from './commands/services.ts';
+import { addTrace } from './commands/trace.ts';
 import { addWatch } from './commands/watch.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
 import type { Terminal } from './terminal.ts';
@@ -19,6 +21,7 @@ const EXAMPLES = `
 Examples:
   $ trellis jobs list --service orders-service --state failed,dead
   $ trellis jobs get <id>
+  $ trellis jobs trace <id>
   $ trellis jobs watch
   $ trellis jobs replay --service orders-service --error "card declined" --limit 500
   $ trellis jobs workers --service orders-service
@@ -41,7 +44,18 @@ export function buildProgram(terminal: Terminal): Command {
     .option('--nats <url>', 'NATS server(s), comma separated')
     .option('--json', 'JSON instead of tables: one document, for watch one a line')
     .addHelpText('after', EXAMPLES);
-  const groups = [addList, addGet, addActions, addServices, addKey, addHealth, addWatch, addProvision];
+  const groups = [
+    addList,
+    addGet,
+    addHistory,
+    addTrace,
+    addActions,
+    addServices,
+    addKey,
+    addHealth,
+    addWatch,
+    addProvision,
+  ];
   for (const add of groups) add(jobs, terminal);
   for (const command of jobs.commands) {
     command.option('--nats <url>', 'NATS server(s), comma separated').option('--json', 'JSON instead of a table');

@@ -1,5 +1,6 @@
 // The admin RPCs: request and reply of each (protocol: the nine RPCs); `Jobs.History` and `Jobs.Trace` are additions.
 import { z } from 'zod';
+import { Concurrency, LifecycleEvent } from './event.ts';
 import { WorkerHeartbeat } from './heartbeat.ts';
 import { Job } from './job.ts';
 import { JobId, JobType, ServiceName } from './names.ts';
@@ -137,11 +138,13 @@ export const HistoryEntry = z.looseObject({
   sequence: z.int(),
   storedAt: z.string(),
   /** As published, without secrets of the keyed concurrency. */
-  event: z.looseObject({ eventType: z.string(), timestamp: z.string() }),
+  event: LifecycleEvent.extend({ concurrency: Concurrency.omit({ slotToken: true }).optional() }),
   /** State of the job after it. */
   state: JobState,
   /** Why it changed nothing; absent when it did. */
   ignored: z.string().optional(),
+  /** Bodies left out because the reply would not have fitted into one message. */
+  omitted: z.array(z.enum(BODY_FIELDS)).optional(),
 });
 export type HistoryEntry = z.infer<typeof HistoryEntry>;
 

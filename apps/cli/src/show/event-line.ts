@@ -28,13 +28,19 @@ export function eventLines({ style, columns }: Pick<Terminal, 'style' | 'columns
 }
 
 function detailsOf(event: LifecycleEvent): string {
-  const { progress, logs, error, reason, actor, tries, maxTries, handedBack } = event;
+  const { actor, tries } = event;
+  const attempt = event.eventType === 'started' ? `attempt ${Math.max(tries, 1)}` : undefined;
+  const by = actor?.kind === 'operator' ? `by ${actor.id ?? 'an operator'}` : undefined;
+  return joined([attempt, ...whatOf(event), by, event.reason]);
+}
+
+/** What the event carries beside attempt, actor and reason. */
+export function whatOf({ progress, logs, error, maxTries, handedBack }: LifecycleEvent): (string | undefined)[] {
   const share =
     progress?.current === undefined
       ? undefined
       : [progress.current, progress.total].filter((n) => n !== undefined).join('/');
-  const parts = [
-    event.eventType === 'started' ? `attempt ${Math.max(tries, 1)}` : undefined,
+  return [
     maxTries === undefined ? undefined : `up to ${maxTries} attempts`,
     share,
     progress?.step,
@@ -42,11 +48,12 @@ function detailsOf(event: LifecycleEvent): string {
     ...(logs ?? []).map((log) => `${log.level}: ${log.message}`),
     handedBack ? 'handed back' : undefined,
     error,
-    actor?.kind === 'operator' ? `by ${actor.id ?? 'an operator'}` : undefined,
-    reason,
   ];
-  return parts
+}
+
+/** The parts that there are, on one line. */
+export const joined = (parts: (string | undefined)[]): string =>
+  parts
     .filter((part) => part !== undefined && part !== '')
     .map((part) => plain(String(part)))
     .join(' · ');
-}

@@ -55,6 +55,7 @@ function facts(job: Job, { style }: Terminal, now: number): [string, string][] {
     ['trace', shown(job.context.traceId)],
     ['traceparent', shown(job.context.traceparent)],
     ['tracestate', shown(job.context.tracestate)],
+    ['trace page', shown(job.links?.trace)],
   ];
   return known.filter((fact): fact is [string, string] => fact[1] !== undefined);
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { absolute, duration, relative } from './times.ts';
+import { absolute, duration, relative, span } from './times.ts';
 
 const NOW = Date.parse('2026-03-01T12:00:00.000Z');
 
@@ -15,6 +15,21 @@ it.for([
   [864_000_000, '10d'],
 ] as const)('%i ms are %s', ([ms, text]) => {
   expect(duration(ms)).toBe(text);
+});
+
+it.for([
+  [0, '0ms'],
+  [0.34, '0.3ms'],
+  [9.96, '10ms'],
+  [340.4, '340ms'],
+  [1_239, '1.24s'],
+  [59_994, '59.99s'],
+  [59_996, '1m 00s'],
+  [187_000, '3m 07s'],
+  [7_500_000, '2h 05m'],
+  [176_400_000, '2d 01h'],
+] as const)('a length of %d ms is %s', ([ms, text]) => {
+  expect(span(ms)).toBe(text);
 });
 
 it('tells past from future', () => {

@@ -13,6 +13,19 @@ export function duration(ms: number): string {
   return `${Math.max(0, Math.round(ms))}ms`;
 }
 
+/** `0.3ms`, `340ms`, `1.24s`, `3m 07s`, `2h 05m`: a length of time to be compared with others. */
+export function span(ms: number): string {
+  if (ms < 10) return `${Number(ms.toFixed(1))}ms`;
+  if (ms < 1_000) return `${Math.round(ms)}ms`;
+  if (ms < 59_995) return `${(ms / 1_000).toFixed(2)}s`;
+  const seconds = Math.round(ms / 1_000);
+  const padded = (part: number) => String(part).padStart(2, '0');
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m ${padded(seconds % 60)}s`;
+  const hours = Math.floor(seconds / 3_600);
+  const minutes = `${padded(Math.floor((seconds % 3_600) / 60))}m`;
+  return hours < 24 ? `${hours}h ${minutes}` : `${Math.floor(hours / 24)}d ${padded(hours % 24)}h`;
+}
+
 /** `12s ago`, `in 3m`, `now`. */
 export function relative(instant: string, now = Date.now()): string {
   const ms = now - Date.parse(instant);

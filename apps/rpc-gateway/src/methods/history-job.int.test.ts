@@ -81,14 +81,18 @@ it('pages, with states that know the events before the page', async () => {
   expect([types(rest), rest.nextAfter]).toEqual([['progress:active'], undefined]);
 });
 
-it('holds as many events as fit into a message, a large one without its payload', async () => {
+it('holds as many events as fit into a message, one that is too large by itself without its bodies', async () => {
   const job = newJob();
   await gateway.publish(job, 'created', { payload: { text: 'x'.repeat(40 * KIB) } });
   await gateway.publish(job, 'started', { tries: 1 });
-  await gateway.publish(job, 'completed', { state: 'completed', result: 'y'.repeat(40 * KIB) });
+  await gateway.publish(job, 'completed', { state: 'completed', result: 'y'.repeat(61 * KIB) });
   const first = await ask(job.id);
   expect(types(first)).toEqual(['created:pending', 'started:active']);
-  expect(types(await ask(job.id, { after: first.nextAfter ?? 0 }))).toEqual(['completed:completed']);
+  expect(first.entries[0]?.omitted).toBeUndefined();
+  const rest = await ask(job.id, { after: first.nextAfter ?? 0 });
+  expect(types(rest)).toEqual(['completed:completed']);
+  expect(rest.entries[0]).toMatchObject({ omitted: ['result'] });
+  expect(rest.entries[0]?.event).not.toHaveProperty('result');
 });
 
 describe('what the stream no longer holds', () => {

@@ -59,8 +59,11 @@ function withoutBodies(entry: HistoryEntry, maxBytes: number): HistoryEntry {
   let fitted = entry;
   for (const body of BODIES) {
     if (jsonBytes(fitted) <= maxBytes) return fitted;
-    const value = fitted.event[body];
-    if (value !== undefined) fitted = { ...fitted, event: { ...fitted.event, [body]: { $omitted: jsonBytes(value) } } };
+    const { [body]: left, ...rest } = fitted.event;
+    if (left === undefined) continue;
+    // Every `created` has a payload.
+    const event = body === 'payload' ? { ...rest, payload: { $omitted: jsonBytes(left) } } : rest;
+    fitted = { ...fitted, event, omitted: [...(fitted.omitted ?? []), body] };
   }
   return fitted;
 }

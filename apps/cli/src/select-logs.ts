@@ -1,0 +1,25 @@
+// Which lines of a job's picture are those of the job: what was logged in the spans of its creation and below, or in its name.
+import type { TraceLog, TraceReply } from '@trellis/contracts';
+
+/** @param own only the job's own lines, without those of the jobs that it made */
+export function selectLogs({ id, nodes, logs }: TraceReply, own: boolean): TraceLog[] {
+  const spans = new Set(spansOf(id, nodes, own));
+  return logs.filter(
+    ({ jobId, spanId }) => jobId === id || (jobId === undefined || !own ? spans.has(spanId ?? '') : false),
+  );
+}
+
+/** Nodes come depth first: what is below one follows it, deeper. */
+function spansOf(id: string, nodes: TraceReply['nodes'], own: boolean): string[] {
+  const found: string[] = [];
+  let inside: number | undefined;
+  let foreign: number | undefined;
+  for (const { depth, jobId, spanId } of nodes) {
+    if (inside !== undefined && depth <= inside) inside = undefined;
+    if (foreign !== undefined && depth <= foreign) foreign = undefined;
+    if (jobId === id && inside === undefined) inside = depth;
+    if (own && jobId !== undefined && jobId !== id) foreign ??= depth;
+    if (inside !== undefined && foreign === undefined) found.push(spanId);
+  }
+  return found;
+}
