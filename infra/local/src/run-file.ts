@@ -13,6 +13,8 @@ export interface RunFile {
   postgres: string;
   /** `http://user:password@host:port` */
   clickhouse: string;
+  /** `http://analyst:password@host:port/trellis_jobs`: reads the public views only; empty where ClickHouse is external. */
+  analyst: string;
   /** Where telemetry is taken as OTLP over HTTP. */
   otlp?: string;
   /** Base of each component's health pages, by the component's name. */

@@ -95,6 +95,7 @@ test('it starts everything, says where it is, and stops without a trace', async 
   expect(run.nats).toMatch(/^nats:\/\/127\.0\.0\.1:\d+$/);
   expect(run.postgres).toMatch(/^postgres:\/\/trellis:\w+@127\.0\.0\.1:\d+\/trellis$/);
   expect(run.clickhouse).toMatch(/^http:\/\/trellis:\w+@127\.0\.0\.1:\d+$/);
+  expect(run.analyst).toMatch(/^http:\/\/analyst:\w+@127\.0\.0\.1:\d+\/trellis_jobs$/);
   expect(statSync(join(home, 'run.json')).mode & 0o077).toBe(0);
   const component = await standIn(run);
   expect(component).toMatchObject({ nats: run.nats, database: run.postgres });

@@ -74,6 +74,7 @@ export async function runLocal(config: LocalConfig, programs: readonly Component
         natsOptions: stack.urls.natsOptions,
         postgres: stack.urls.postgres,
         clickhouse: stack.urls.clickhouse,
+        analyst: stack.urls.analyst,
         ...(otlp === undefined ? {} : { otlp }),
         components: Object.fromEntries(running.map(({ name, health }) => [name, { health }])),
       });
@@ -156,6 +157,9 @@ function printSummary(config: LocalConfig, stack: Stack, components: readonly Co
       '',
       row('addresses', '', `${runFilePath(config.home)} (with passwords)`),
       row('logs', '', stack.logs),
+      ...(stack.urls.analyst
+        ? [row('analyst', '', `${withoutPassword(stack.urls.analyst)} (SQL, see docs/analytics.md)`)]
+        : []),
       '',
       'In another terminal:',
       '  npx trellis jobs list      all jobs',

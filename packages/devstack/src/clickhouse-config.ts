@@ -6,11 +6,28 @@ import { totalmem } from 'node:os';
 export interface ClickHouseUser {
   name: string;
   password: string;
-  /** Only reads, and cannot change settings. */
+  /** Database that its queries mean when they name none. */
+  database: string;
+  /** Only reads, and changes no settings but those of what an answer looks like. */
   readOnly?: boolean;
   /** `GRANT` statements without the `TO …`; everything is allowed when absent. */
   grants?: string[];
 }
+
+/** The public views of the history (docs/analytics.md). */
+const PUBLIC_VIEWS = ['events', 'runs', 'minutes', 'event_minutes', 'quarantine'];
+
+/** What the user of analysts may do: `GRANT` statements without the `TO …`. */
+export const analystGrants = (database: string): string[] =>
+  PUBLIC_VIEWS.map((view) => `GRANT SELECT ON \`${database}\`.${view}`);
+
+/** What clients set on their own, or to read an answer: no setting that gets at more data or more of the machine. */
+const SETTINGS_OF_CLIENTS = [
+  ...['enable_http_compression', 'http_zlib_compression_level', 'log_comment', 'session_timezone'],
+  ...['send_progress_in_http_headers', 'http_headers_progress_interval_ms', 'extremes', 'date_time_output_format'],
+  ...['output_format_json_quote_64bit_integers', 'output_format_json_quote_denormals', 'max_execution_time'],
+  ...['max_result_rows', 'max_result_bytes', 'result_overflow_mode', 'cancel_http_readonly_queries_on_client_close'],
+];
 
 const MEMORY_BYTES = Math.min(4_000_000_000, Math.floor(totalmem() / 2));
 
@@ -25,6 +42,11 @@ function escapeXml(text: string): string {
 export function serverConfig(usersFile: string): string {
   return `<clickhouse>
   <users_config>${escapeXml(usersFile)}</users_config>
+  <access_control_improvements>
+    <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
+    <select_from_information_schema_requires_grant>true</select_from_information_schema_requires_grant>
+    <settings_constraints_replace_previous>true</settings_constraints_replace_previous>
+  </access_control_improvements>
   <max_server_memory_usage>${MEMORY_BYTES}</max_server_memory_usage>
   <mark_cache_size>134217728</mark_cache_size>
   <index_mark_cache_size>33554432</index_mark_cache_size>
@@ -44,7 +66,12 @@ export function usersConfig(users: readonly ClickHouseUser[]): string {
   return `<clickhouse>
   <profiles>
     <default></default>
-    <readonly><readonly>1</readonly></readonly>
+    <readonly>
+      <readonly>1</readonly>
+      <constraints>
+${SETTINGS_OF_CLIENTS.map((name) => `        <${name}><changeable_in_readonly/></${name}>`).join('\n')}
+      </constraints>
+    </readonly>
   </profiles>
   <quotas><default></default></quotas>
   <users>
@@ -74,7 +101,7 @@ function userConfig(user: ClickHouseUser): string {
       <networks><ip>127.0.0.1</ip></networks>
       <profile>${user.readOnly ? 'readonly' : 'default'}</profile>
       <quota>default</quota>
-      <default_database>trellis</default_database>
+      <default_database>${escapeXml(user.database)}</default_database>
       ${grants ? `<grants>${grants}</grants>` : ''}
     </${user.name}>`;
 }

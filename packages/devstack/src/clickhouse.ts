@@ -3,17 +3,19 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ClickHouseUser, serverConfig, usersConfig } from './clickhouse-config.ts';
+import { analystGrants, type ClickHouseUser, serverConfig, usersConfig } from './clickhouse-config.ts';
 import { onPorts } from './free-port.ts';
 import { installedPackage } from './npm-package.ts';
 import { passwordIn } from './secret-file.ts';
 import { type SupervisedProcess, startSupervised } from './supervised-process.ts';
 
 export interface ClickHouseServerOptions {
-  /** Holds the data, the configuration and the password. */
+  /** Holds the data, the configuration and the passwords. */
   folder: string;
   /** Of the HTTP interface; a free one when absent. */
   port?: number;
+  /** Whose public views the user `analyst` may read; `trellis_jobs` when absent. */
+  historyDatabase?: string;
   /** `<folder>/clickhouse.log` when absent. */
   logFile?: string;
   /** Start it again when it ends unasked; no when absent. */
@@ -27,6 +29,8 @@ export interface ClickHouseServerOptions {
 export interface ClickHouseServer extends SupervisedProcess {
   /** `http://trellis:…@127.0.0.1:…`; this user's default database is `trellis`. */
   readonly url: string;
+  /** `http://analyst:…@127.0.0.1:…/trellis_jobs`: reads the public views of the history and nothing else. */
+  readonly analystUrl: string;
   readonly port: number;
   readonly folder: string;
   readonly version: string;
@@ -46,7 +50,18 @@ export async function startClickHouseServer(options: ClickHouseServerOptions): P
   const library = findLibrary();
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const password = passwordIn(join(folder, 'password'));
-  const users: ClickHouseUser[] = [{ name: 'trellis', password }];
+  const analystPassword = passwordIn(join(folder, 'analyst-password'));
+  const { historyDatabase = 'trellis_jobs' } = options;
+  const users: ClickHouseUser[] = [
+    { name: 'trellis', password, database: 'trellis' },
+    {
+      name: 'analyst',
+      password: analystPassword,
+      database: historyDatabase,
+      readOnly: true,
+      grants: analystGrants(historyDatabase),
+    },
+  ];
   const configFile = join(folder, 'config.xml');
   const usersFile = join(folder, 'users.xml');
   writeFileSync(configFile, serverConfig(usersFile));
@@ -101,9 +116,11 @@ export async function startClickHouseServer(options: ClickHouseServerOptions): P
       ...(log && { log }),
       ...(options.changed && { changed: options.changed }),
     });
+    const url = `http://trellis:${password}@127.0.0.1:${port}`;
+    const analystUrl = `http://analyst:${analystPassword}@127.0.0.1:${port}/${historyDatabase}`;
     return Object.defineProperties(
       server,
-      Object.getOwnPropertyDescriptors({ url: `http://trellis:${password}@127.0.0.1:${port}`, port, folder, version }),
+      Object.getOwnPropertyDescriptors({ url, analystUrl, port, folder, version }),
     ) as ClickHouseServer;
   });
 }

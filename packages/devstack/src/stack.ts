@@ -25,6 +25,8 @@ export interface StackUrls {
   postgres: string;
   /** `http://user:password@host:port` */
   clickhouse: string;
+  /** The same server for analysts, who only read; empty where the server is external. */
+  analyst: string;
 }
 
 export interface StackServer {
@@ -90,7 +92,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   mkdirSync(logs, { recursive: true });
   const lock = await lockHome(home, log);
   const running: SupervisedProcess[] = [];
-  const urls: StackUrls = { nats: '', natsOptions: {}, postgres: '', clickhouse: '' };
+  const urls: StackUrls = { nats: '', natsOptions: {}, postgres: '', clickhouse: '', analyst: '' };
 
   try {
     const local = only.filter((name) => !external[name]);
@@ -179,6 +181,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         );
         ports.clickhouse = server.port;
         urls.clickhouse = server.url;
+        urls.analyst = server.analystUrl;
         return here('clickhouse', server);
       },
     };

@@ -231,7 +231,9 @@ describe('appending', () => {
     await store.append(blockOf(messages), `${generation}:1-300`);
     expect(await count('events')).toBe(300);
     expect(
-      await count(`system.parts WHERE database = currentDatabase() AND table = 'journal' AND active AND partition LIKE '(${generation},%'`),
+      await count(
+        `system.parts WHERE database = currentDatabase() AND table = 'journal' AND active AND partition LIKE '(${generation},%'`,
+      ),
     ).toBe(1);
   });
 
