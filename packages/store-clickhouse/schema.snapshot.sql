@@ -27,7 +27,7 @@ CREATE TABLE event_minute_rows (`generation` UInt32 CODEC(ZSTD(1)),
   `service` LowCardinality(String) CODEC(ZSTD(1)),
   `job_type` LowCardinality(String) CODEC(ZSTD(1)),
   `event_type` LowCardinality(String) CODEC(ZSTD(1)),
-  `events` SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1))) ENGINE = AggregatingMergeTree PARTITION BY (generation, toYYYYMM(stored_on)) ORDER BY (generation, service, job_type, event_type, minute, stored_on) SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, index_granularity = 8192;
+  `events` SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1))) ENGINE = AggregatingMergeTree PARTITION BY (generation, toYYYYMM(stored_on)) ORDER BY (generation, service, job_type, event_type, minute, stored_on) SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, index_granularity = 8192;
 
 CREATE VIEW event_minutes (`minute` DateTime64(0, 'UTC') COMMENT 'Minute of the events\' timestamps',
   `service` LowCardinality(String) COMMENT 'Owner of the queue',
@@ -163,7 +163,7 @@ CREATE TABLE journal (`generation` UInt32 COMMENT 'Which history of the stream: 
   INDEX by_time timestamp TYPE minmax GRANULARITY 1,
   INDEX by_sequence stream_sequence TYPE minmax GRANULARITY 1,
   INDEX by_quarantine quarantine_code TYPE set(4) GRANULARITY 1,
-  INDEX by_release released TYPE minmax GRANULARITY 1) ENGINE = MergeTree PARTITION BY (generation, toYYYYMM(stored_at)) ORDER BY (service, job_type, job_id, stream_sequence) SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192;
+  INDEX by_release released TYPE minmax GRANULARITY 1) ENGINE = MergeTree PARTITION BY (generation, toYYYYMM(stored_at)) ORDER BY (service, job_type, job_id, stream_sequence) SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1;
 
 CREATE MATERIALIZED VIEW keep_runs TO run_rows (`generation` UInt32,
   `first_month` UInt32,
@@ -210,7 +210,7 @@ CREATE TABLE minute_rows (`generation` UInt32 CODEC(ZSTD(1)),
   `waited` SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
   `wait_ms_sum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
   `run_ms_sketch` AggregateFunction(quantilesDD(0.01, 0.5, 0.95, 0.99), UInt64) CODEC(ZSTD(1)),
-  `wait_ms_sketch` AggregateFunction(quantilesDD(0.01, 0.5, 0.95, 0.99), UInt64) CODEC(ZSTD(1))) ENGINE = AggregatingMergeTree PARTITION BY (generation, toYYYYMM(stored_on)) ORDER BY (generation, service, job_type, outcome, minute, stored_on) SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, index_granularity = 8192;
+  `wait_ms_sketch` AggregateFunction(quantilesDD(0.01, 0.5, 0.95, 0.99), UInt64) CODEC(ZSTD(1))) ENGINE = AggregatingMergeTree PARTITION BY (generation, toYYYYMM(stored_on)) ORDER BY (generation, service, job_type, outcome, minute, stored_on) SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, index_granularity = 8192;
 
 CREATE VIEW minutes (`minute` DateTime64(0, 'UTC') COMMENT 'Minute in which execution ended, by the ending event\'s timestamp',
   `service` LowCardinality(String) COMMENT 'Owner of the queue',
@@ -307,7 +307,7 @@ CREATE TABLE run_rows (`generation` UInt32 CODEC(ZSTD(1)),
   `ignored_events` UInt32 CODEC(ZSTD(1)),
   INDEX by_creation created_at TYPE minmax GRANULARITY 1,
   INDEX by_end ended_at TYPE minmax GRANULARITY 1,
-  INDEX by_state state TYPE set(16) GRANULARITY 1) ENGINE = ReplacingMergeTree(last_sequence) PARTITION BY (generation, first_month) ORDER BY (generation, service, job_type, job_id) SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, index_granularity = 8192;
+  INDEX by_state state TYPE set(16) GRANULARITY 1) ENGINE = ReplacingMergeTree(last_sequence) PARTITION BY (generation, first_month) ORDER BY (generation, service, job_type, job_id) SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, index_granularity = 8192;
 
 CREATE VIEW runs (`service` LowCardinality(String) COMMENT 'Owner of the queue',
   `job_type` LowCardinality(String) COMMENT 'The queue',

@@ -23,6 +23,12 @@ export const ProjectorConfig = z.object({
     .min(1)
     .optional()
     .describe('database of the history; default: the one in the URL, else trellis_jobs'),
+  historyTtlDays: z
+    .int()
+    .min(1)
+    .max(36_500)
+    .optional()
+    .describe('days for which ClickHouse keeps the history, by the time the stream stored it; default: for ever'),
   pipelinesBucket: z
     .string()
     .min(1)

@@ -81,6 +81,7 @@ await runComponent({
           log: log.child({ pipeline: 'history' }),
           signal,
           bucket,
+          ...(config.historyTtlDays === undefined ? {} : { ttlDays: config.historyTtlDays }),
           consumer,
           leaseMs,
           ...(replicas === undefined ? {} : { replicas }),

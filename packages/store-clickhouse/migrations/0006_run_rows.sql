@@ -40,4 +40,4 @@ CREATE TABLE IF NOT EXISTS run_rows
 ENGINE = ReplacingMergeTree(last_sequence)
 PARTITION BY (generation, first_month)
 ORDER BY (generation, service, job_type, job_id)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1

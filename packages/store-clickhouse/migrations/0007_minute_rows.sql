@@ -19,4 +19,4 @@ CREATE TABLE IF NOT EXISTS minute_rows
 ENGINE = AggregatingMergeTree
 PARTITION BY (generation, toYYYYMM(stored_on))
 ORDER BY (generation, service, job_type, outcome, minute, stored_on)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1

@@ -12,4 +12,4 @@ CREATE TABLE IF NOT EXISTS event_minute_rows
 ENGINE = AggregatingMergeTree
 PARTITION BY (generation, toYYYYMM(stored_on))
 ORDER BY (generation, service, job_type, event_type, minute, stored_on)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1

@@ -8,3 +8,4 @@ export {
   DEFAULT_CLICKHOUSE_DATABASE,
   openClickHouse,
 } from './open-clickhouse.ts';
+export { applyRetention } from './retention.ts';

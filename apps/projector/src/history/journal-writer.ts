@@ -4,7 +4,7 @@ import { abortable, backoffMs, type Logger } from '@trellis/runtime';
 import { type JournalBlock, JournalGone, type JournalStore } from '@trellis/store-clickhouse';
 import { type HistoryLease, LeaseLost } from './history-lease.ts';
 import type { Intent } from './pipeline-record.ts';
-import { journalMismatch } from './start-decision.ts';
+import { journalMismatch, keptSince } from './start-decision.ts';
 
 /** The journal is not what it was when the lease was taken: the history has to be looked at anew. */
 export class JournalDiverged extends Error {
@@ -17,6 +17,8 @@ export interface WriterOptions {
   log: Logger;
   /** Ends the waits between tries; an insert that is under way is waited for. */
   signal: AbortSignal;
+  /** Days for which ClickHouse keeps the history; undefined: for ever. */
+  ttlDays?: number | undefined;
   /** Told about each failed insert, and with undefined when one has succeeded again. */
   storeFailed?: (error: unknown) => void;
 }
@@ -97,12 +99,12 @@ export class JournalWriter {
 
   /** A server that was away may come back emptied, or restored from a backup. */
   async #verifyJournal(): Promise<void> {
-    const { lease, store } = this.#options;
+    const { lease, store, ttlDays } = this.#options;
     const { record } = lease;
     const generation = await store.greatestGeneration();
     if (generation !== record.generation) throw new JournalDiverged(`ClickHouse is at generation ${generation}`);
     const greatest = await store.greatestMessage(record.generation, record.written.sequence);
-    const mismatch = journalMismatch(record, greatest?.sequence ?? 0);
+    const mismatch = journalMismatch(record, greatest?.sequence ?? 0, keptSince(ttlDays, Date.now()));
     if (mismatch !== undefined) throw new JournalDiverged(mismatch);
   }
 }

@@ -3,14 +3,14 @@
 import { randomUUID } from 'node:crypto';
 import { Kvm } from '@nats-io/kv';
 import { countMetric, type JobStream, type Logger } from '@trellis/runtime';
-import { type ClickHouse, JournalStore, migrateClickHouse } from '@trellis/store-clickhouse';
+import { applyRetention, type ClickHouse, JournalStore, migrateClickHouse } from '@trellis/store-clickhouse';
 import { CatchUpProgress } from '../catch-up-progress.ts';
 import { type BlockLimits, followStream, readRange } from './follow-stream.ts';
 import { HistoryLease } from './history-lease.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { NOTHING_WRITTEN } from './pipeline-record.ts';
 import { releasedBlock, releaseQuarantine } from './quarantine-release.ts';
-import { decideStart } from './start-decision.ts';
+import { decideStart, keptSince } from './start-decision.ts';
 
 export const PIPELINES_BUCKET = 'JOBS_PIPELINES';
 
@@ -46,6 +46,8 @@ export interface HistoryPipelineOptions {
   /** Durable consumer of the stream. */
   consumer?: string;
   leaseMs?: number;
+  /** Days for which ClickHouse keeps the history; default: for ever. */
+  ttlDays?: number;
   limit?: BlockLimits;
   paceMs?: { caughtUp: number; behind: number };
   /** Told after every change. */
@@ -110,12 +112,16 @@ async function write(
   lease: HistoryLease,
   tell: (change: Partial<HistoryStatus>) => void,
 ): Promise<void> {
-  const { stream, clickhouse, log, consumer = 'history' } = options;
+  const { stream, clickhouse, log, ttlDays, consumer = 'history' } = options;
   const { limit = { rows: 50_000, bytes: 16 * 1024 * 1024 }, paceMs = { caughtUp: 250, behind: 1_000 } } = options;
   const signal = AbortSignal.any([options.signal, lease.lost]);
   const store = new JournalStore(clickhouse);
-  const writer = new JournalWriter({ lease, store, log, signal, storeFailed: (storeError) => tell({ storeError }) });
-  await beginOrContinue(stream, store, lease, log);
+  const storeFailed = (storeError: unknown) => tell({ storeError });
+  const writer = new JournalWriter({ lease, store, log, signal, ttlDays, storeFailed });
+  const changed = await applyRetention(clickhouse, ttlDays);
+  if (changed.length > 0)
+    log.info({ tables: changed, ttlDays }, 'the retention of the history in ClickHouse was changed');
+  await beginOrContinue(stream, store, lease, keptSince(ttlDays, Date.now()), log);
   const { generation, intent } = lease.record;
   tell({ role: 'writing', generation, position: lease.record.position });
 
@@ -157,6 +163,7 @@ async function beginOrContinue(
   stream: JobStream,
   store: JournalStore,
   lease: HistoryLease,
+  since: string | undefined,
   log: Logger,
 ): Promise<void> {
   const { record } = lease;
@@ -172,6 +179,7 @@ async function beginOrContinue(
     stream: info,
     writtenStoredAt: message?.storedAt,
     journal: { generation: greatestGeneration, greatestSequence: greatest?.sequence ?? 0 },
+    keptSince: since,
   });
   if (decision.kind === 'continue') {
     log.info(

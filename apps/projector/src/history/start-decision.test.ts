@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decideStart, journalMismatch, type Situation } from './start-decision.ts';
+import { decideStart, journalMismatch, keptSince, type Situation } from './start-decision.ts';
 
 const created = '2026-01-01T00:00:00.000Z';
 const storedAt = '2026-01-02T00:00:00.000Z';
@@ -10,6 +10,7 @@ const agreeing: Situation = {
   stream: { created, lastSequence: 900 },
   writtenStoredAt: storedAt,
   journal: { generation: 3, greatestSequence: 100 },
+  keptSince: undefined,
 };
 const situation = (record: Partial<Situation['record']>, rest: Partial<Omit<Situation, 'record'>> = {}): Situation => ({
   ...agreeing,
@@ -30,6 +31,10 @@ describe('the history goes on', () => {
     [
       'when a begun insert has arrived in part',
       situation({ intent: tail }, { journal: { generation: 3, greatestSequence: 120 } }),
+    ],
+    [
+      'when what was written is gone because it is older than what ClickHouse keeps',
+      situation({}, { keptSince: '2026-01-03T00:00:00.000Z', journal: { generation: 3, greatestSequence: 0 } }),
     ],
     [
       'with nothing written yet',
@@ -67,6 +72,11 @@ describe('the history begins anew', () => {
       situation({}, { journal: { generation: 3, greatestSequence: 0 } }),
       /lacks/,
     ],
+    [
+      'when ClickHouse lacks what it should have kept',
+      situation({}, { keptSince: '2026-01-01T00:00:00.000Z', journal: { generation: 3, greatestSequence: 0 } }),
+      /lacks/,
+    ],
     ['when ClickHouse is ahead', situation({}, { journal: { generation: 3, greatestSequence: 101 } }), /beyond/],
     [
       'when ClickHouse is ahead of a begun insert',
@@ -82,4 +92,9 @@ describe('the history begins anew', () => {
 test('a begun release explains no message beyond what was written', () => {
   const intent = { ...tail, kind: 'release' } as const;
   expect(journalMismatch({ written: { sequence: 100, storedAt }, intent }, 120)).toMatch(/beyond/);
+});
+
+test('what is kept since is known up to an hour, by which clocks may differ', () => {
+  expect(keptSince(2, Date.parse('2026-03-03T10:00:00.000Z'))).toBe('2026-03-01T11:00:00.000Z');
+  expect(keptSince(undefined, 0)).toBeUndefined();
 });

@@ -12,6 +12,8 @@ export interface Situation {
     /** The greatest sequence of the record's generation that is at least `record.written.sequence`; 0: none. */
     greatestSequence: number;
   };
+  /** ClickHouse may have dropped what the stream stored before: by the retention. Undefined: it keeps everything. */
+  keptSince: string | undefined;
 }
 
 export type StartDecision = { kind: 'continue' } | { kind: 'rebuild'; why: string };
@@ -41,7 +43,7 @@ export function decideStart(situation: Situation): StartDecision {
       `ClickHouse is at generation ${journal.generation}, the history at ${record.generation}: it was emptied or restored`,
     );
   }
-  const mismatch = journalMismatch(record, journal.greatestSequence);
+  const mismatch = journalMismatch(record, journal.greatestSequence, situation.keptSince);
   return mismatch === undefined ? { kind: 'continue' } : rebuild(mismatch);
 }
 
@@ -49,13 +51,23 @@ export function decideStart(situation: Situation): StartDecision {
 export function journalMismatch(
   record: Pick<PipelineRecord, 'written' | 'intent'>,
   greatestSequence: number,
+  keptSince?: string,
 ): string | undefined {
   const { written, intent } = record;
   if (greatestSequence === written.sequence) return undefined;
   // An insert that was begun may have arrived, also in part.
   const begun = intent?.kind === 'tail' && greatestSequence >= intent.from && greatestSequence <= intent.to;
   if (begun) return undefined;
+  // Nothing so late is there any more, because it is too old.
+  if (greatestSequence === 0 && keptSince !== undefined && written.storedAt < keptSince) return undefined;
   return greatestSequence < written.sequence
     ? `ClickHouse lacks what was written up to ${written.sequence}: it was emptied or restored`
     : `ClickHouse holds ${greatestSequence}, beyond ${written.sequence}: the record was lost or restored`;
 }
+
+/** Clocks may differ by less. */
+const CLOCKS_MS = 3_600_000;
+
+/** Since when ClickHouse has kept all that was stored, with a retention of `ttlDays` days; undefined: for ever. */
+export const keptSince = (ttlDays: number | undefined, now: number): string | undefined =>
+  ttlDays === undefined ? undefined : new Date(now - ttlDays * 86_400_000 + CLOCKS_MS).toISOString();
