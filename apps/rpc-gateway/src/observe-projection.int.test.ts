@@ -19,6 +19,7 @@ test('the depth of each state and the age of the longest waiting job of each que
   const depth = (state: string) => recorded.metric('trellis.queue.jobs', { service, type, state });
   expect(await depth('pending')).toBe(2);
   expect(await depth('dead')).toBe(1);
+  expect(await depth('failed')).toBe(0);
   const age = Number(await recorded.metric('trellis.queue.oldest.age', { service, type }));
   expect(age).toBeGreaterThanOrEqual(90);
   expect(age).toBeLessThan(150);

@@ -1,5 +1,6 @@
 // What Postgres knows of the system as a whole, as gauges: how deep the queues are, for how long their jobs wait, what the janitor
 // found and whether it works at all.
+import { JOB_STATES } from '@trellis/contracts';
 import { observeMetrics } from '@trellis/runtime';
 import type { JobReader, QueueReader } from '@trellis/store-postgres';
 import { type KeepOptions, keptAnswer } from './kept-answer.ts';
@@ -15,9 +16,12 @@ export function observeProjection({ queues, janitor }: ObservedReaders, options:
   const ages = keptAnswer(() => queues.ages(), options);
   const duties = keptAnswer(() => janitor.janitorDuties(), options);
   observeMetrics(['trellis.queue.jobs'], async (observe) => {
-    for (const { service, type, state, count } of await depths()) {
-      observe('trellis.queue.jobs', { service, type, state }, count);
+    const rows = await depths();
+    // A state that no job was ever in is 0 as well, so that its first job is seen as a change.
+    for (const { service, type } of rows) {
+      for (const state of JOB_STATES) observe('trellis.queue.jobs', { service, type, state }, 0);
     }
+    for (const { service, type, state, count } of rows) observe('trellis.queue.jobs', { service, type, state }, count);
   });
   observeMetrics(['trellis.queue.oldest.age'], async (observe) => {
     for (const { service, type, age } of await ages()) observe('trellis.queue.oldest.age', { service, type }, age);

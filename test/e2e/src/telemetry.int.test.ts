@@ -12,8 +12,8 @@ import {
 import { ulid } from 'ulid';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { familiesOf, lintMetrics, scrape } from './check-metrics.ts';
 import { type ComponentProcess, startComponent } from './component-process.ts';
+import { familiesOf, promtool, scrape } from './promtool.ts';
 
 const COMPONENTS = [
   'projector',
@@ -86,7 +86,7 @@ describe('the metrics of all processes together', () => {
 
   test.each(COMPONENTS)('are found in order by promtool: %s', async (name) => {
     const text = await scrape(processes.get(name)?.health ?? '');
-    expect(await lintMetrics(text)).toBe('');
+    expect(await promtool(['check', 'metrics'], text)).toEqual({ code: 0, said: '' });
   });
 
   test('tell what has happened: jobs that were done, and by whom they are counted', async () => {

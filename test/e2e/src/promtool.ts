@@ -1,4 +1,4 @@
-// What a scrape of Prometheus would make of the metrics of a process: the families in it, and promtool's complaints.
+// Prometheus' checker of metrics and rules, and what a scrape of a process gives it.
 import { spawn } from 'node:child_process';
 import { findPromtool } from '@trellis/devstack';
 
@@ -15,15 +15,15 @@ export function familiesOf(text: string): string[] {
   return declared.filter((name) => new RegExp(`^${name}(_count)?(\\{| )`, 'm').test(text));
 }
 
-/** What `promtool check metrics` says of the text; empty when it has nothing to complain about. */
-export async function lintMetrics(text: string): Promise<string> {
-  const promtool = spawn(await findPromtool(), ['check', 'metrics'], { stdio: ['pipe', 'pipe', 'pipe'] });
+/** What promtool says of `input`; it ends well when it has nothing to complain about. */
+export async function promtool(args: string[], input = ''): Promise<{ code: number | null; said: string }> {
+  const child = spawn(await findPromtool(), args, { stdio: ['pipe', 'pipe', 'pipe'] });
   const said: string[] = [];
-  for (const output of [promtool.stdout, promtool.stderr]) output.on('data', (chunk) => said.push(String(chunk)));
-  promtool.stdin.end(text);
+  for (const output of [child.stdout, child.stderr]) output.on('data', (chunk) => said.push(String(chunk)));
+  child.stdin.end(input);
   const code = await new Promise<number | null>((resolve, reject) => {
-    promtool.once('error', reject);
-    promtool.once('close', resolve);
+    child.once('error', reject);
+    child.once('close', resolve);
   });
-  return code === 0 ? said.join('') : `promtool ended with ${code}: ${said.join('')}`;
+  return { code, said: said.join('') };
 }
