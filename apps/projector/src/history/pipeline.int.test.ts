@@ -6,6 +6,8 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { type decodeEvent, eventSubject, type LifecycleEvent } from '@trellis/contracts';
 import { connectNats, JobStream, loop, provision, silentLogger } from '@trellis/runtime';
 import { type ClickHouse, openClickHouse } from '@trellis/store-clickhouse';
+import { generatedHistory } from '@trellis/store-clickhouse/generated-history';
+import { expectedViews, firstDifferences, HistoryBench } from '@trellis/store-clickhouse/history-bench';
 import { freshClickHouse, startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { type ClickHouseRelay, clickHouseRelay } from './clickhouse-relay.test-support.ts';
@@ -556,4 +558,63 @@ test('blocks end where they are full, also in the middle of what was read at onc
   expect((await history()).events).toEqual(range(1, last));
   expect(owner.status).toMatchObject({ rows: last });
   expect(owner.status?.blocks).toBeGreaterThanOrEqual(Math.ceil(last / 37));
+});
+
+/** Compares runs and minutes with what the events of the journal come to. */
+async function expectExactViews(): Promise<void> {
+  const views = new HistoryBench(bench.clickhouse);
+  const events = await views.storedEvents();
+  const { found, expected } = firstDifferences(await views.views(), expectedViews(events));
+  expect(found).toEqual(expected);
+  expect(await rows('SELECT toUInt32(sum(events)) AS n FROM event_minutes')).toEqual([{ n: events.length }]);
+}
+
+test('runs and minutes are exact when inserts are lost or repeated, owners are killed, and the history is rebuilt', async () => {
+  const events = generatedHistory({ jobs: 150, from: Date.UTC(2026, 2, 1), spanMs: 600_000 }).map(({ event }) => event);
+  const limit = { rows: 60, bytes: 1_000_000 };
+  const fates = ['pass', 'lose', 'lose-answer', 'pass', 'lose-answer', 'lose'] as const;
+  let inserts = 0;
+  bench.relay.insertFate = () => fates[inserts++ % fates.length] ?? 'pass';
+  const first = await bench.start('first', { limit });
+  await publish(...events.slice(0, 300));
+  await written(300);
+  await publish(...events.slice(300, 500));
+  await first.kill();
+  const second = await bench.start('second', { limit });
+  await written(500);
+  await expectExactViews();
+
+  await second.stop();
+  bench.relay.insertFate = () => 'pass';
+  await bench.clickhouse.client.command({ query: 'TRUNCATE TABLE journal' });
+  await publish(...events.slice(500));
+  await bench.start('third');
+  await waitFor(async () => (await bench.record()).generation === 2, { what: 'the rebuild' });
+  await written(events.length);
+  expect((await history()).events).toEqual(range(1, events.length));
+  await expectExactViews();
+});
+
+test('a history that the retention has emptied goes on, and without a retention is written anew', async () => {
+  const first = await bench.start('first');
+  await publish(...jobs(10));
+  await written(10);
+  await first.stop();
+  // As long afterwards: what was written is older than the retention, and gone from stream and ClickHouse.
+  const kv = await new Kvm(bench.stream.js).open('JOBS_PIPELINES');
+  const record = await bench.record();
+  const age = async (generation: number) => {
+    const storedAt = new Date(Date.now() - 3 * 86_400_000).toISOString();
+    await kv.put('history', JSON.stringify({ ...(await bench.record()), written: { sequence: 10, storedAt } }));
+    await bench.clickhouse.client.command({ query: `ALTER TABLE journal DELETE WHERE generation = ${generation}` });
+    await waitFor(async () => (await rows('SELECT * FROM journal')).length === 0, { what: 'the rows to be gone' });
+  };
+  await bench.stream.jsm.streams.purge('JOBS');
+  await age(record.generation);
+  const second = await bench.start('second', { ttlDays: 2 });
+  await waitFor(() => second.status?.role === 'writing', { what: 'the second owner' });
+  expect((await bench.record()).generation).toBe(1);
+  await second.stop();
+  await bench.start('third');
+  await waitFor(async () => (await bench.record()).generation === 2, { what: 'a new history' });
 });

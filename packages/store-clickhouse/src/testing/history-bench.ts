@@ -1,6 +1,7 @@
 // For tests: a migrated database to which events are appended as the projector does it, and the views read back.
 import { isDeepStrictEqual } from 'node:util';
 import type { StoredEvent, StoredMessage } from '@trellis/contracts';
+import { HistoryReader, type JobAddress } from '../history-reader.ts';
 import { JournalBlock } from '../journal-block.ts';
 import { JournalStore } from '../journal-store.ts';
 import { migrateClickHouse } from '../migrate.ts';
@@ -29,7 +30,7 @@ export class HistoryBench implements AsyncDisposable {
   readonly store: JournalStore;
   generation = 0;
 
-  private constructor(clickhouse: ClickHouse) {
+  constructor(clickhouse: ClickHouse) {
     this.clickhouse = clickhouse;
     this.store = new JournalStore(clickhouse);
   }
@@ -39,6 +40,15 @@ export class HistoryBench implements AsyncDisposable {
     const clickhouse = openClickHouse({ url });
     await migrateClickHouse(clickhouse);
     return new HistoryBench(clickhouse);
+  }
+
+  /** The events of the present history, as they were stored. */
+  async storedEvents(): Promise<StoredEvent[]> {
+    const reader = new HistoryReader(this.clickhouse);
+    const jobs = await this.rows<JobAddress>('SELECT DISTINCT service, job_type AS type, job_id AS id FROM events');
+    const events: StoredEvent[] = [];
+    for (const job of jobs) events.push(...(await reader.readJob(job, { limit: 1_000_000 })));
+    return events.sort((a, b) => a.sequence - b.sequence);
   }
 
   async beginHistory(): Promise<void> {
