@@ -66,6 +66,10 @@ describe.each(['libraries', 'telemetry'])('a program that imports its %s first',
     for (const path of ['/fetched', '/got']) expect(carried[path]).toContain(work.traceId);
   });
 
+  test('exports its metrics by OTLP, and none but its own', () => {
+    expect([...collector.metricNames]).toEqual(['trellis.presence.writes']);
+  });
+
   test('exports its log, in the trace it was written in or belongs to', () => {
     const inside = collector.logs.find(({ body }) => body === 'worked');
     expect(inside).toMatchObject({ severity: 'info', traceId: work.traceId, spanId: work.spanId });

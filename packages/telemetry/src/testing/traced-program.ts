@@ -1,7 +1,7 @@
 // A program that works in one span, with libraries that were imported before its telemetry or after it: runs as a process of its
 // own in tests. Arguments: OTLP endpoint, URL of Postgres, URL of an HTTP server, what is imported first.
 import { SpanKind } from '@opentelemetry/api';
-import { createLogger, withSpan } from '@trellis/runtime';
+import { countMetric, createLogger, withSpan } from '@trellis/runtime';
 import { startTelemetry } from '../index.ts';
 
 const [otlpEndpoint = '', postgres = '', http = '', first] = process.argv.slice(2);
@@ -28,6 +28,7 @@ await withSpan('test', 'work', { kind: SpanKind.INTERNAL }, async () => {
   });
   log.info({ jobId: 'job-1', service: 'orders', jobType: 'charge' }, 'worked');
 });
+countMetric('trellis.presence.writes', {});
 log.warn({ traceId: '4bf92f3577b34da6a3ce929d0e0e4736' }, 'outside of any span');
 await pool.end();
 await telemetry.shutdown();
