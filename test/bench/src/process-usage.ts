@@ -1,5 +1,6 @@
 // What a process has used so far, as the kernel counts it.
 import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 
 /** Linux' USER_HZ. */
 const TICKS_PER_SECOND = 100;
@@ -23,4 +24,18 @@ export function usageOf(pid: number): ProcessUsage {
     peakMb: megabytes('VmHWM'),
     cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
   };
+}
+
+/** Runs `work` and tells which share of all cores' time was used meanwhile, by whomever. */
+export async function machineBusy<Result>(work: () => Promise<Result>): Promise<{ result: Result; busy: number }> {
+  const before = cpuTimes();
+  const result = await work();
+  const after = cpuTimes();
+  return { result, busy: 1 - (after.idle - before.idle) / (after.all - before.all) };
+}
+
+function cpuTimes(): { idle: number; all: number } {
+  const times = cpus().map((cpu) => cpu.times);
+  const sum = (of: (one: (typeof times)[number]) => number) => times.reduce((total, one) => total + of(one), 0);
+  return { idle: sum((one) => one.idle), all: sum((one) => one.idle + one.user + one.sys + one.nice + one.irq) };
 }

@@ -2,26 +2,49 @@
 // The file calls `answerTask` with what it does for a task.
 import { fork } from 'node:child_process';
 
-/** Runs `file` with `task`. @throws Error when it fails or takes longer than `timeoutMs` */
-export function runTask<Result>(file: string, task: unknown, timeoutMs = 300_000): Promise<Result> {
+export interface RunningTask<Result> extends AsyncDisposable {
+  readonly pid: number;
+  readonly result: Result;
+}
+
+/** Starts `file` with `task` and waits for its answer; the process lives on until it is disposed. */
+export async function startTask<Result>(
+  file: string,
+  task: unknown,
+  timeoutMs = 300_000,
+): Promise<RunningTask<Result>> {
   const child = fork(file, [], { env: { PATH: process.env.PATH }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const { promise, resolve, reject } = Promise.withResolvers<Result>();
-  const timer = setTimeout(() => {
-    child.kill('SIGKILL');
-    reject(new Error(`${file} was not done within ${timeoutMs / 1_000} s`));
-  }, timeoutMs);
+  const ended = new Promise<void>((gone) => child.once('exit', () => gone()));
+  const timer = setTimeout(() => reject(new Error(`${file} was not done within ${timeoutMs / 1_000} s`)), timeoutMs);
   child.on('message', (answer: { result: Result } | { error: string }) => {
     if ('error' in answer) reject(new Error(answer.error));
     else resolve(answer.result);
-    child.disconnect();
   });
   child.on('error', reject);
   child.on('exit', (code, signal) => reject(new Error(`${file} ended with ${signal ?? code} before it answered`)));
+  const end = async () => {
+    child.kill('SIGKILL');
+    await ended;
+  };
   child.send({ task });
-  return promise.finally(() => clearTimeout(timer));
+  try {
+    return { pid: child.pid ?? 0, result: await promise, [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await end();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-/** Does the one task that this process was started for, answers and ends; also when the bench is gone. */
+/** Runs `file` with `task` to its end. @throws Error when it fails or takes longer than `timeoutMs` */
+export async function runTask<Result>(file: string, task: unknown, timeoutMs?: number): Promise<Result> {
+  await using running = await startTask<Result>(file, task, timeoutMs);
+  return running.result;
+}
+
+/** Does the one task that this process was started for and answers; ends when the bench is gone. */
 export function answerTask<Task, Result>(work: (task: Task) => Promise<Result>): void {
   process.once('disconnect', () => process.exit());
   process.once('message', async ({ task }: { task: Task }) => {

@@ -1,0 +1,21 @@
+// The least that a service over NATS can do: answers every request with as many bytes as it asks for. A process of its own.
+import { Svcm } from '@nats-io/services';
+import { connectNats } from '@trellis/runtime';
+import { answerTask } from '../run-task.ts';
+
+export interface EchoTask {
+  url: string;
+  subject: string;
+}
+
+answerTask(async ({ url, subject }: EchoTask) => {
+  const nc = await connectNats({ url, name: 'bench echo' });
+  const reply = Buffer.alloc(nc.info?.max_payload ?? 0, 'x');
+  const service = await new Svcm(nc).add({ name: 'bench-echo', version: '1.0.0', queue: 'echo' });
+  service.addEndpoint('echo', {
+    subject,
+    handler: (_error, message) => message.respond(reply.subarray(0, Number(message.string()))),
+  });
+  await nc.flush();
+  return { ready: true };
+});

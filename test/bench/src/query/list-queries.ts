@@ -1,0 +1,117 @@
+// The questions of operators that are measured: each as a request to the gateway, and as the SQL that somebody who knows
+// the table would write for the same page.
+import type { JobsClient } from '@trellis/client';
+import type { RpcRequest } from '@trellis/contracts';
+import type { Queryable } from '@trellis/store-postgres';
+import { mixed } from '../order-payload.ts';
+
+const PAGE = 50;
+/** Jobs that questions name. */
+const SAMPLES = 2_000;
+/** What a list shows of a job. */
+const COLUMNS = `id, service, type, state, tries, max_tries, request_id, trace_id, traceparent, tracestate, created_at,
+  updated_at, started_at, completed_at, deadline, cancel_requested_at, last_error, instance_id, progress, concurrency,
+  queue_policy, payload`;
+const NEWEST = `order by created_at desc, id desc limit ${PAGE}`;
+
+export interface ListQuery {
+  name: string;
+  /** Asks the gateway; `turn` varies what is asked for. */
+  ask: (client: JobsClient, turn: number) => Promise<unknown>;
+  sql: string;
+  values: (turn: number) => unknown[];
+}
+
+/** What exists in the table, for questions that name it. */
+export interface Samples {
+  ids: string[];
+  traceIds: string[];
+  keys: string[];
+  /** `nextCursor` after the first half of all jobs, and the place that it stands for. */
+  halfway: { cursor: string; createdAt: string; id: string };
+}
+
+const page = (where: string) => `select ${COLUMNS} from jobs where ${where} ${NEWEST}`;
+
+export function listQueries({ ids, traceIds, keys, halfway }: Samples): ListQuery[] {
+  const one = <T>(of: readonly T[], turn: number): T => of[mixed(turn) % of.length] as T;
+  const list = (
+    name: string,
+    request: (turn: number) => Omit<RpcRequest<'Jobs.List'>, 'limit'>,
+    where: string,
+    values: ListQuery['values'] = () => [],
+  ): ListQuery => ({
+    name,
+    ask: (client, turn) => client.rpc.jobs.list({ limit: PAGE, ...request(turn) }),
+    sql: page(where),
+    values,
+  });
+  const type = (turn: number) => `type-${turn % 3}`;
+  const key = (turn: number) => one(keys, turn);
+  return [
+    {
+      name: 'Get',
+      ask: (client, turn) => client.rpc.jobs.get({ id: one(ids, turn) }),
+      sql: `select ${COLUMNS}, result from jobs where id = $1`,
+      values: (turn) => [one(ids, turn)],
+    },
+    list('List', () => ({}), 'true'),
+    list(
+      'List by service and type',
+      (turn) => ({ service: 'billing', type: type(turn) }),
+      'service = $1 and type = $2',
+      (turn) => ['billing', type(turn)],
+    ),
+    list('List by a rare state', () => ({ state: ['dead'] }), `state = 'dead'`),
+    list('List by a common state', () => ({ state: ['completed'] }), `state = 'completed'`),
+    list(
+      'List by trace',
+      (turn) => ({ traceId: one(traceIds, turn) }),
+      'trace_id = $1',
+      (turn) => [one(traceIds, turn)],
+    ),
+    list(
+      'List by key',
+      (turn) => ({ key: key(turn) }),
+      `concurrency is not null and concurrency ->> 'key' = $1`,
+      (turn) => [key(turn)],
+    ),
+    list(
+      'List by error text',
+      (turn) => ({ search: `said 50${turn % 10}` }),
+      'last_error ilike $1',
+      (turn) => [`%said 50${turn % 10}%`],
+    ),
+    list(
+      'List from half-way',
+      () => ({ cursor: halfway.cursor }),
+      '(created_at, id) < ($1, $2)',
+      () => [halfway.createdAt, halfway.id],
+    ),
+    {
+      name: 'counts',
+      ask: (client) => client.rpc.jobs.list({ service: 'billing', state: ['failed', 'dead'], limit: 1 }),
+      sql: `select sum(count) as count from job_counts where service = 'billing' and state in ('failed', 'dead')`,
+      values: () => [],
+    },
+  ];
+}
+
+/** Finds what the questions need to name. */
+export async function readSamples(postgres: Queryable, client: JobsClient): Promise<Samples> {
+  const { count } = await client.rpc.jobs.list({ limit: 1 });
+  const { rows } = await postgres.query<{ id: string; trace_id: string; key: string | null }>(
+    `select id, trace_id, concurrency ->> 'key' as key from jobs tablesample bernoulli (least(100, 100.0 * $2 / $1))`,
+    [count, SAMPLES],
+  );
+  const offset = Math.floor(count / 2) - 1;
+  const { nextCursor: cursor, entries } = await client.rpc.jobs.list({ offset, limit: 1 }, { timeoutMs: 60_000 });
+  const [last] = entries;
+  if (!cursor || !last) throw new Error('the table has no second half');
+  return {
+    ids: rows.map((row) => row.id),
+    traceIds: rows.map((row) => row.trace_id),
+    keys: rows.flatMap(({ key }) => (key === null ? [] : [key])),
+    halfway: { cursor, createdAt: last.createdAt, id: last.id },
+  };
+}
