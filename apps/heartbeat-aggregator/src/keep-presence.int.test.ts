@@ -61,6 +61,7 @@ async function startAggregator(
     log: silentLogger(),
     counts,
     takeOver,
+    settled: () => {},
   };
   let first = takeOver;
   const keeping = loop('presence', {

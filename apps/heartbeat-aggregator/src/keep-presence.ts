@@ -5,6 +5,7 @@ import type { HeardUpTo, Lease, PresenceStore } from '@trellis/store-postgres';
 import type { AggregatorConfig } from './config.ts';
 import { followHeartbeats, type HeardMessage } from './follow-heartbeats.ts';
 import { PresenceBook } from './presence-book.ts';
+import type { PresenceMetrics } from './presence-metrics.ts';
 import { readHeartbeat } from './read-heartbeat.ts';
 
 export interface KeepOptions {
@@ -17,8 +18,11 @@ export interface KeepOptions {
   signal: AbortSignal;
   log: Logger;
   counts: PresenceCounts;
+  metrics?: PresenceMetrics | undefined;
   /** Take the lease also from an owner that may still live: a process that starts need not wait for its killed forerunner. */
   takeOver: boolean;
+  /** Called once presence is shown, or another replica sees to it. */
+  settled: () => void;
 }
 
 /** What came in and what was written, since the start. */
@@ -57,10 +61,12 @@ export async function keepPresence(options: KeepOptions): Promise<void> {
   let following: Promise<void> | undefined;
   try {
     await keeper.load();
+    if (options.metrics) options.metrics.book = keeper.book;
     following = loop('heartbeats', { signal: until, log, run: (running) => keeper.follow(running) }).done;
     while (!until.aborted) {
       const began = performance.now();
       await keeper.flush();
+      options.metrics?.tell(options.counts);
       // A store that is slow is left alone for as long as it took.
       const tookMs = performance.now() - began;
       const pauseMs = Math.max(settings.presenceFlushMs - tookMs, tookMs);
@@ -69,6 +75,7 @@ export async function keepPresence(options: KeepOptions): Promise<void> {
       await abortable(AbortSignal.any([until, ...heardAll]), pauseMs);
     }
   } finally {
+    if (options.metrics) options.metrics.book = undefined;
     ended.abort();
     await following;
     await store.leases
@@ -77,12 +84,13 @@ export async function keepPresence(options: KeepOptions): Promise<void> {
   }
 }
 
-async function acquire({ store, settings, signal, log, takeOver }: KeepOptions): Promise<Lease | undefined> {
+async function acquire({ store, settings, signal, log, takeOver, settled }: KeepOptions): Promise<Lease | undefined> {
   if (takeOver) return store.takeOver(settings.instanceId);
   for (let waits = 0; !signal.aborted; waits++) {
     const lease = await store.leases.acquire(settings.instanceId);
     if (lease) return lease;
     if (waits === 0) log.info('another replica keeps presence; this one stands by');
+    settled();
     await abortable(signal, settings.presenceLeaseMs / 5);
   }
   return undefined;
@@ -108,6 +116,10 @@ class Keeper {
     return this.#heardAll.signal;
   }
 
+  get book(): PresenceBook {
+    return this.#book;
+  }
+
   async load(): Promise<void> {
     this.#book.load(await this.#options.store.list());
   }
@@ -130,13 +142,14 @@ class Keeper {
 
   /** Writes what has changed. @throws {LeaseLost} */
   async flush(): Promise<void> {
-    const { store, counts, settings } = this.#options;
+    const { store, counts, settings, settled } = this.#options;
     const upTo = this.#upTo();
     // Until everything was heard once, nobody is to be called late.
     if (!upTo) return this.#renew();
     const changes = this.#book.takeChanges();
     // After an error all is heard anew: the stream has the last heartbeat of everybody.
     if (!(await store.flush(this.#lease, changes, upTo))) throw new LeaseLost();
+    settled();
     counts.flushes++;
     counts.rows += changes.length;
     if (performance.now() - this.#forgotAt < FORGET_EVERY_MS) return;

@@ -1,9 +1,20 @@
 // The heartbeat aggregator as a process: what is connected to what.
 import { setFlagsFromString } from 'node:v8';
-import { abortable, connectNats, createLogger, JobStream, loop, provision, runComponent } from '@trellis/runtime';
+import {
+  abortable,
+  connectNats,
+  createLogger,
+  JobStream,
+  loop,
+  provision,
+  runComponent,
+  telemetryOf,
+} from '@trellis/runtime';
 import { migrateWhenReachable, openPostgres, PresenceStore } from '@trellis/store-postgres';
+import { startTelemetry } from '@trellis/telemetry';
 import { readConfig } from './config.ts';
 import { keepPresence, newCounts } from './keep-presence.ts';
+import { PresenceMetrics } from './presence-metrics.ts';
 
 const REPORT_EVERY_MS = 60_000;
 
@@ -12,12 +23,14 @@ const REPORT_EVERY_MS = 60_000;
 setFlagsFromString('--semi-space-growth-factor=1');
 
 const config = readConfig();
+const telemetry = startTelemetry(telemetryOf(config, 'heartbeat-aggregator'));
 const log = createLogger({ name: 'heartbeat-aggregator', level: config.logLevel, instanceId: config.instanceId });
 
 await runComponent({
   name: 'heartbeat-aggregator',
   config,
   log,
+  telemetry,
   async start(scope) {
     const postgres = openPostgres({
       url: config.databaseUrl,
@@ -42,14 +55,28 @@ await runComponent({
       leaseMs: Math.max(config.presenceLeaseMs, 3 * config.presenceFlushMs),
     });
     const counts = newCounts();
+    const metrics = new PresenceMetrics();
     let takeOver = true;
+    let settled = false;
     const keeping = loop('presence', {
       signal: scope.signal,
       log,
       run: async (signal) => {
         const first = takeOver;
         takeOver = false;
-        await keepPresence({ stream, store, settings: config, signal, log, counts, takeOver: first });
+        await keepPresence({
+          stream,
+          store,
+          settings: config,
+          signal,
+          log,
+          counts,
+          metrics,
+          takeOver: first,
+          settled: () => {
+            settled = true;
+          },
+        });
       },
     });
     scope.onStop(() => keeping.done);
@@ -66,6 +93,7 @@ await runComponent({
     scope.ready('nats', async () => void (await nc.rtt()));
     scope.ready('postgres', () => postgres.ping());
     scope.ready('presence', () => {
+      if (!settled) throw new Error('not everybody was heard yet');
       if (keeping.lastError !== undefined) throw new Error('presence is not kept now', { cause: keeping.lastError });
     });
   },
