@@ -43,7 +43,7 @@ describe.each<[string, () => unknown]>([
     },
   ],
 ])('an active job is cancelled: its handler sees the signal, %s', (_, end) => {
-  it('and only then the job is cancelled', async () => {
+  it('a job is cancelled only once its handler has ended', async () => {
     const { service, ref, stopped, say } = await waiting(end, { maxDeliver: 1 });
     await say('cancelRequested', { actor: { kind: 'operator', id: 'ann' }, reason: 'wrong order' });
     const seen = await stopped;

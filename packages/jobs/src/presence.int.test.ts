@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => bench.stop());
 
-it('a worker tells at once, and again and again, that it lives and what it works on', async () => {
+it('a worker tells at once, and again and again, that it lives and what it works on, under an id that no other instance has; none of it is stored among the events', async () => {
   const name = newName();
   const beats: WorkerHeartbeat[] = [];
   const subjects: string[] = [];
