@@ -100,7 +100,7 @@ async function ask(id: string): Promise<TraceReply> {
 }
 const shapeOf = ({ nodes }: TraceReply) => nodes.map(({ depth, spanId, missing }) => [depth, spanId, missing ?? false]);
 
-it('shows the request, the job, the jobs that it made and their late attempts as one tree with its logs', async () => {
+it('shows the request, the job, the jobs that it made, their late attempts and what operators did as one tree with its logs', async () => {
   const job = tracedJob();
   const child = tracedJob('charge-payment');
   const lateTrace = newId(32);
@@ -123,6 +123,14 @@ it('shows the request, the job, the jobs that it made and their late attempts as
       ],
     }),
     span(job, { traceId: lateTrace, parentSpanId: child.attempt, spanId: 'c'.repeat(16) }),
+    span(job, {
+      traceId: newId(32),
+      parentSpanId: newId(16),
+      spanId: 'd'.repeat(16),
+      name: 'trellis.jobs/Retry',
+      attributes: { [ATTR.jobId]: child.id },
+      startNs: nowNs() + 60_000_000n,
+    }),
   ]);
   await writer.insertLogs([
     log(job, { body: 'of the request', spanId: request }),
@@ -137,6 +145,7 @@ it('shows the request, the job, the jobs that it made and their late attempts as
     [3, child.create, false],
     [4, child.attempt, false],
     [5, 'c'.repeat(16), false],
+    [4, 'd'.repeat(16), false],
   ]);
   expect(reply.traceIds).toEqual([job.traceId, lateTrace]);
   expect(reply.logs.map(({ message, spanId }) => [message, spanId]).sort()).toEqual([

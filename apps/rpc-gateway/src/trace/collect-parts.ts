@@ -33,8 +33,9 @@ export async function collectParts(id: string, sources: PictureSources, log: Log
   const collection = new Collection(sources, new Map([[id, events]]));
   if (!sources.traces) return collection.parts([], true);
   try {
-    await collection.follow(sources.traces);
-    return collection.parts(await collection.logs(sources.traces), false);
+    await collection.follow(id, sources.traces);
+    const [logs] = await Promise.all([collection.logs(sources.traces), collection.actions(sources.traces)]);
+    return collection.parts(logs, false);
   } catch (error) {
     if (!(error instanceof TracesUnavailable)) throw error;
     log.info({ jobId: id, error }, 'spans and logs cannot be read; the picture is made of events alone');
@@ -47,7 +48,7 @@ class Collection {
   /** In the order in which they were found. */
   readonly #events: Map<string, readonly StoredEvent[]>;
   readonly #spans = new Map<string, Span>();
-  readonly #lookedUp = { traces: new Set<string>(), jobs: new Set<string>() };
+  readonly #lookedUp = new Set<string>();
   #truncated = false;
 
   constructor(sources: PictureSources, events: Map<string, readonly StoredEvent[]>) {
@@ -61,23 +62,28 @@ class Collection {
   }
 
   /** From traces to jobs to their traces, until nothing new is found. */
-  async follow(traces: Pick<TraceReader, 'spansOf'>): Promise<void> {
+  async follow(id: string, traces: Pick<TraceReader, 'spansOf'>): Promise<void> {
+    let jobIds = [id];
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const traceIds = traceIdsOf(this.#stories()).filter((traceId) => !this.#lookedUp.traces.has(traceId));
-      const jobIds = [...this.#events.keys()].filter((jobId) => !this.#lookedUp.jobs.has(jobId));
-      if (traceIds.length === 0 && jobIds.length === 0) return;
+      const traceIds = traceIdsOf(this.#stories()).filter((traceId) => !this.#lookedUp.has(traceId));
+      if (traceIds.length === 0) return;
       await this.#readSpans(traces, traceIds, jobIds);
       await this.#readRelatives();
+      jobIds = [];
     }
     this.#truncated = true;
   }
 
+  /** What was done to the other jobs from elsewhere, such as by an operator. */
+  actions(traces: Pick<TraceReader, 'spansOf'>): Promise<void> {
+    return this.#readSpans(traces, [], [...this.#events.keys()].slice(1));
+  }
+
   async #readSpans(traces: Pick<TraceReader, 'spansOf'>, traceIds: string[], jobIds: string[]): Promise<void> {
-    const room = MAX_TRACES - this.#lookedUp.traces.size;
+    const room = MAX_TRACES - this.#lookedUp.size;
     if (traceIds.length > room) this.#truncated = true;
-    const query = { traceIds: traceIds.slice(0, room), jobIds, period: this.#period(), limit: MAX_SPANS };
-    for (const traceId of traceIds) this.#lookedUp.traces.add(traceId);
-    for (const jobId of jobIds) this.#lookedUp.jobs.add(jobId);
+    for (const traceId of traceIds) this.#lookedUp.add(traceId);
+    const query = { traceIds: traceIds.slice(0, Math.max(room, 0)), jobIds, period: this.#period(), limit: MAX_SPANS };
     const spans = await traces.spansOf(query);
     if (spans.length >= MAX_SPANS) this.#truncated = true;
     for (const span of spans) this.#spans.set(span.spanId, span);
@@ -88,7 +94,7 @@ class Collection {
     const room = MAX_JOBS - this.#events.size;
     if (found.length > room) this.#truncated = true;
     const limit = pLimit(8);
-    const wanted = found.slice(0, room);
+    const wanted = found.slice(0, Math.max(room, 0));
     const read = await Promise.all(wanted.map((jobId) => limit(() => this.#eventsOf(jobId))));
     for (const [at, events] of read.entries()) this.#events.set(wanted[at] ?? '', events);
   }
