@@ -8,13 +8,24 @@ import { catchUp } from './catch-up/catch-up.ts';
 import { memory } from './catch-up/memory.ts';
 import { rebuild } from './catch-up/rebuild.ts';
 import { gatewayLoad } from './gateway-load/gateway-load.ts';
+import { history } from './history/history.ts';
 import { jobThroughput } from './job-throughput/job-throughput.ts';
 import { keyed } from './job-throughput/keyed.ts';
 import { asMarkdown, asTable, readRig } from './print-results.ts';
 import { query } from './query/query.ts';
 import { queryGrowth } from './query/query-growth.ts';
 
-const ENTRIES: BenchEntry[] = [catchUp, memory, rebuild, query, queryGrowth, gatewayLoad, jobThroughput, keyed];
+const ENTRIES: BenchEntry[] = [
+  catchUp,
+  memory,
+  rebuild,
+  query,
+  queryGrowth,
+  gatewayLoad,
+  history,
+  jobThroughput,
+  keyed,
+];
 
 const count = (text: string): number => {
   const value = Number(text);
