@@ -100,11 +100,13 @@ describe('the service', () => {
       'rpc.v1.Jobs.Get',
       'rpc.v1.Jobs.GetKey',
       'rpc.v1.Jobs.Health',
+      'rpc.v1.Jobs.History',
       'rpc.v1.Jobs.List',
       'rpc.v1.Jobs.ListDLQ',
       'rpc.v1.Jobs.ListServices',
       'rpc.v1.Jobs.ReplayDLQ',
       'rpc.v1.Jobs.Retry',
+      'rpc.v1.Jobs.Trace',
     ]);
     await gateway.request('Jobs.Get', {});
     const [stats] = await Array.fromAsync(await services.stats('trellis-jobs'));
