@@ -1,8 +1,7 @@
 // What every command shares: the connection, how a failure is shown, what the command ends with.
-import { randomBytes } from 'node:crypto';
 import { createClient, type JobsClient } from '@trellis/client';
 import { FAULTS, Fault } from '@trellis/contracts';
-import { ConfigError, traceparentOf } from '@trellis/runtime';
+import { ConfigError } from '@trellis/runtime';
 import { CommanderError } from 'commander';
 import { readConfig } from './config.ts';
 import { EXIT } from './exit-codes.ts';
@@ -33,7 +32,6 @@ export async function withClient<T>(options: GlobalOptions, work: (client: JobsC
   const located = locateStack(options.nats, readConfig());
   await using client = await createClient({
     ...located,
-    traceparent: newTrace(),
     options: { name: 'trellis-cli', timeout: 3_000, ...located.options },
   }).catch((error: unknown) => {
     if (!(error instanceof Fault)) throw error;
@@ -44,10 +42,6 @@ export async function withClient<T>(options: GlobalOptions, work: (client: JobsC
   });
   return await work(client);
 }
-
-/** One run of the command line is one trace: what it asks for is found in the gateway's log and spans by it. */
-const newTrace = (): string =>
-  traceparentOf({ traceId: randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex'), traceFlags: 1 });
 
 /** Shows what went wrong on standard error and answers the exit code. */
 export function report(error: unknown, terminal: Terminal, json: boolean): number {

@@ -143,7 +143,7 @@ async function stopComponents(components: readonly Component[]): Promise<void> {
 function printSummary(config: LocalConfig, stack: Stack, components: readonly Component[], seconds: number): void {
   const { nats, postgres, clickhouse } = stack.urls;
   const urls = { nats, postgres, clickhouse };
-  const row = (name: string, version: string, where: string) => `  ${name.padEnd(16)}${version.padEnd(12)}${where}`;
+  const row = (name: string, version: string, where: string) => `  ${name.padEnd(22)}${version.padEnd(12)}${where}`;
   const servers = stack.servers.map(({ name, version, external }) =>
     row(name, version, withoutPassword(urls[name]) + (external ? ' (external)' : '')),
   );

@@ -28,8 +28,6 @@ export interface ClientOptions {
   timeoutMs?: number;
   /** Who asks, on every call: recorded as the actor of what a call changes. */
   actorId?: string;
-  /** W3C trace context of every call that is given none; default that of the active span. */
-  traceparent?: string;
 }
 
 /** Every function throws a `Fault` with the gateway's code, message and details. */
@@ -74,7 +72,7 @@ const DEFAULT_TIMEOUT_MS = 10_000;
  * @throws {Fault} unavailable, when no server answers at `url`
  */
 export async function createClient(options: ClientOptions): Promise<JobsClient> {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, actorId, traceparent } = options;
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, actorId } = options;
   const connection = options.connection ?? (await connectTo(options));
   const call =
     <Method extends RpcMethod>(method: Method) =>
@@ -82,7 +80,6 @@ export async function createClient(options: ClientOptions): Promise<JobsClient> 
       callRpc(connection, method, request, {
         timeoutMs,
         ...(actorId === undefined ? {} : { actorId }),
-        ...(traceparent === undefined ? {} : { traceparent }),
         ...callOptions,
       });
   const list = call('Jobs.List');
