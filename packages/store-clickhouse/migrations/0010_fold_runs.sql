@@ -52,67 +52,70 @@ WITH
         )), events.leaves, events.enters, events.claims, [0::UInt8]) AS states
         FROM jobs
     ),
-    stories AS (
-        -- Each event with the state before and after it.
-        SELECT job, events, arrayPopFront(states) AS after, arrayZip(events, arrayPopBack(states), after) AS story,
+    told AS (
+        SELECT job, events, arrayPopFront(states) AS after,
+            -- Each event, in what the figures need of it, with the state before and after it.
+            arrayZip(events.at, events.tries, events.enters, arrayPopBack(states), after, events.is_new, events.stored_at)
+                ::Array(Tuple(at DateTime64(3, 'UTC'), tries UInt32, enters UInt8, before UInt8, after UInt8, is_new Bool,
+                    stored_at DateTime64(3, 'UTC'))) AS story,
             arrayFirstIndex(s -> s >= 16, after) AS head,
-            arrayCount(s -> s < 16, after) AS ignored,
-            arrayLastIndex((e, s) -> s >= 16 AND e.error != '', events, after) AS last_error,
-            arrayLastIndex((e, s) -> s >= 16 AND e.concurrency != '', events, after) AS last_concurrency
+            arrayLastIndex(s -> s.after >= 16 AND (s.before = 0 OR s.enters = 1), story) AS origin,
+            arrayLastIndex(s -> s.after >= 16 AND s.enters = 2, story) AS latest_start,
+            arrayLastIndex(s -> s >= 16, after) AS latest_effect,
+            arrayLastIndex((s, error) -> s >= 16 AND error != '', after, events.error) AS latest_error,
+            arrayLastIndex((s, concurrency) -> s >= 16 AND concurrency != '', after, events.concurrency) AS latest_concurrency
         FROM folded
+        WHERE head > 0
+    ),
+    jobs_told AS (
+        SELECT job, events[head] AS first_event, events[-1] AS last_event, length(events) AS total,
+            arrayCount(s -> s < 16, after) AS ignored,
+            events[if(latest_start >= origin, latest_start, 0)] AS start,
+            events[if(after[-1] % 16 > 4, latest_effect, 0)] AS closing,
+            events.error[latest_error] AS error, events.concurrency[latest_concurrency] AS concurrency,
+            arrayFilter(r -> r[1].after >= 16, arraySplit(s -> s.after >= 16 AND (s.before = 0 OR s.enters = 1), story)) AS runs
+        FROM told
     ),
     runs AS (
         -- One row per run. Its beats: what begins or ends an attempt, the end of the run, a dismissal.
-        SELECT job, first_event, last_event, total, ignored, error, concurrency, run, number, number = length(runs) AS is_latest,
-            arrayFilter(s -> s.3 >= 16 AND (s.1.type IN ('started', 'retry') OR s.3 % 16 > 4), run) AS beats
-        FROM (
-            SELECT job, events[head] AS first_event, events[-1] AS last_event, length(events) AS total, ignored,
-                events[last_error].error AS error, events[last_concurrency].concurrency AS concurrency,
-                arrayFilter(r -> r[1].3 >= 16,
-                            arraySplit(s -> s.3 >= 16 AND (s.2 = 0 OR s.1.type = 'retried'), story)) AS runs
-            FROM stories
-            WHERE head > 0
-        )
+        SELECT job, first_event, last_event, total, ignored, start, closing, error, concurrency, number,
+            number = length(runs) AS is_latest, run[1] AS origin, run[-1].after % 16 AS state_number,
+            arrayFilter(s -> s.after >= 16 AND (s.enters IN (2, 3, 4) OR s.after % 16 > 4), run) AS beats
+        FROM jobs_told
         ARRAY JOIN runs AS run, arrayEnumerate(runs) AS number
     ),
     attempts AS (
         -- A start after a hand-back goes on with the attempt that it belongs to.
-        SELECT *, arrayFilter(b -> b.1.type = 'started', beats) AS starts,
-            arrayMap(b -> b.1.type = 'started' AND b.2 % 16 != 4, beats) AS begins,
+        SELECT *, arrayFilter(b -> b.enters = 2, beats) AS starts,
+            arrayMap(b -> b.enters = 2 AND b.before % 16 != 4, beats) AS begins,
             arrayCumSum(begins) AS attempt,
-            arrayFirstIndex(b -> b.3 % 16 > 4, beats) AS end_place
-        FROM runs
-    ),
-    ends AS (
-        SELECT *, beats[end_place] AS end, beats[if(end_place > 0, -1, 0)].1 AS closing,
-            starts[-1].1 AS last_start,
+            beats[arrayFirstIndex(b -> b.after % 16 > 4, beats)] AS end,
             -- From each start to the next beat: a retry, the end, or the start that followed the loss of the worker.
             arrayFilter(p -> p.1, arrayMap((b, begins, next) ->
-                (b.1.type = 'started', begins, greatest(0, dateDiff('millisecond', b.1.at, next.1.at))),
+                (b.enters = 2, begins, greatest(0, dateDiff('millisecond', b.at, next.at))),
                 arrayPopBack(beats), arrayPopBack(begins), arrayPopFront(beats))) AS parts
-        FROM attempts
+        FROM runs
     )
 SELECT
     job.1 AS generation, job.2 AS service, job.3 AS job_type, job.4 AS job_id,
     toYYYYMM(first_event.stored_at) AS first_month, toDate(last_event.stored_at) AS stored_on, last_event.sequence AS last_sequence,
-    is_latest, end.1.is_new AS ends_now, toDate(end.1.stored_at) AS end_stored_on,
-    ['pending', 'active', 'retry', 'retry', 'failed', 'dead', 'completed', 'cancelled', 'expired', 'skipped', 'stale', 'dismissed'][run[-1].3 % 16] AS state,
-    ['', '', '', '', 'failed', 'dead', 'completed', 'cancelled', 'expired', 'skipped', 'stale', 'dismissed'][end.3 % 16] AS outcome,
-    first_event.at AS created_at, run[1].1.at AS queued_at, run[1].1.type IN ('created', 'retried') AS queued_known,
-    if(notEmpty(starts), starts[1].1.at, NULL) AS first_started_at, if(notEmpty(starts), last_start.at, NULL) AS last_started_at,
-    if(end_place > 0, end.1.at, NULL) AS ended_at,
+    is_latest, end.is_new AS ends_now, toDate(end.stored_at) AS end_stored_on,
+    ['pending', 'active', 'retry', 'retry', 'failed', 'dead', 'completed', 'cancelled', 'expired', 'skipped', 'stale', 'dismissed'][state_number] AS state,
+    ['', '', '', '', 'failed', 'dead', 'completed', 'cancelled', 'expired', 'skipped', 'stale', 'dismissed'][end.after % 16] AS outcome,
+    first_event.at AS created_at, origin.at AS queued_at, origin.enters = 1 AS queued_known,
+    if(notEmpty(starts), starts[1].at, NULL) AS first_started_at, if(notEmpty(starts), starts[-1].at, NULL) AS last_started_at,
+    if(end.after > 0, end.at, NULL) AS ended_at,
     -- The publisher's number where it knows of more attempts than the history.
-    arrayMax((b, n) -> if(b.1.type IN ('started', 'completed', 'failed', 'dead', 'stale') OR b.3 % 16 = 3,
-        greatest(toInt64(b.1.tries) - n, 0), 0), beats, attempt) + attempt[-1] AS attempts,
+    arrayMax((b, n) -> if(b.enters IN (2, 3, 5, 6, 7, 11), greatest(toInt64(b.tries) - n, 0), 0), beats, attempt) + attempt[-1] AS attempts,
     arrayMap(part -> arraySum(part.3), arraySplit(p -> p.2, parts)) AS attempt_ms,
     number - 1 AS reruns, error,
     multiIf(closing.actor_kind != '', closing.actor_kind, ended_by != '', 'worker', '') AS ended_by_kind,
     multiIf(closing.actor_kind != '', closing.actor, closing.instance != '', closing.instance,
         closing.type IN ('completed', 'failed', 'dead', 'stale'), instance_id, '') AS ended_by,
     closing.reason AS reason,
-    if(last_start.instance != '', last_start.instance, JSONExtractString(last_start.concurrency, 'instanceId')) AS instance_id,
-    last_start.version AS worker_version,
+    if(start.instance != '', start.instance, JSONExtractString(start.concurrency, 'instanceId')) AS instance_id,
+    start.version AS worker_version,
     JSONExtractString(concurrency, 'key') AS key, JSONExtractString(concurrency, 'keyHash') AS key_hash,
     first_event.trace_id AS trace_id, first_event.request_id AS request_id, first_event.type != 'created' AS head_missing,
     total AS events, ignored AS ignored_events
-FROM ends
+FROM attempts
