@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { freshClickHouse } from '@trellis/test-support';
 import { expect, test } from 'vitest';
+import { JournalStore } from './journal-store.ts';
 import { migrateClickHouse } from './migrate.ts';
 import { openClickHouse } from './open-clickhouse.ts';
 
@@ -27,4 +29,31 @@ test('the migrations produce the committed schema', async () => {
     sql.replaceAll(`${fresh.database}.`, '').replaceAll(/, (?=`|INDEX)/g, ',\n  '),
   );
   await expect(`${schema.join(';\n\n')};\n`).toMatchFileSnapshot('../schema.snapshot.sql');
+});
+
+test('a history from before runs and minutes were kept, or whose rows were dropped, is called outdated, once', async () => {
+  await using fresh = await freshClickHouse();
+  await using clickhouse = openClickHouse({ url: fresh.url });
+  const store = new JournalStore(clickhouse);
+  const run = (query: string) => clickhouse.client.command({ query, clickhouse_settings: { async_insert: 0 } });
+  const folder = new URL('../migrations/', import.meta.url);
+  for (const name of readdirSync(folder).toSorted().slice(0, 4)) await run(readFileSync(new URL(name, folder), 'utf8'));
+  await store.beginGeneration(1, '2026-01-01T00:00:00.000Z', 'test');
+  const rows = (generation: number) =>
+    run(`INSERT INTO journal (generation, stream_sequence, stored_at, timestamp, service, job_type, job_id, event_type)
+      SELECT ${generation}, number + 1, '2026-03-01', '2026-03-01', 's', 't', 'j', ['created', 'completed'][number + 1]
+      FROM numbers(2)`);
+  await rows(1);
+  await migrateClickHouse(clickhouse);
+  expect(await store.greatestGeneration()).toBe(2);
+  await rows(2);
+  await migrateClickHouse(clickhouse);
+  expect(await store.greatestGeneration()).toBe(2);
+  for (const [index, table] of ['run_rows', 'minute_rows', 'event_minute_rows'].entries()) {
+    await run(`DROP TABLE ${table} SYNC`);
+    await migrateClickHouse(clickhouse);
+    await migrateClickHouse(clickhouse);
+    expect(await store.greatestGeneration(), table).toBe(3 + index);
+    await rows(3 + index);
+  }
 });

@@ -40,7 +40,7 @@ export function decideStart(situation: Situation): StartDecision {
   }
   if (journal.generation !== record.generation) {
     return rebuild(
-      `ClickHouse is at generation ${journal.generation}, the history at ${record.generation}: it was emptied or restored`,
+      `ClickHouse is at generation ${journal.generation}, the history at ${record.generation}: it was emptied or restored, or has new tables`,
     );
   }
   const mismatch = journalMismatch(record, journal.greatestSequence, situation.keptSince);
