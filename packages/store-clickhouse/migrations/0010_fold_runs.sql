@@ -6,6 +6,8 @@
 -- 8 cancelled, 9 expired, 10 skipped, 11 stale, 12 dismissed; 0 no job yet. Plus 16: the event had an effect.
 CREATE MATERIALIZED VIEW IF NOT EXISTS fold_runs TO run_changes AS
 WITH
+    ['pending', 'active', 'retry', 'retry', 'failed', 'dead', 'completed', 'cancelled', 'expired', 'skipped', 'stale', 'dismissed']
+        AS state_names,
     arrived AS (
         SELECT (generation, service, job_type, job_id) AS job, stream_sequence AS sequence,
             (stream_sequence, true, stored_at, timestamp, event_type, state, handed_back, tries, error, concurrency, request_id,
@@ -24,17 +26,16 @@ WITH
     ),
     jobs AS (
         SELECT job, arraySort(e -> e.sequence, groupArray((
-            event.1, event.2, event.3, event.4, event.5, event.8, event.9, event.10, event.11, event.12, event.13, event.14, event.15,
-            event.16, event.17,
+            event.1, event.2, event.3, event.4, event.5, event.8, event.9, event.10, event.11, event.12, event.13, event.14,
+            event.15, event.16, event.17,
             -- The states which the event may leave, one bit each; by default 0 to 4: no job yet, and those that are open.
             transform(event.5, ['created', 'skipped', 'retried', 'dismissed', 'staleCompletionIgnored'], [1, 27, 97, 65, 0], 31),
             -- The state that it enters; 0: none.
             if(event.7 AND event.5 = 'retry', 4, transform(event.5,
-                ['created', 'retried', 'started', 'retry', 'failed', 'dead', 'completed', 'cancelled', 'expired', 'skipped', 'stale', 'dismissed'],
-                [1, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12], 0)),
-            transform(event.6,
-                ['pending', 'active', 'retry', 'failed', 'dead', 'completed', 'cancelled', 'expired', 'skipped', 'stale', 'dismissed'],
-                [1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12], 0)
+                ['created', 'retried', 'started', 'retry', 'failed', 'dead', 'completed', 'cancelled', 'expired', 'skipped',
+                 'stale', 'dismissed'], [1, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12], 0)),
+            -- The state that its publisher says it leads to.
+            indexOf(state_names, event.6)
         )::Tuple(
             sequence UInt64, is_new Bool, stored_at DateTime64(3, 'UTC'), at DateTime64(3, 'UTC'), type String, tries UInt32,
             error String, concurrency String, request_id String, trace_id String, instance String, version String,
@@ -73,13 +74,14 @@ WITH
             events[if(latest_start >= origin, latest_start, 0)] AS start,
             events[if(after[-1] % 16 > 4, latest_effect, 0)] AS closing,
             events.error[latest_error] AS error, events.concurrency[latest_concurrency] AS concurrency,
+            arrayCount(s -> s.after >= 16 AND (s.before = 0 OR s.enters = 1), story) AS run_count,
             arrayFilter(r -> r[1].after >= 16, arraySplit(s -> s.after >= 16 AND (s.before = 0 OR s.enters = 1), story)) AS runs
         FROM told
     ),
     runs AS (
         -- One row per run. Its beats: what begins or ends an attempt, the end of the run, a dismissal.
         SELECT job, first_event, last_event, total, ignored, start, closing, error, concurrency, number,
-            number = length(runs) AS is_latest, run[1] AS origin, run[-1].after % 16 AS state_number,
+            number = run_count AS is_latest, run[1] AS origin, run[-1].after % 16 AS state_number,
             arrayFilter(s -> s.after >= 16 AND (s.enters IN (2, 3, 4) OR s.after % 16 > 4), run) AS beats
         FROM jobs_told
         ARRAY JOIN runs AS run, arrayEnumerate(runs) AS number
@@ -98,15 +100,16 @@ WITH
     )
 SELECT
     job.1 AS generation, job.2 AS service, job.3 AS job_type, job.4 AS job_id,
-    toYYYYMM(first_event.stored_at) AS first_month, toDate(last_event.stored_at) AS stored_on, last_event.sequence AS last_sequence,
+    toYYYYMM(first_event.stored_at) AS first_month, toDate(last_event.stored_at) AS stored_on,
+    last_event.sequence AS last_sequence,
     is_latest, end.is_new AS ends_now, toDate(end.stored_at) AS end_stored_on,
-    ['pending', 'active', 'retry', 'retry', 'failed', 'dead', 'completed', 'cancelled', 'expired', 'skipped', 'stale', 'dismissed'][state_number] AS state,
-    ['', '', '', '', 'failed', 'dead', 'completed', 'cancelled', 'expired', 'skipped', 'stale', 'dismissed'][end.after % 16] AS outcome,
+    state_names[state_number] AS state, state_names[end.after % 16] AS outcome,
     first_event.at AS created_at, origin.at AS queued_at, origin.enters = 1 AS queued_known,
     if(notEmpty(starts), starts[1].at, NULL) AS first_started_at, if(notEmpty(starts), starts[-1].at, NULL) AS last_started_at,
     if(end.after > 0, end.at, NULL) AS ended_at,
     -- The publisher's number where it knows of more attempts than the history.
-    arrayMax((b, n) -> if(b.enters IN (2, 3, 5, 6, 7, 11), greatest(toInt64(b.tries) - n, 0), 0), beats, attempt) + attempt[-1] AS attempts,
+    arrayMax((b, n) -> if(b.enters IN (2, 3, 5, 6, 7, 11), greatest(toInt64(b.tries) - n, 0), 0), beats, attempt) + attempt[-1]
+        AS attempts,
     arrayMap(part -> arraySum(part.3), arraySplit(p -> p.2, parts)) AS attempt_ms,
     number - 1 AS reruns, error,
     multiIf(closing.actor_kind != '', closing.actor_kind, ended_by != '', 'worker', '') AS ended_by_kind,

@@ -83,7 +83,7 @@ test.each([
   ]);
 });
 
-test('a job of 10,000 attempts and one of 20,000 reports are folded, and go on being folded', async () => {
+test('jobs of 10,000 attempts, 20,000 reports and 5,000 reruns are folded, and go on being folded', async () => {
   const at = (index: number) => new Date(Date.UTC(2026, 2, 1) + index * 10).toISOString();
   const attempts = Array.from({ length: 20_000 }, (_, index) => {
     const eventType = index === 0 ? 'created' : index % 2 ? 'started' : 'retry';
@@ -93,14 +93,28 @@ test('a job of 10,000 attempts and one of 20,000 reports are folded, and go on b
     const eventType = index === 0 ? 'started' : 'progress';
     return stored(index + 20_001, { jobId: 'chatty', eventType, timestamp: at(index) });
   });
-  await bench.append([...attempts, ...reports]);
-  await bench.append([stored(40_001, { jobId: 'tireless', eventType: 'completed', timestamp: at(20_000) })]);
+  const reruns = Array.from({ length: 10_000 }, (_, index) => {
+    const eventType = index === 0 ? 'created' : index % 2 ? 'failed' : 'retried';
+    return stored(index + 40_001, { jobId: 'undying', eventType, timestamp: at(index) });
+  });
+  await bench.append([...attempts, ...reports, ...reruns]);
+  await bench.append([stored(50_001, { jobId: 'tireless', eventType: 'completed', timestamp: at(20_000) })]);
   expect(
     await bench.rows(
-      'SELECT job_id, state, attempts, length(attempt_ms) AS finished, run_ms, events FROM runs ORDER BY job_id',
+      'SELECT job_id, state, attempts, length(attempt_ms) AS finished, run_ms, reruns, events FROM runs ORDER BY job_id',
     ),
   ).toEqual([
-    { job_id: 'chatty', state: 'active', attempts: 1, finished: 0, run_ms: 0, events: 20_000 },
-    { job_id: 'tireless', state: 'completed', attempts: 10_000, finished: 10_000, run_ms: 100_000, events: 20_001 },
+    { job_id: 'chatty', state: 'active', attempts: 1, finished: 0, run_ms: 0, reruns: 0, events: 20_000 },
+    {
+      job_id: 'tireless',
+      state: 'completed',
+      attempts: 10_000,
+      finished: 10_000,
+      run_ms: 100_000,
+      reruns: 0,
+      events: 20_001,
+    },
+    { job_id: 'undying', state: 'failed', attempts: 0, finished: 0, run_ms: 0, reruns: 4_999, events: 10_000 },
   ]);
+  expect(await bench.rows("SELECT sum(jobs) AS n FROM minutes WHERE outcome = 'failed'")).toEqual([{ n: 5_000 }]);
 });
