@@ -21,6 +21,8 @@ export const ALL_COMPONENTS: readonly ComponentName[] = ['projector', 'rpc-gatew
 export interface BenchStack extends AsyncDisposable {
   readonly urls: StackUrls;
   readonly home: string;
+  /** Folder of the servers' logs. */
+  readonly logs: string;
   /** Starts a component and waits until it is ready; it is stopped with the stack. */
   start(component: ComponentName, env?: Record<string, string>): Promise<SupervisedProcess>;
   /** Starts all components. */
@@ -45,6 +47,7 @@ export async function startBenchStack(
   return {
     urls: stack.urls,
     home,
+    logs: stack.logs,
     start,
     startAll: () => Promise.all(ALL_COMPONENTS.map((component) => start(component))),
     async [Symbol.asyncDispose]() {

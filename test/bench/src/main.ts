@@ -7,24 +7,30 @@ import type { BenchContext, BenchEntry, BenchResult, BenchSizes } from './bench-
 import { catchUp } from './catch-up/catch-up.ts';
 import { memory } from './catch-up/memory.ts';
 import { rebuild } from './catch-up/rebuild.ts';
+import { freshness } from './freshness/freshness.ts';
 import { gatewayLoad } from './gateway-load/gateway-load.ts';
 import { history } from './history/history.ts';
 import { jobThroughput } from './job-throughput/job-throughput.ts';
 import { keyed } from './job-throughput/keyed.ts';
+import { presence } from './presence/presence.ts';
 import { asMarkdown, asTable, readRig } from './print-results.ts';
 import { query } from './query/query.ts';
 import { queryGrowth } from './query/query-growth.ts';
+import { startIdle } from './start-idle/start-idle.ts';
 
 const ENTRIES: BenchEntry[] = [
   catchUp,
   memory,
   rebuild,
+  freshness,
   query,
   queryGrowth,
   gatewayLoad,
-  history,
   jobThroughput,
   keyed,
+  presence,
+  history,
+  startIdle,
 ];
 
 const count = (text: string): number => {

@@ -1,4 +1,5 @@
 // The payload of every generated job: some 200 bytes of JSON as an order would be, neither constant nor random.
+import { z } from 'zod';
 
 const WORDS = [
   'express',
@@ -15,16 +16,17 @@ const WORDS = [
 ];
 const CITIES = ['Utrecht', 'Lyon', 'Bergamo', 'Leipzig', 'Porto', 'Malmö', 'Graz'];
 
-export interface OrderPayload {
-  orderId: string;
-  customer: string;
-  sku: string;
-  quantity: number;
-  cents: number;
-  city: string;
-  note: string;
-  key: string;
-}
+export const OrderPayload = z.object({
+  orderId: z.string(),
+  customer: z.string(),
+  sku: z.string(),
+  quantity: z.int(),
+  cents: z.int(),
+  city: z.string(),
+  note: z.string(),
+  key: z.string(),
+});
+export type OrderPayload = z.infer<typeof OrderPayload>;
 
 /** The payload of job `index`; equal indexes give equal payloads. `keys` is the number of different keys. */
 export function orderPayload(index: number, keys = 1_000): OrderPayload {

@@ -1,9 +1,8 @@
 // This system as one of those measured: the SDK of service authors, its own settings but the concurrency.
 import { createService, queue } from '@trellis/jobs';
 import { abortable, connectNats, JobStream, silentLogger } from '@trellis/runtime';
-import { z } from 'zod';
 import { timedInLanes } from '../latencies.ts';
-import { orderPayload } from '../order-payload.ts';
+import { OrderPayload, orderPayload } from '../order-payload.ts';
 import type { JobSystem, JobSystemTask } from './job-system.ts';
 
 const TYPE = 'work';
@@ -11,24 +10,13 @@ const MAX_QUEUED = 2_000;
 const LOOK_MS = 5;
 const STALLED_MS = 60_000;
 
-const payload = z.object({
-  orderId: z.string(),
-  customer: z.string(),
-  sku: z.string(),
-  quantity: z.int(),
-  cents: z.int(),
-  city: z.string(),
-  note: z.string(),
-  key: z.string(),
-});
-
 const open = ({ name, url, concurrency, keys }: JobSystemTask) =>
   createService({
     name,
     nats: { url },
     queues: {
       [TYPE]: queue({
-        payload,
+        payload: OrderPayload,
         concurrency,
         ...(keys > 0 && { keyConcurrency: { key: ['/key'], maxActive: 1 }, queue: { maxQueuedPerKey: MAX_QUEUED } }),
       }),

@@ -1,0 +1,69 @@
+// The process that creates jobs at a steady rate and, for some of them, asks Jobs.Get again and again from the moment of the
+// publish until the projection answers.
+import { createService, queue } from '@trellis/jobs';
+import { abortable, connectNats, silentLogger } from '@trellis/runtime';
+import { ulid } from 'ulid';
+import { Latencies, type LatencyFigures } from '../latencies.ts';
+import { OrderPayload, orderPayload } from '../order-payload.ts';
+import { answerTask } from '../run-task.ts';
+
+export interface FreshnessTask {
+  url: string;
+  /** Of the service. */
+  name: string;
+  jobsPerSecond: number;
+  /** Jobs that are watched, and one in how many is. */
+  watched: number;
+  oneIn: number;
+}
+
+export interface Freshness {
+  created: number;
+  ms: number;
+  latencies: LatencyFigures;
+  /** Jobs.Get calls of a watched job, on average. */
+  callsOfAJob: number;
+}
+
+const TICK_MS = 2;
+const GIVE_UP_MS = 20_000;
+
+answerTask(async ({ url, name, jobsPerSecond, watched, oneIn }: FreshnessTask): Promise<Freshness> => {
+  const nc = await connectNats({ url, name: 'bench freshness' });
+  const service = await createService({
+    name,
+    nats: { url },
+    queues: { work: queue({ payload: OrderPayload }) },
+    log: silentLogger(),
+  });
+  const latencies = new Latencies();
+  let calls = 0;
+  const watch = async (id: string, from: number) => {
+    while (performance.now() - from < GIVE_UP_MS) {
+      calls += 1;
+      const reply = await nc.request('rpc.v1.Jobs.Get', JSON.stringify({ id }), { timeout: GIVE_UP_MS });
+      const { projected, job } = reply.json<{ projected?: boolean; job?: object }>();
+      // Without the projection the gateway answers from the stream, and says so.
+      if (job !== undefined && projected !== false) return latencies.add(performance.now() - from);
+    }
+    throw new Error(`job ${id} was not projected within ${GIVE_UP_MS / 1_000} s`);
+  };
+  const total = watched * oneIn;
+  const started = performance.now();
+  const open: Promise<unknown>[] = [];
+  for (let created = 0; created < total; ) {
+    const due = Math.min(total, Math.floor(((performance.now() - started) / 1_000) * jobsPerSecond));
+    for (; created < due; created++) {
+      const id = ulid();
+      const from = performance.now();
+      open.push(service.jobs.work.create(orderPayload(created), { id }));
+      if (created % oneIn === 0) open.push(watch(id, from));
+    }
+    await abortable(undefined, TICK_MS);
+  }
+  await Promise.all(open);
+  const ms = performance.now() - started;
+  await service.stop({ graceMs: 0 });
+  await nc.close();
+  return { created: total, ms, latencies: latencies.figures, callsOfAJob: calls / watched };
+});

@@ -1,0 +1,17 @@
+// The process that only consumes the heartbeats and parses them: what hearing them costs at least.
+import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
+import { DEFAULT_STREAM_NAMES } from '@trellis/contracts';
+import { connectNats } from '@trellis/runtime';
+import { answerTask } from '../run-task.ts';
+
+answerTask(async ({ url }: { url: string }) => {
+  const nc = await connectNats({ url, name: 'bench raw consumer' });
+  const consumer = await jetstream(nc).consumers.get(DEFAULT_STREAM_NAMES.presence, {
+    deliver_policy: DeliverPolicy.LastPerSubject,
+  });
+  const messages = await consumer.consume({ max_messages: 10_000 });
+  void (async () => {
+    for await (const message of messages) message.json();
+  })();
+  return { ready: true };
+});
