@@ -1,9 +1,10 @@
 // The servers of one entry in a folder of their own, and the system's components as processes beside them.
 // Everything ends and is removed when the entry is over, or when the bench is interrupted.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  isRunning,
   onPorts,
   type StackServerName,
   type StackUrls,
@@ -29,12 +30,30 @@ export interface BenchStack extends AsyncDisposable {
   startAll(): Promise<SupervisedProcess[]>;
 }
 
+/** A new folder that names this process; those of runs that were interrupted are removed. */
+export function benchFolder(): string {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = Number(FOLDER.exec(name)?.[1] ?? process.pid);
+    if (isRunning(pid)) continue;
+    try {
+      removeFolder(join(tmpdir(), name));
+    } catch {
+      // Another user's, or its servers are only just ending: the next run tries again.
+    }
+  }
+  return mkdtempSync(join(tmpdir(), `trellis-bench-${process.pid}-`));
+}
+const FOLDER = /^trellis-bench-(\d+)-/;
+
+export const removeFolder = (folder: string): void =>
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+
 export async function startBenchStack(
   { say, versions }: Pick<BenchContext, 'say' | 'versions'>,
   only?: readonly StackServerName[],
 ): Promise<BenchStack> {
-  const home = mkdtempSync(join(tmpdir(), 'trellis-bench-'));
-  const removeHome = () => rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  const home = benchFolder();
+  const removeHome = () => removeFolder(home);
   process.once('exit', removeHome);
   const stack = await startStack({ home, log: say, ...(only && { only }) });
   for (const { name, version } of stack.servers) versions.set(name, version);

@@ -1,13 +1,11 @@
 // start and idle: how long a warm `npm start` takes until everything is ready, and what each process costs that has nothing to
 // do.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { abortable } from '@trellis/runtime';
 import type { BenchContext, BenchEntry, BenchResult } from '../bench-entry.ts';
-import { ALL_COMPONENTS, root, startBenchStack } from '../bench-stack.ts';
+import { ALL_COMPONENTS, benchFolder, removeFolder, root, startBenchStack } from '../bench-stack.ts';
 import { usageOf } from '../process-usage.ts';
 import { startTask } from '../run-task.ts';
 
@@ -25,7 +23,7 @@ export const startIdle: BenchEntry = {
 
 async function run(context: BenchContext): Promise<BenchResult[]> {
   const { say } = context;
-  const home = mkdtempSync(join(tmpdir(), 'trellis-bench-start-'));
+  const home = benchFolder();
   try {
     const cold = await startOnce(home);
     const warm = await startOnce(home);
@@ -43,7 +41,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
       ...(await idle(context)),
     ];
   } finally {
-    rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    removeFolder(home);
   }
 }
 
