@@ -18,8 +18,7 @@ import {
   spanName,
   workSubject,
 } from '@trellis/contracts';
-import { contextOf, linkTo } from '@trellis/runtime';
-import { ulid } from 'ulid';
+import { contextOf, linkTo, newId } from '@trellis/runtime';
 import type { Submitted } from './admit-job.ts';
 import { checkedContext, contextForNewJob, handledContext, traceOfSpan } from './job-context.ts';
 import { jobAttributes, jobTracer, type TracedJob } from './job-tracer.ts';
@@ -50,7 +49,7 @@ export function openCreation(job: TracedJob, given: JobContext | undefined): Cre
   const spanContext = span.spanContext();
   // Tracing may be suppressed here.
   if (!isSpanContextValid(spanContext)) return { context: contextForNewJob(given), span: undefined };
-  const context = explicit ?? { requestId: handled?.requestId ?? ulid(), ...traceOfSpan(spanContext) };
+  const context = explicit ?? { requestId: handled?.requestId ?? newId(), ...traceOfSpan(spanContext) };
   span.setAttribute(ATTR.requestId, context.requestId);
   span.setAttribute(ATTR.messagingConversationId, context.requestId);
   return { context, span };

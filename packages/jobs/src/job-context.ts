@@ -4,8 +4,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import { isSpanContextValid, context as otelContext, type SpanContext, trace } from '@opentelemetry/api';
 import { JobContext } from '@trellis/contracts';
-import { traceparentOf } from '@trellis/runtime';
-import { ulid } from 'ulid';
+import { newId, traceparentOf } from '@trellis/runtime';
 import { ValidationError } from './errors.ts';
 
 const handled = new AsyncLocalStorage<JobContext>();
@@ -62,10 +61,10 @@ export function traceOfSpan(span: SpanContext): Pick<JobContext, 'traceId' | 'tr
 function contextOfActiveSpan(): JobContext | undefined {
   const span = trace.getSpanContext(otelContext.active());
   if (span === undefined || !isSpanContextValid(span)) return undefined;
-  return { requestId: ulid(), ...traceOfSpan(span) };
+  return { requestId: newId(), ...traceOfSpan(span) };
 }
 
 function startedContext(): JobContext {
   const span = { traceId: randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex'), traceFlags: 1 };
-  return { requestId: ulid(), ...traceOfSpan(span) };
+  return { requestId: newId(), ...traceOfSpan(span) };
 }

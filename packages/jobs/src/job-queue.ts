@@ -2,7 +2,6 @@
 import { type JobContext, jobIdFilter, type LifecycleEvent, type WhenFull } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
 import { countMetric, failSpan } from '@trellis/runtime';
-import { ulid } from 'ulid';
 import type { z } from 'zod';
 import { createKeyed, type Submitted } from './admit-job.ts';
 import { createdEvent } from './created-event.ts';
@@ -132,7 +131,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     options: CreateOptions,
     whenFull: WhenFull | 'strict',
   ): Promise<{ id: string; submitted: Submitted }> {
-    const { id = ulid() } = options;
+    const { id = newId() } = options;
     const job = { service: this.service, jobType: this.type, jobId: id };
     const { span, context } = openCreation(job, options.context);
     const count = (outcome: string) =>

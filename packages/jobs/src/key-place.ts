@@ -12,8 +12,8 @@ import {
   takeHead,
   takeSlot,
 } from '@trellis/lifecycle';
-import { abortable, backoffMs } from '@trellis/runtime';
-import { ulid } from 'ulid';
+import { abortable, backoffMs, newId } from '@trellis/runtime';
+
 import type { HeldWork } from './held-work.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 import { clearExpired } from './stale-place.ts';
@@ -76,7 +76,7 @@ export type PlaceAnswer =
 
 const taker = ({ instanceId, keyed }: KeyedScope): Taker => ({
   instanceId,
-  slotToken: ulid(),
+  slotToken: newId(),
   leaseMs: keyed.concurrency.heartbeatTtlMs,
 });
 

@@ -1,7 +1,6 @@
 // Publishes one lifecycle event until it is known what became of it: a worker goes on only with that knowledge.
 import type { LifecycleEvent } from '@trellis/contracts';
-import { abortable, type JobStream, type Logger, PublishError, type PublishOutcome } from '@trellis/runtime';
-import { ulid } from 'ulid';
+import { abortable, type JobStream, type Logger, newId, PublishError, type PublishOutcome } from '@trellis/runtime';
 
 export type Published =
   | PublishOutcome
@@ -27,7 +26,7 @@ export async function publishDecided(
   { expect, signal, log }: PublishDecidedOptions,
 ): Promise<Published> {
   // Where the server knows no conditions over a filter, the id that JobStream makes carries the condition.
-  const messageId = expect && !stream.features.conditionalFilter ? {} : { messageId: ulid() };
+  const messageId = expect && !stream.features.conditionalFilter ? {} : { messageId: newId() };
   for (;;) {
     try {
       return await stream.publish(event, { ...messageId, ...(expect ? { expect } : {}), signal });

@@ -5,6 +5,7 @@ export * from './job-stream.ts';
 export * from './load-config.ts';
 export * from './logger.ts';
 export * from './loop.ts';
+export * from './new-id.ts';
 export * from './provision.ts';
 export { PublishError, type PublishOptions, type PublishOutcome } from './publish-event.ts';
 export * from './telemetry/index.ts';

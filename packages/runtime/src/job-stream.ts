@@ -26,6 +26,7 @@ import { type FoldedJob, fold } from '@trellis/lifecycle';
 import { serverAtLeast, whenConnected } from './connect-nats.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { type PublishOptions, type PublishOutcome, publishEvent } from './publish-event.ts';
+import { RequestPipe } from './request-pipe.ts';
 
 /** A stored message together with its headers. */
 export interface StreamMessage extends StoredMessage {
@@ -56,6 +57,8 @@ export class JobStream {
   readonly names: StreamNames;
   readonly features: StreamFeatures;
   readonly log: Logger;
+  /** Requests of which many are under way at a time. */
+  readonly pipe: RequestPipe;
 
   private constructor(nc: NatsConnection, jsm: JetStreamManager, names: StreamNames, log: Logger) {
     this.nc = nc;
@@ -69,6 +72,7 @@ export class JobStream {
       multiGet: serverAtLeast(nc, 2, 11),
       atomicBatch: serverAtLeast(nc, 2, 12),
     };
+    this.pipe = new RequestPipe(nc);
   }
 
   /** The stream behind a connection; the stream itself may be made later (see `provision`). */

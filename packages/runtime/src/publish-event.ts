@@ -2,16 +2,18 @@
 // Answers that decide nothing (timeouts, a conflict still in flight) are resolved here by reading the leader, always
 // with the same message id (protocol: lifecycle event, publishing and answers).
 import { JetStreamApiError } from '@nats-io/jetstream';
-import { headers, type MsgHdrs, PermissionViolationError } from '@nats-io/transport-node';
+import { type MsgHdrs, MsgHdrsImpl, PermissionViolationError } from '@nats-io/transport-node';
 import { eventSubject, type LifecycleEvent } from '@trellis/contracts';
-import { ulid } from 'ulid';
 import { whenConnected } from './connect-nats.ts';
 import type { JobStream, StreamMessage } from './job-stream.ts';
+import { newId } from './new-id.ts';
 import { abortable, backoffMs } from './waiting.ts';
 
 export interface PublishOptions {
   /** Fixed before the first try and kept for its retries; default a random ULID. */
   messageId?: string;
+  /** The event's JSON text, for callers that have made it already. */
+  json?: string;
   /** Stored only if the last sequence over `filter` is `lastSequence` (0: no message). */
   expect?: { lastSequence: number; filter: string };
   signal?: AbortSignal;
@@ -40,7 +42,11 @@ export class PublishError extends Error {
 /** Server answers that are no verdict: a conflict in flight, a duplicate in flight, a temporary overload. */
 const UNDECIDED = new Set([10164, 10158, 10163]);
 const WRONG_LAST_SEQUENCE = 10071;
+/** Status of an answer: the server has more waiting than it takes. */
+const TOO_MANY = 429;
 const ONE_TRY_MS = 2_000;
+const LINE_BREAK = /[\r\n]/;
+const encoder = new TextEncoder();
 
 type Verdict = PublishOutcome | { kind: 'undecided'; cause: unknown } | { kind: 'lost' };
 
@@ -55,7 +61,7 @@ export async function publishEvent(
 ): Promise<PublishOutcome> {
   const { signal, timeoutMs = 30_000, expect } = options;
   const subject = eventSubject(event.service, event.jobType, event.jobId, event.eventType);
-  const body = JSON.stringify(event);
+  const data = encoder.encode(options.json ?? JSON.stringify(event));
   const deadline = performance.now() + timeoutMs;
   let messageId = options.messageId ?? defaultMessageId(stream, event, expect);
   let cause: unknown;
@@ -72,7 +78,7 @@ export async function publishEvent(
       verdict = await tryOnce(stream, {
         event,
         subject,
-        body,
+        data,
         messageId,
         expect,
         timeoutMs: Math.min(ONE_TRY_MS, left),
@@ -92,27 +98,27 @@ export async function publishEvent(
     }
     if (verdict.kind === 'stored' || verdict.kind === 'conflict') return verdict;
     // The window remembers an id whose message was purged: nothing was stored, and only a new id can be.
-    if (verdict.kind === 'lost') messageId = `${messageId}:${ulid()}`;
+    if (verdict.kind === 'lost') messageId = `${messageId}:${newId()}`;
   }
 }
 
 /** Without conditions over a filter the id itself carries the condition: one event of a kind per state of the job. */
 function defaultMessageId(stream: JobStream, event: LifecycleEvent, expect: PublishOptions['expect']): string {
-  if (!expect || stream.features.conditionalFilter) return ulid();
+  if (!expect || stream.features.conditionalFilter) return newId();
   return `${event.jobId}:${event.eventType}:${expect.lastSequence}`;
 }
 
 interface Attempt {
   event: LifecycleEvent;
   subject: string;
-  body: string;
+  data: Uint8Array;
   messageId: string;
   expect: PublishOptions['expect'];
   timeoutMs: number;
 }
 
 async function tryOnce(stream: JobStream, attempt: Attempt): Promise<Verdict> {
-  const { event, subject, body, messageId, expect } = attempt;
+  const { event, subject, data, messageId, expect } = attempt;
   await whenConnected(stream.nc, attempt.timeoutMs);
   if (expect && !stream.features.conditionalFilter) {
     // An older server checks no condition over a filter: look first; the message id settles equal races.
@@ -122,14 +128,11 @@ async function tryOnce(stream: JobStream, attempt: Attempt): Promise<Verdict> {
     if ((last?.sequence ?? 0) !== expect.lastSequence) return { kind: 'conflict', lastSequence: last?.sequence ?? 0 };
   }
   try {
-    const ack = await stream.js.publish(subject, body, {
-      msgID: messageId,
-      headers: contextHeaders(event),
-      timeout: attempt.timeoutMs,
-      ...(expect && stream.features.conditionalFilter
-        ? { expect: { lastSubjectSequence: expect.lastSequence, lastSubjectSequenceSubject: expect.filter } }
-        : {}),
-    });
+    const condition = stream.features.conditionalFilter ? expect : undefined;
+    const headers = publishHeaders(event, messageId, condition);
+    const answer = await stream.pipe.request(subject, data, { headers, timeoutMs: attempt.timeoutMs });
+    const ack = answer.json<Acknowledgement>();
+    if (ack.error) throw new JetStreamApiError(ack.error);
     if (!ack.duplicate) return { kind: 'stored', sequence: ack.seq };
     const stored = await stream.messageAt(ack.seq);
     if (stored === undefined || messageIdOf(stored.headers) !== messageId) return { kind: 'lost' };
@@ -137,7 +140,8 @@ async function tryOnce(stream: JobStream, attempt: Attempt): Promise<Verdict> {
   } catch (error) {
     if (!(error instanceof JetStreamApiError)) throw error;
     if (error.code === WRONG_LAST_SEQUENCE) return readVerdict(stream, subject, messageId, expect);
-    if (UNDECIDED.has(error.code) || error.status >= 500) return { kind: 'undecided', cause: error };
+    if (UNDECIDED.has(error.code) || error.status === TOO_MANY || error.status >= 500)
+      return { kind: 'undecided', cause: error };
     throw error;
   }
 }
@@ -159,18 +163,37 @@ async function readVerdict(
     : { kind: 'conflict', lastSequence };
 }
 
-function contextHeaders({ context }: LifecycleEvent): MsgHdrs {
-  const carried = headers();
-  carried.set('request-id', context.requestId);
-  carried.set('traceparent', context.traceparent);
-  if (context.tracestate !== undefined) carried.set('tracestate', context.tracestate);
-  return carried;
+interface Acknowledgement {
+  seq: number;
+  duplicate?: boolean;
+  error?: { code: number; err_code: number; description: string };
+}
+
+// As a plain record: to check and normalize known names would cost more than all the rest of a publish.
+function publishHeaders({ context }: LifecycleEvent, messageId: string, expect: PublishOptions['expect']): MsgHdrs {
+  const { requestId, traceparent, tracestate } = context;
+  const record: Record<string, string[]> = {
+    'request-id': [requestId],
+    traceparent: [traceparent],
+    'Nats-Msg-Id': [messageId],
+  };
+  if (tracestate !== undefined) record.tracestate = [tracestate];
+  if (expect) {
+    record['Nats-Expected-Last-Subject-Sequence'] = [`${expect.lastSequence}`];
+    record['Nats-Expected-Last-Subject-Sequence-Subject'] = [expect.filter];
+  }
+  for (const name in record) {
+    if (!LINE_BREAK.test(record[name]?.[0] ?? '')) continue;
+    throw new PublishError(`header ${name}: line breaks cannot be carried`, { refused: true });
+  }
+  return MsgHdrsImpl.fromRecord(record);
 }
 
 const messageIdOf = (carried: MsgHdrs | undefined): string | undefined => carried?.get('Nats-Msg-Id') || undefined;
 
 /** Refusals that no retry changes: a broken request, no permission, a message that is too large. */
 function isRefusal(error: unknown): boolean {
+  if (error instanceof PublishError) return error.refused;
   if (error instanceof PermissionViolationError) return true;
   if (error instanceof Error && error.cause instanceof PermissionViolationError) return true;
   if (error instanceof JetStreamApiError) return error.status >= 400 && error.status < 500;
