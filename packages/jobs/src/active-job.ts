@@ -3,7 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { type JobContext, type LogEntry, Progress } from '@trellis/contracts';
 import { contextOf, tracedConnection } from '@trellis/runtime';
 import { attemptEvent, type EventFacts } from './attempt-event.ts';
-import { refuseUnstorable } from './created-event.ts';
+import { storableJson } from './created-event.ts';
 import { NonRetryableError, ValidationError } from './errors.ts';
 import type { HeldWork, RunningAttempt } from './held-work.ts';
 import { emitLogRecord } from './log-record.ts';
@@ -71,8 +71,8 @@ export function jobInHand<Payload>(
   const say = async (facts: Pick<EventFacts, 'eventType' | 'progress' | 'logs'>): Promise<void> => {
     if (!open) throw new Error(`job ${work.jobId}: its handler has ended, "${facts.eventType}" comes too late`);
     const event = attemptEvent(scope, work, { state: 'active', tries: attempt.number, ...facts });
-    refuseUnstorable(event, facts.eventType, scope.stream.nc.info?.max_payload);
-    const stored = await scope.stream.publish(event, { signal: scope.halt });
+    const json = storableJson(event, facts.eventType, scope.stream.nc.info?.max_payload);
+    const stored = await scope.stream.publish(event, { json, signal: scope.halt });
     if (stored.kind === 'stored') attempt.lastSequence = Math.max(attempt.lastSequence, stored.sequence);
   };
   const tracked = (said: Promise<void>): Promise<void> => {

@@ -58,7 +58,7 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
       // Ended or superseded work is the way of things; work whose job the stream lost is not.
       const level = decision.why === 'gone' ? 'warn' : 'info';
       log[level]({ why: decision.why, by: decision.by, origin: work.origin }, 'work is not run any more');
-      await held.ack();
+      held.ack();
       return SETTLED;
     }
     if (decision.kind === 'wait') {
@@ -89,7 +89,7 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
     if (decision.kind !== 'run' || payload.kind === 'refused') return settle(scope, held, due);
     if (performance.now() - began >= held.ackWaitMs && !(await isLastStart(scope, held, published.sequence))) {
       scope.counts.overtaken++;
-      log.warn('somebody else has taken the work over while its start was not known to be stored');
+      log.warn({}, 'somebody else has taken the work over while its start was not known to be stored');
       return SETTLED;
     }
     scope.counts.started++;
@@ -189,7 +189,7 @@ async function settle(scope: WorkerScope, held: HeldWork, { eventType, error }: 
   await leaveAfterEnd(scope, held);
   jobLog(scope, held.work.event).warn({ event: eventType, error }, `the job is ${eventType}, no attempt was made`);
   if (eventType === 'dead') held.terminate('no attempt is left');
-  else await held.ack();
+  else held.ack();
   return SETTLED;
 }
 

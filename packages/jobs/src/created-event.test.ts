@@ -16,7 +16,7 @@ const job = (changes: Partial<NewJob> = {}): NewJob => ({
 });
 
 it('says how often it is tried and by when it is to be done', async () => {
-  expect(await createdEvent(job())).toMatchObject({
+  expect((await createdEvent(job())).event).toMatchObject({
     maxTries: 7,
     deadline: '2026-01-31T09:31:30.000Z',
     tries: 0,

@@ -1,5 +1,12 @@
 // The `created` event of a new job, checked so that nobody down the line refuses it.
-import { decodeEvent, eventSubject, type JobContext, JobId, type LifecycleEvent } from '@trellis/contracts';
+import {
+  decodeEvent,
+  eventSubject,
+  type JobContext,
+  JobId,
+  type LifecycleEvent,
+  mayBeUnstorable,
+} from '@trellis/contracts';
 import { ValidationError } from './errors.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 import type { Queue } from './queue.ts';
@@ -21,8 +28,8 @@ export interface NewJob {
 /** Room for headers and the framing of a message. */
 const HEADER_BYTES = 2_048;
 
-/** @throws {ValidationError} naming the field */
-export async function createdEvent(job: NewJob): Promise<LifecycleEvent> {
+/** The event, and its JSON text. @throws {ValidationError} naming the field */
+export async function createdEvent(job: NewJob): Promise<{ event: LifecycleEvent; json: string }> {
   const { service, jobType, queue, now } = job;
   const id = JobId.safeParse(job.jobId);
   if (!id.success) throw new ValidationError('id', id.error.issues[0]?.message ?? 'not accepted');
@@ -48,23 +55,30 @@ export async function createdEvent(job: NewJob): Promise<LifecycleEvent> {
     if (key.kind === 'refused') throw new ValidationError(key.field, key.problem);
     event.concurrency = { key: key.identity.key, keyHash: key.identity.keyHash };
   }
-  refuseUnstorable(event, 'payload', job.maxBytes);
-  return event;
+  return { event, json: storableJson(event, 'payload', job.maxBytes) };
 }
 
 /**
- * What a reader of the stream would quarantine is not published in the first place.
+ * The JSON text of an event. What a reader of the stream would quarantine is not published in the first place; as the rest
+ * of an event is our own, that is looked for only where the text raises a suspicion.
  * @param field to name when the event as a whole is too large
  * @throws {ValidationError}
  */
-export function refuseUnstorable(event: LifecycleEvent, field: string, maxBytes: number | undefined): void {
-  const data = new TextEncoder().encode(JSON.stringify(event));
-  if (maxBytes !== undefined && data.length + HEADER_BYTES > maxBytes) {
+export function storableJson(event: LifecycleEvent, field: string, maxBytes: number | undefined): string {
+  const json = JSON.stringify(event);
+  const bytes = Buffer.byteLength(json);
+  if (maxBytes !== undefined && bytes + HEADER_BYTES > maxBytes) {
     throw new ValidationError(
       field,
-      `${data.length} bytes with its event; the broker takes ${maxBytes} bytes, headers included`,
+      `${bytes} bytes with its event; the broker takes ${maxBytes} bytes, headers included`,
     );
   }
+  if (mayBeUnstorable(json)) refuseUnstorable(event, json, field);
+  return json;
+}
+
+function refuseUnstorable(event: LifecycleEvent, json: string, field: string): void {
+  const data = new TextEncoder().encode(json);
   const subject = eventSubject(event.service, event.jobType, event.jobId, event.eventType);
   const decoded = decodeEvent({ subject, sequence: 1, storedAt: event.timestamp, data });
   if (decoded.kind === 'event') return;

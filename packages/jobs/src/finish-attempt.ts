@@ -4,7 +4,7 @@ import type { EventType } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
 import { attemptEnded } from './attempt-ended.ts';
 import { attemptEvent } from './attempt-event.ts';
-import { refuseUnstorable } from './created-event.ts';
+import { storableJson } from './created-event.ts';
 import { decideOutcome, type Ending, type Outcome } from './decide-outcome.ts';
 import { type StopReason, ValidationError } from './errors.ts';
 import type { HeldWork, RunningAttempt } from './held-work.ts';
@@ -71,15 +71,16 @@ async function publishOutcome(
     ...(outcome.eventType === 'cancelled' && actor ? { actor } : {}),
     ...(outcome.eventType === 'cancelled' && reason !== undefined ? { reason } : {}),
   });
+  let json: string;
   try {
-    refuseUnstorable(event, 'result', scope.stream.nc.info?.max_payload);
+    json = storableJson(event, 'result', scope.stream.nc.info?.max_payload);
   } catch (error) {
     if (error instanceof ValidationError) return { kind: 'refused', error };
     throw error;
   }
-  if (held.place) return publishFenced(scope, attempt, event);
+  if (held.place) return publishFenced(scope, attempt, event, json);
   const log = jobLog(scope, held.work.event);
-  const published = await publishDecided(scope.stream, event, { signal: scope.halt, log });
+  const published = await publishDecided(scope.stream, event, { json, signal: scope.halt, log });
   return published.kind === 'refused' ? published : { kind: 'stored' };
 }
 
@@ -98,7 +99,7 @@ async function overtaken(
   }
   jobLog(scope, held.work.event).info({ because: by }, 'the job was ended by others while its handler ran');
   if (isKeyed(scope)) await releasePlace(scope, held);
-  await held.ack();
+  held.ack();
 }
 
 /** Asked right before a terminal event: a process may have been stopped for longer than its lease. */
@@ -129,12 +130,12 @@ async function ignoreCompletion(scope: KeyedScope, held: HeldWork, attempt: Runn
   held.place = undefined;
   const { job } = await scope.stream.readJob(held.work.jobId);
   // Its own next attempt may have taken the place: that one answers the message.
-  if (job === undefined || isEnded(job.state)) await held.ack();
+  if (job === undefined || isEnded(job.state)) held.ack();
 }
 
-async function answer(held: HeldWork, { answer: how }: Outcome): Promise<void> {
-  if (how === 'ack') return held.ack();
-  if (how === 'term') held.terminate('no attempt is left');
+function answer(held: HeldWork, { answer: how }: Outcome): void {
+  if (how === 'ack') held.ack();
+  else if (how === 'term') held.terminate('no attempt is left');
   else held.giveBack(how.nakMs);
 }
 

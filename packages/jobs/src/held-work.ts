@@ -38,9 +38,9 @@ export class HeldWork {
 
   // An answer that got lost, or that a closed connection does not take, is repaired by the next delivery.
 
-  /** Done with the message. Waits for the server's word. */
-  async ack(): Promise<void> {
-    await this.message?.ackAck().catch(() => false);
+  /** Done with the message. */
+  ack(): void {
+    this.#answer(() => this.message?.ack());
   }
 
   /** The message is to come again after `ms` milliseconds; 0: at once. */
@@ -62,6 +62,25 @@ export class HeldWork {
   }
 }
 
+/** An abort signal that is made when somebody looks at it: few handlers do. */
+class LateSignal {
+  #controller: AbortController | undefined;
+  #reason: unknown;
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: JobStopped): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(reason);
+  }
+}
+
 const ENDED_BY_OTHERS: ReadonlySet<StopReason> = new Set(['cancelled', 'expired', 'dead', 'stale']);
 
 /** One attempt whose `started` is stored. */
@@ -79,8 +98,8 @@ export class RunningAttempt {
   readonly span: AttemptSpan | undefined;
   /** How long its handler ran, in milliseconds. */
   ranMs: number | undefined;
-  readonly #stop = new AbortController();
-  readonly #shutdown = new AbortController();
+  readonly #stop = new LateSignal();
+  readonly #shutdown = new LateSignal();
   #stopped: StopReason | undefined;
   #noticed = { stop: false, shutdown: false };
   readonly #abandoned = Promise.withResolvers<void>();

@@ -1,7 +1,7 @@
 // One queue of a running service, as its author uses it: create jobs, handle them, refer to them.
 import { type JobContext, jobIdFilter, type LifecycleEvent, type WhenFull } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
-import { countMetric, failSpan } from '@trellis/runtime';
+import { countMetric, failSpan, newId } from '@trellis/runtime';
 import type { z } from 'zod';
 import { createKeyed, type Submitted } from './admit-job.ts';
 import { createdEvent } from './created-event.ts';
@@ -159,7 +159,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
   ): Promise<{ submitted: Submitted; existing: string | undefined }> {
     const { signal } = options;
     const { stream, keyed, instanceId } = this.#scope;
-    const event = await createdEvent({
+    const { event, json } = await createdEvent({
       service: this.service,
       jobType: this.type,
       queue: this.#queue,
@@ -172,7 +172,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     });
     const identity = keyed?.keyOfEvent(event);
     if (keyed === undefined || identity === undefined) {
-      const { existing } = await this.#publishCreated(event, signal);
+      const { existing } = await this.#publishCreated(event, { json, signal });
       return { submitted: { kind: 'accepted' }, existing };
     }
     // Creating a job again gives that job, however full its key is now.
@@ -180,7 +180,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     if (own) return { submitted: { kind: 'accepted' }, existing: own.context.traceparent };
     let existing: string | undefined;
     const publish = async (created: LifecycleEvent) => {
-      const published = await this.#publishCreated(created, signal);
+      const published = await this.#publishCreated(created, { signal });
       existing = published.existing;
       return published.stored;
     };
@@ -194,13 +194,14 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
    */
   async #publishCreated(
     event: LifecycleEvent,
-    signal: AbortSignal | undefined,
+    { json, signal }: { json?: string; signal: AbortSignal | undefined },
   ): Promise<{ stored: boolean; existing: string | undefined }> {
     const { jobId } = event;
     for (let tries = 1; ; tries++) {
       const outcome = await this.#scope.stream.publish(event, {
         messageId: `${this.service}.${this.type}.${jobId}:created`,
         expect: { lastSequence: 0, filter: jobIdFilter(jobId) },
+        ...(json === undefined ? {} : { json }),
         ...(signal ? { signal } : {}),
       });
       if (outcome.kind === 'stored') {

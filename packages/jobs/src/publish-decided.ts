@@ -1,6 +1,7 @@
 // Publishes one lifecycle event until it is known what became of it: a worker goes on only with that knowledge.
 import type { LifecycleEvent } from '@trellis/contracts';
-import { abortable, type JobStream, type Logger, newId, PublishError, type PublishOutcome } from '@trellis/runtime';
+import { abortable, type JobStream, newId, PublishError, type PublishOutcome } from '@trellis/runtime';
+import type { JobLog } from './worker-scope.ts';
 
 export type Published =
   | PublishOutcome
@@ -8,10 +9,12 @@ export type Published =
   | { kind: 'refused'; error: Error };
 
 export interface PublishDecidedOptions {
+  /** The event's JSON text, for callers that have made it already. */
+  json?: string;
   expect?: { lastSequence: number; filter: string };
   /** Ends the waiting: the host stops. */
   signal: AbortSignal;
-  log: Logger;
+  log: JobLog;
 }
 
 const PAUSE_MS = 250;
@@ -23,13 +26,14 @@ const PAUSE_MS = 250;
 export async function publishDecided(
   stream: JobStream,
   event: LifecycleEvent,
-  { expect, signal, log }: PublishDecidedOptions,
+  { json, expect, signal, log }: PublishDecidedOptions,
 ): Promise<Published> {
   // Where the server knows no conditions over a filter, the id that JobStream makes carries the condition.
   const messageId = expect && !stream.features.conditionalFilter ? {} : { messageId: newId() };
+  const options = { ...messageId, ...(json === undefined ? {} : { json }), ...(expect ? { expect } : {}), signal };
   for (;;) {
     try {
-      return await stream.publish(event, { ...messageId, ...(expect ? { expect } : {}), signal });
+      return await stream.publish(event, options);
     } catch (error) {
       if (signal.aborted || !(error instanceof PublishError)) throw error;
       if (error.refused) return { kind: 'refused', error };

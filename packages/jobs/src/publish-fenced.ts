@@ -18,13 +18,14 @@ export async function publishFenced(
   scope: WorkerScope,
   attempt: RunningAttempt,
   event: LifecycleEvent,
+  json: string,
 ): Promise<Fenced> {
   const { stream, halt: signal } = scope;
   const { service, jobType, jobId } = event;
   const filter = jobFilter(service, jobType, jobId);
   const log = jobLog(scope, event);
   for (let lastSequence = attempt.lastSequence; ; ) {
-    const published = await publishDecided(stream, event, { expect: { lastSequence, filter }, signal, log });
+    const published = await publishDecided(stream, event, { json, expect: { lastSequence, filter }, signal, log });
     if (published.kind !== 'conflict') return published;
     const read = await stream.readJob(jobId);
     const later = read.events.filter((stored) => stored.sequence > attempt.startedSequence);

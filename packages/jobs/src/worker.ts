@@ -1,6 +1,6 @@
 // Works one queue in one process: pulls what it can start, keeps what it holds from being delivered to others, runs it,
 // gives it back when the host stops. What happens to one message is begin-attempt, run-handler and finish-attempt.
-import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream';
+import type { JsMsg } from '@nats-io/jetstream';
 import type { KeyIdentity } from '@trellis/lifecycle';
 import { abortable, type Loop, loop } from '@trellis/runtime';
 import { showMetrics } from './attempt-ended.ts';
@@ -8,20 +8,21 @@ import { type AttemptSpan, withinAttempt } from './attempt-span.ts';
 import { beginAttempt } from './begin-attempt.ts';
 import type { Ending } from './decide-outcome.ts';
 import { finishAttempt } from './finish-attempt.ts';
+import { HandlerSlots } from './handler-slots.ts';
 import { HeldWork, RunningAttempt } from './held-work.ts';
 import { listenForFreeKeys, takeHinted } from './key-hints.ts';
 import { isKeyed, type KeyPlace, keepLease } from './key-place.ts';
+import { PatientLine } from './patient-line.ts';
 import { announceWorker } from './presence.ts';
 import { type Handler, runHandler } from './run-handler.ts';
+import { StartAhead } from './start-ahead.ts';
 import { workToStart } from './start-from-stream.ts';
 import { type StopWatch, watchStops } from './watch-stops.ts';
 import { ensureWorkConsumer } from './work-consumer.ts';
 import { readWorkMessage, type Work } from './work-message.ts';
+import { WorkPull } from './work-pull.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
-/** How long one pull stays open; a stop waits for it, so that nothing that was sent to it is lost. */
-const PULL_MS = 2_000;
-const PULL_LATE_MS = 1_000;
 const FAULT_WAIT_MS = 1_000;
 const MAX_FAULT_WAIT_MS = 30_000;
 /** How long a handler may take to end after the shutdown signal. */
@@ -30,6 +31,10 @@ const SETTLE_MS = 2_000;
 const HALT_MS = 5_000;
 /** Jobs of one key that are started in a row before other work gets its turn. */
 const MAX_CHAIN = 3;
+/** What this process took in hand and cannot go on with goes back after this long: others may be idle. */
+const PATIENCE_MS = 1_000;
+/** Handlers that have ended and whose outcomes are not stored yet; more of them, and nothing new is begun. */
+const MAX_FINISHING = 1_000;
 
 export interface WorkerOptions {
   heartbeatIntervalMs: number;
@@ -45,15 +50,19 @@ export class QueueWorker {
   readonly #closed = new AbortController();
   /** Aborts when the host waits for the servers no longer. */
   readonly #halt = new AbortController();
-  /** The grace is over: what begins now goes back without running. */
-  #graceOver = false;
   readonly #held = new Map<string, HeldWork>();
-  /** Held beyond the free slots: a pull that was renewed after a reconnect may bring more than was asked for. */
-  readonly #waiting: HeldWork[] = [];
-  readonly #running = new Set<Promise<void>>();
-  #slot = Promise.withResolvers<void>();
+  /** Held and not begun: handlers became slower meanwhile, or a pull brought more than was asked for. */
+  readonly #waiting = new PatientLine<HeldWork>(PATIENCE_MS, (held) => this.#leave(held));
+  readonly #underway = new Set<Promise<void>>();
+  /** Of what is under way: its handler has not ended. */
+  #unhandled = 0;
+  readonly #slots: HandlerSlots;
+  readonly #ahead = new StartAhead();
+  readonly #pull = new WorkPull(
+    () => this.#room() - this.#waiting.size,
+    (message) => this.#arrive(message),
+  );
   #ackWaitMs: number;
-  #openPull: ConsumerMessages | undefined;
   #pulling: Loop | undefined;
   #loops: Loop[] = [];
   #stops: StopWatch | undefined;
@@ -63,7 +72,7 @@ export class QueueWorker {
       ...scope,
       halt: this.#halt.signal,
       host: {
-        mayPromote: (held) => !this.#closing.signal.aborted && this.#waiting.length === 0 && held.chain < MAX_CHAIN,
+        mayPromote: (held) => !this.#closing.signal.aborted && this.#waiting.size === 0 && held.chain < MAX_CHAIN,
         runsAlready: (held) =>
           this.#held.values().some((other) => other !== held && other.work.jobId === held.work.jobId && !!other.place),
       },
@@ -71,6 +80,7 @@ export class QueueWorker {
     this.#handler = handler;
     this.#options = options;
     this.#ackWaitMs = scope.queue.settings.ackWaitMs;
+    this.#slots = new HandlerSlots(scope.queue.settings.concurrency, PATIENCE_MS);
   }
 
   /** Begins to work. @throws {ConsumerConflict} when the queue's consumer belongs to somebody else */
@@ -102,8 +112,8 @@ export class QueueWorker {
       announceWorker(scope, () => this.activeJobs(), { intervalMs: this.#options.heartbeatIntervalMs, signal }),
     ];
     if (isKeyed(scope)) {
-      const hasRoom = () => this.#free() > 0;
-      const answer = (identity: KeyIdentity) => this.#occupy(this.#answerHint(identity));
+      const hasRoom = () => this.#room() - this.#waiting.size > 0;
+      const answer = (identity: KeyIdentity) => this.#begin((stage) => this.#answerHint(identity, stage));
       listenForFreeKeys(scope, hasRoom, answer, this.#closing.signal);
     }
     const backoff = { firstMs: 100, maxMs: 2_000 };
@@ -111,7 +121,7 @@ export class QueueWorker {
       signal: this.#closing.signal,
       log,
       backoff,
-      run: (until) => this.#pull(until),
+      run: (until) => this.#takeWork(until),
     });
   }
 
@@ -136,19 +146,15 @@ export class QueueWorker {
    */
   async stop(graceMs: number): Promise<void> {
     this.#closing.abort();
-    this.#freeSlot();
     const grace = new AbortController();
     const graceOver = abortable(grace.signal, graceMs);
     // Only when no pull is open any more: what is given back would come straight back to it.
-    await this.#pullsEnded();
-    for (const held of this.#waiting.splice(0)) {
-      this.#held.delete(held.work.key);
-      held.giveBack(0);
-    }
+    await this.#pull.end(this.#pulling?.done ?? Promise.resolve());
+    for (const held of this.#waiting.clear()) this.#leave(held);
     await Promise.race([this.#idle(), graceOver]);
     grace.abort();
-    this.#graceOver = true;
     for (const { attempt } of this.#held.values()) attempt?.stop('shutdown');
+    this.#slots.close();
     await this.#idleWithin(SETTLE_MS);
     for (const { attempt } of this.#held.values()) attempt?.abandon();
     await this.#idleWithin(HALT_MS);
@@ -159,18 +165,8 @@ export class QueueWorker {
     await Promise.all(this.#loops.map(({ done }) => done));
   }
 
-  /** An open pull ends by itself; one whose server is gone does not. */
-  async #pullsEnded(): Promise<void> {
-    const ended = this.#pulling?.done ?? Promise.resolve();
-    const timer = new AbortController();
-    await Promise.race([ended, abortable(timer.signal, PULL_MS + PULL_LATE_MS)]);
-    timer.abort();
-    this.#openPull?.stop();
-    await ended;
-  }
-
   async #idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    while (this.#underway.size > 0) await Promise.all(this.#underway);
   }
 
   async #idleWithin(ms: number): Promise<void> {
@@ -185,19 +181,10 @@ export class QueueWorker {
   }
 
   /** Pulls until told to stop; throws when the consumer or the connection is gone, to begin anew. */
-  async #pull(signal: AbortSignal): Promise<void> {
+  async #takeWork(signal: AbortSignal): Promise<void> {
     const { consumer, ackWaitMs } = await ensureWorkConsumer(this.#scope.stream, this.#consumerOf(), this.#scope.log);
     this.#ackWaitMs = ackWaitMs;
-    while (!signal.aborted) {
-      const free = this.#free();
-      if (free <= 0) {
-        await this.#slot.promise;
-        continue;
-      }
-      const messages = await consumer.fetch({ max_messages: free, expires: PULL_MS });
-      this.#openPull = messages;
-      for await (const message of messages) this.#arrive(message);
-    }
+    await this.#pull.run(consumer, signal);
   }
 
   #arrive(message: JsMsg): void {
@@ -220,38 +207,51 @@ export class QueueWorker {
     counts.delivered++;
     const held = new HeldWork(read.work, message, this.#ackWaitMs);
     this.#held.set(read.work.key, held);
-    this.#waiting.push(held);
-    this.#startWaiting();
+    this.#waiting.add(held);
+    this.#beginWaiting();
   }
 
-  #startWaiting(): void {
-    while (this.#running.size < this.#scope.queue.settings.concurrency && !this.#closing.signal.aborted) {
-      const held = this.#waiting.shift();
-      if (held === undefined) return;
-      this.#occupy(this.#workThrough(held));
+  /** What is not begun here goes to whoever has room. */
+  #leave(held: HeldWork): void {
+    this.#held.delete(held.work.key);
+    held.giveBack(0);
+  }
+
+  /** How many more may be begun: as many as have a place to run in, and those that are started ahead. */
+  #room(): number {
+    const { concurrency } = this.#scope.queue.settings;
+    const may = concurrency + this.#ahead.limit(concurrency, this.#slots.longestWaitMs);
+    const finishing = this.#underway.size - this.#unhandled;
+    return finishing >= MAX_FINISHING ? 0 : may - this.#unhandled;
+  }
+
+  #beginWaiting(): void {
+    while (this.#waiting.size > 0 && !this.#closing.signal.aborted && this.#room() > 0) {
+      const held = this.#waiting.shift() as HeldWork;
+      this.#begin((stage) => this.#workThrough(held, stage));
     }
+    this.#pull.changed();
   }
 
-  /** `work` takes one of the places that `concurrency` allows, until it has ended. */
-  #occupy(work: Promise<void>): void {
-    const run = work.finally(() => {
-      this.#running.delete(run);
-      this.#startWaiting();
-      this.#freeSlot();
+  #begin(work: (stage: Stage) => Promise<void>): void {
+    const stage = new Stage((change) => {
+      this.#unhandled += change;
     });
-    this.#running.add(run);
-  }
-
-  #free(): number {
-    return this.#scope.queue.settings.concurrency - this.#running.size - this.#waiting.length;
+    const run = work(stage).finally(() => {
+      stage.handled();
+      this.#underway.delete(run);
+      this.#beginWaiting();
+    });
+    this.#underway.add(run);
   }
 
   /** Work in hand, then what its key passes on to this worker. */
-  async #workThrough(first: HeldWork): Promise<void> {
+  async #workThrough(first: HeldWork, stage: Stage): Promise<void> {
     let held: HeldWork | undefined = first;
     for (let chain = 0; held !== undefined; chain++) {
       held.chain = chain;
-      await this.#work(held);
+      stage.unhandled();
+      await this.#work(held, stage);
       this.#held.delete(held.work.key);
       held = await this.#workOf(held.next);
     }
@@ -267,9 +267,7 @@ export class QueueWorker {
   /** Undefined while its message is being looked at by this very worker. */
   #takeInHand(work: Work, place: KeyPlace): HeldWork | undefined {
     const already = this.#held.get(work.key);
-    const index = already === undefined ? -1 : this.#waiting.indexOf(already);
-    if (already !== undefined && index < 0) return undefined;
-    if (already !== undefined) this.#waiting.splice(index, 1);
+    if (already !== undefined && !this.#waiting.delete(already)) return undefined;
     const held = already ?? new HeldWork(work, undefined, this.#ackWaitMs);
     held.key = place.identity;
     held.place = place;
@@ -278,21 +276,23 @@ export class QueueWorker {
   }
 
   /** A key became free: the head of its queue, if this worker has room. */
-  async #answerHint(identity: KeyIdentity): Promise<void> {
+  async #answerHint(identity: KeyIdentity, stage: Stage): Promise<void> {
     const scope = this.#scope;
     if (!isKeyed(scope)) return;
     const held = await this.#workOf(await takeHinted(scope, identity, this.#closing.signal));
-    if (held) await this.#workThrough(held);
+    if (held) await this.#workThrough(held, stage);
   }
 
   /** One delivery from its arrival to its answer. Never rejects. */
-  async #work(held: HeldWork): Promise<void> {
+  async #work(held: HeldWork, stage: Stage): Promise<void> {
     const scope = this.#scope;
     let lease: { stop(): void } | undefined;
     let span: AttemptSpan | undefined;
     try {
+      const began = performance.now();
       const begun = await beginAttempt(scope, held);
       if (begun.kind === 'settled') return;
+      this.#ahead.started(performance.now() - began);
       const { jobId } = held.work;
       const { attempt: number, maxTries, afterSequence } = begun;
       ({ span } = begun);
@@ -304,10 +304,9 @@ export class QueueWorker {
         lease = keepLease(scope, held.place, () => attempt.stop('stale', 'another one has its place'));
       }
       if (held.hinted) this.#stops?.follow(held);
-      if (this.#graceOver) attempt.stop('shutdown');
-      const ending: Ending = this.#graceOver
-        ? { kind: 'abandoned' }
-        : await withinAttempt(span, () => runHandler(scope, held, attempt, begun.payload, this.#handler));
+      const ending = await this.#handle(held, attempt, begun.payload);
+      stage.handled();
+      this.#beginWaiting();
       // From here on its own outcome must not look like somebody else's.
       held.attempt = undefined;
       await withinAttempt(span, () => finishAttempt(scope, held, attempt, ending));
@@ -326,14 +325,48 @@ export class QueueWorker {
     }
   }
 
+  /** Runs the handler when there is a place for it; a job that gets none is given back as one that a stop interrupts. */
+  async #handle(held: HeldWork, attempt: RunningAttempt, payload: unknown): Promise<Ending> {
+    if (!(await this.#slots.take())) {
+      attempt.stop('shutdown');
+      return { kind: 'abandoned' };
+    }
+    try {
+      const began = performance.now();
+      const ending = await withinAttempt(attempt.span, () =>
+        runHandler(this.#scope, held, attempt, payload, this.#handler),
+      );
+      this.#ahead.handled(performance.now() - began);
+      return ending;
+    } finally {
+      this.#slots.giveBack();
+    }
+  }
+
   /** Tells the server that everything held is being worked on, also what waits for a slot. */
   async #extend(signal: AbortSignal): Promise<void> {
     for (const held of this.#held.values()) held.message?.working();
     await abortable(signal, this.#ackWaitMs / 3);
   }
+}
 
-  #freeSlot(): void {
-    this.#slot.resolve();
-    this.#slot = Promise.withResolvers<void>();
+/** Whether the handler of what is under way is still to come or runs. */
+class Stage {
+  readonly #changed: (change: 1 | -1) => void;
+  #unhandled = true;
+
+  constructor(changed: (change: 1 | -1) => void) {
+    this.#changed = changed;
+    changed(1);
+  }
+
+  unhandled(): void {
+    if (!this.#unhandled) this.#changed(1);
+    this.#unhandled = true;
+  }
+
+  handled(): void {
+    if (this.#unhandled) this.#changed(-1);
+    this.#unhandled = false;
   }
 }

@@ -1,0 +1,36 @@
+// How many jobs are started before a handler is free for them, so that quick handlers do not wait for the stream: as many
+// as handlers end while a start is under way. None while handlers are slow: a job that says `active` is one that runs, and
+// what this process does not run others may. Pure; measured by the worker.
+
+/** Handlers slower than this gain little; a job would wait as long for one of them to end. */
+const QUICK_MS = 50;
+/** Bounds what a process has in hand, however quick its handlers are. */
+const MOST = 500;
+/** Weight of the newest measurement in an average. */
+const WEIGHT = 1 / 16;
+
+export class StartAhead {
+  #startMs: number | undefined;
+  #handlerMs: number | undefined;
+
+  /** A job was started; it took so long from the decision to the stored `started`. */
+  started(ms: number): void {
+    this.#startMs = average(this.#startMs, ms);
+  }
+
+  /** A handler has ended after so long. */
+  handled(ms: number): void {
+    this.#handlerMs = average(this.#handlerMs, ms);
+  }
+
+  /** @param longestWaitMs how long a started job has waited for a handler until now */
+  limit(concurrency: number, longestWaitMs: number): number {
+    if (this.#startMs === undefined || this.#handlerMs === undefined) return 0;
+    if (this.#handlerMs > QUICK_MS || longestWaitMs > QUICK_MS) return 0;
+    const endMeanwhile = (concurrency * this.#startMs) / this.#handlerMs;
+    return Math.min(MOST, Math.round(endMeanwhile));
+  }
+}
+
+const average = (before: number | undefined, ms: number): number =>
+  before === undefined ? ms : before + (ms - before) * WEIGHT;

@@ -1,0 +1,90 @@
+// Pulls a queue's work messages, never more than there is room for: what was asked for and has not come yet counts as come.
+// Which consumer, and what becomes of a message, is left to the worker.
+import type { Consumer, ConsumerMessages, JsMsg } from '@nats-io/jetstream';
+import { abortable } from '@trellis/runtime';
+
+/** How long one pull stays open; a stop waits for it, so that nothing that was sent to it is lost. */
+const PULL_MS = 2_000;
+const PULL_LATE_MS = 1_000;
+
+export class WorkPull {
+  readonly #room: () => number;
+  readonly #arrive: (message: JsMsg) => void;
+  readonly #open = new Set<ConsumerMessages>();
+  #asked = 0;
+  #fault: unknown;
+  #wake = Promise.withResolvers<void>();
+
+  /** @param room how many messages may come, those under way included */
+  constructor(room: () => number, arrive: (message: JsMsg) => void) {
+    this.#room = room;
+    this.#arrive = arrive;
+  }
+
+  /** Messages that may still come to open pulls. */
+  get asked(): number {
+    return this.#asked;
+  }
+
+  /** The room has changed. */
+  changed(): void {
+    this.#wake.resolve();
+  }
+
+  /** Pulls until `signal` aborts and no pull is open any more. @throws when a pull fails: the consumer or the server is gone */
+  async run(consumer: Consumer, signal: AbortSignal): Promise<void> {
+    this.#fault = undefined;
+    const pulls = new Set<Promise<void>>();
+    while (!signal.aborted) {
+      const free = this.#room() - this.#asked;
+      // In few large pulls rather than one for every place that becomes free, but never none.
+      if (free <= 0 || (this.#asked > 0 && free < this.#asked)) {
+        this.#wake = Promise.withResolvers<void>();
+        await this.#wake.promise;
+      } else {
+        const pull = this.#pull(consumer, free).catch((error: unknown) => {
+          this.#fault ??= error ?? new Error('a pull failed');
+        });
+        pulls.add(pull);
+        void pull.then(() => {
+          pulls.delete(pull);
+          this.changed();
+        });
+      }
+      if (this.#fault !== undefined) throw this.#fault;
+    }
+    await Promise.all(pulls);
+  }
+
+  /** Resolves when `ended` does. An open pull ends by itself; one whose server is gone does not. */
+  async end(ended: Promise<void>): Promise<void> {
+    this.changed();
+    const timer = new AbortController();
+    await Promise.race([ended, abortable(timer.signal, PULL_MS + PULL_LATE_MS)]);
+    timer.abort();
+    for (const messages of this.#open) messages.stop();
+    await ended;
+  }
+
+  async #pull(consumer: Consumer, count: number): Promise<void> {
+    let left = count;
+    this.#asked += count;
+    let messages: ConsumerMessages | undefined;
+    try {
+      messages = await consumer.fetch({ max_messages: count, expires: PULL_MS });
+      this.#open.add(messages);
+      for await (const message of messages) {
+        // A pull that was renewed after a reconnect may bring more than was asked for.
+        if (left > 0) {
+          left--;
+          this.#asked--;
+        }
+        this.#arrive(message);
+        this.changed();
+      }
+    } finally {
+      this.#asked -= left;
+      if (messages) this.#open.delete(messages);
+    }
+  }
+}
