@@ -6,6 +6,7 @@ export class HandlerSlots {
   readonly #size: number;
   readonly #line: PatientLine<(free: boolean) => void>;
   #taken = 0;
+  #lastGivenBack = performance.now();
   #closed = false;
 
   /** @param patienceMs how long a started job may wait for its handler to begin */
@@ -14,9 +15,10 @@ export class HandlerSlots {
     this.#line = new PatientLine(patienceMs, (begin) => begin(false));
   }
 
-  /** How long the first in line has waited for a place, in milliseconds. */
-  get longestWaitMs(): number {
-    return this.#line.longestWaitMs;
+  /** Milliseconds for which the first in line has waited, or for which no handler has ended though all places are taken. */
+  get stuckMs(): number {
+    const all = this.#taken === this.#size;
+    return Math.max(this.#line.longestWaitMs, all ? performance.now() - this.#lastGivenBack : 0);
   }
 
   /** True: a place is taken, to be given back. False: none became free in time, or the slots were closed. */
@@ -32,6 +34,7 @@ export class HandlerSlots {
   }
 
   giveBack(): void {
+    this.#lastGivenBack = performance.now();
     const begin = this.#line.shift();
     if (begin) begin(true);
     else this.#taken--;

@@ -23,10 +23,10 @@ export class StartAhead {
     this.#handlerMs = average(this.#handlerMs, ms);
   }
 
-  /** @param longestWaitMs how long a started job has waited for a handler until now */
-  limit(concurrency: number, longestWaitMs: number): number {
+  /** @param stuckMs for how long handlers have not moved on */
+  limit(concurrency: number, stuckMs: number): number {
     if (this.#startMs === undefined || this.#handlerMs === undefined) return 0;
-    if (this.#handlerMs > QUICK_MS || longestWaitMs > QUICK_MS) return 0;
+    if (this.#handlerMs > QUICK_MS || stuckMs > QUICK_MS) return 0;
     const endMeanwhile = (concurrency * this.#startMs) / this.#handlerMs;
     return Math.min(MOST, Math.round(endMeanwhile));
   }

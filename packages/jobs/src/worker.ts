@@ -220,7 +220,7 @@ export class QueueWorker {
   /** How many more may be begun: as many as have a place to run in, and those that are started ahead. */
   #room(): number {
     const { concurrency } = this.#scope.queue.settings;
-    const may = concurrency + this.#ahead.limit(concurrency, this.#slots.longestWaitMs);
+    const may = concurrency + this.#ahead.limit(concurrency, this.#slots.stuckMs);
     const finishing = this.#underway.size - this.#unhandled;
     return finishing >= MAX_FINISHING ? 0 : may - this.#unhandled;
   }
