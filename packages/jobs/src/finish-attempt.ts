@@ -134,7 +134,7 @@ async function ignoreCompletion(scope: KeyedScope, held: HeldWork, attempt: Runn
 }
 
 function answer(held: HeldWork, { answer: how }: Outcome): void {
-  if (how === 'ack') held.ack();
+  if (how === 'ack') held.ackSoon();
   else if (how === 'term') held.terminate('no attempt is left');
   else held.giveBack(how.nakMs);
 }

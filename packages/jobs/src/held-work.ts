@@ -43,6 +43,12 @@ export class HeldWork {
     this.#answer(() => this.message?.ack());
   }
 
+  /** Done with the message; acked at the end of this turn of the event loop. */
+  ackSoon(): void {
+    finished.push(this);
+    if (finished.length === 1) setImmediate(ackFinished);
+  }
+
   /** The message is to come again after `ms` milliseconds; 0: at once. */
   giveBack(ms: number): void {
     this.#answer(() => this.message?.nak(ms));
@@ -61,6 +67,16 @@ export class HeldWork {
     }
   }
 }
+
+/** Whose acks go out together: a write to the socket costs more than what is in it. */
+const finished: HeldWork[] = [];
+
+function ackFinished(): void {
+  for (const held of finished.splice(0)) held.ack();
+}
+
+/** Resolves when what was to be acked soon is acked. */
+export const acksSent = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /** An abort signal that is made when somebody looks at it: few handlers do. */
 class LateSignal {

@@ -1,10 +1,9 @@
 // Which trace and request a new job belongs to: an explicit parent, the job being handled, the active span, or a new one
 // (protocol: creating a job). Opening the span of a creation is creation-span.ts.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes } from 'node:crypto';
 import { isSpanContextValid, context as otelContext, type SpanContext, trace } from '@opentelemetry/api';
 import { JobContext } from '@trellis/contracts';
-import { newId, traceparentOf } from '@trellis/runtime';
+import { newId, randomHex, traceparentOf } from '@trellis/runtime';
 import { ValidationError } from './errors.ts';
 
 const handled = new AsyncLocalStorage<JobContext>();
@@ -65,6 +64,6 @@ function contextOfActiveSpan(): JobContext | undefined {
 }
 
 function startedContext(): JobContext {
-  const span = { traceId: randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex'), traceFlags: 1 };
+  const span = { traceId: randomHex(16), spanId: randomHex(8), traceFlags: 1 };
   return { requestId: newId(), ...traceOfSpan(span) };
 }

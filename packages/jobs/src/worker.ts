@@ -9,7 +9,7 @@ import { beginAttempt } from './begin-attempt.ts';
 import type { Ending } from './decide-outcome.ts';
 import { finishAttempt } from './finish-attempt.ts';
 import { HandlerSlots } from './handler-slots.ts';
-import { HeldWork, RunningAttempt } from './held-work.ts';
+import { acksSent, HeldWork, RunningAttempt } from './held-work.ts';
 import { listenForFreeKeys, takeHinted } from './key-hints.ts';
 import { isKeyed, type KeyPlace, keepLease } from './key-place.ts';
 import { PatientLine } from './patient-line.ts';
@@ -160,6 +160,7 @@ export class QueueWorker {
     await this.#idleWithin(HALT_MS);
     this.#halt.abort();
     await this.#idle();
+    await acksSent();
     this.#closed.abort();
     this.#stops?.close();
     await Promise.all(this.#loops.map(({ done }) => done));

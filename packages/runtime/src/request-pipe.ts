@@ -34,6 +34,7 @@ export class RequestPipe {
   #inbox: string | undefined;
   #watching: Promise<void> | undefined;
   #sent = 0;
+  #sending = false;
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(nc: NatsConnection) {
@@ -49,10 +50,20 @@ export class RequestPipe {
     const { promise, resolve, reject } = Promise.withResolvers<Msg>();
     const deadline = performance.now() + options.timeoutMs;
     const request: Request = { subject, data, headers: options.headers, deadline, resolve, reject };
-    if (this.#open.size < MAX_OPEN) this.#send(request);
-    else this.#waiting.add(request);
+    this.#waiting.add(request);
+    this.#sendSoon();
     this.#sweeper ??= setTimeout(() => this.#sweep(), SWEEP_MS);
     return promise;
+  }
+
+  /** At the end of this turn of the event loop: many small writes to the socket cost more than what they carry. */
+  #sendSoon(): void {
+    if (this.#sending || this.#open.size >= MAX_OPEN || this.#waiting.size === 0) return;
+    this.#sending = true;
+    setImmediate(() => {
+      this.#sending = false;
+      this.#sendWaiting();
+    });
   }
 
   #send(request: Request): void {
@@ -90,7 +101,7 @@ export class RequestPipe {
     this.#open.delete(token);
     if (answer.headers?.code === NO_RESPONDERS) request.reject(new errors.NoRespondersError(request.subject));
     else request.resolve(answer);
-    this.#sendWaiting();
+    this.#sendSoon();
   }
 
   #sendWaiting(): void {
@@ -113,7 +124,7 @@ export class RequestPipe {
       this.#waiting.delete(request);
       request.reject(new TimeoutError());
     }
-    this.#sendWaiting();
+    this.#sendSoon();
     const busy = this.#open.size > 0 || this.#waiting.size > 0;
     this.#sweeper = busy ? setTimeout(() => this.#sweep(), SWEEP_MS) : undefined;
   }
@@ -135,6 +146,6 @@ export class RequestPipe {
       this.#open.delete(token);
       request.reject(error);
     }
-    this.#sendWaiting();
+    this.#sendSoon();
   }
 }
