@@ -193,11 +193,13 @@ export async function releasePlace(scope: KeyedScope, held: HeldWork, handedBack
       ? { jobId, createdAt: event.timestamp, requestId: event.context.requestId, context: event.context }
       : undefined;
   const { limits } = scope.keyed;
-  const promote = scope.host?.mayPromote(held) ? taker(scope) : undefined;
-  const wish = { jobId, slotToken: place.token, limits, promote, backToHead };
-  const { outcome, takeovers } = await changed(scope, place.identity, (record, now) => release(record, wish, now));
+  const next = scope.host?.mayPromote(held) ? taker(scope) : undefined;
+  const { outcome, takeovers, comes } = await changed(scope, place.identity, (record, now) => {
+    const promote = headComes(scope, record) ? undefined : next;
+    return release(record, { jobId, slotToken: place.token, limits, promote, backToHead }, now);
+  });
   held.place = undefined;
-  passOn(scope, held, place.identity, outcome, takeovers);
+  passOn(scope, held, place.identity, { ...outcome, headWaits: outcome.headWaits && !comes }, takeovers);
 }
 
 /** The job in hand has ended: it leaves the key. `park`: its owner lives and is about to do that itself. */
@@ -208,12 +210,14 @@ export async function leavePlace(
 ): Promise<{ kind: 'left' } | { kind: 'park'; ms: number }> {
   if (held.place) held.place.given = true;
   const { limits } = scope.keyed;
-  const promote = scope.host?.mayPromote(held) ? taker(scope) : undefined;
-  const wish = { ...asker(scope, held), limits, promote };
-  const { outcome, takeovers } = await changed(scope, identity, (record, now) => leaveKey(record, wish, now));
+  const next = scope.host?.mayPromote(held) ? taker(scope) : undefined;
+  const { outcome, takeovers, comes } = await changed(scope, identity, (record, now) => {
+    const promote = headComes(scope, record) ? undefined : next;
+    return leaveKey(record, { ...asker(scope, held), limits, promote }, now);
+  });
   if (outcome.kind === 'running') return { kind: 'park', ms: untilSilentMs(scope.keyed, outcome.slot) };
   held.place = undefined;
-  passOn(scope, held, identity, outcome, takeovers);
+  passOn(scope, held, identity, { ...outcome, headWaits: outcome.headWaits && !comes }, takeovers);
   return { kind: 'left' };
 }
 
@@ -246,17 +250,25 @@ async function changed<Outcome>(
   scope: KeyedScope,
   identity: KeyIdentity,
   decide: (record: KeyRecord, now: Date) => { record: KeyRecord; outcome: Outcome },
-): Promise<{ outcome: Outcome; takeovers: number }> {
+): Promise<{ outcome: Outcome; takeovers: number; comes: boolean }> {
   let takeovers = 0;
+  let comes = false;
   const outcome = await scope.keyed.change(
     identity,
     (record, now) => {
       takeovers = record.staleTakeoverCount;
-      return decide(record, now);
+      const changed = decide(record, now);
+      comes = headComes(scope, changed.record);
+      return changed;
     },
     { signal: scope.halt },
   );
-  return { outcome, takeovers };
+  return { outcome, takeovers, comes };
+}
+
+/** The first in the queue needs nobody's help: its work is about to be delivered. */
+function headComes(scope: KeyedScope, { queued: [head] }: KeyRecord): boolean {
+  return head !== undefined && scope.host?.comesByItself(head.createdAt) === true;
 }
 
 function passOn(

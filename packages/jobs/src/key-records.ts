@@ -2,9 +2,11 @@
 // changed (protocol: keyed concurrency, bucket value). What is changed is decided by @trellis/lifecycle.
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
+import { MsgHdrsImpl } from '@nats-io/transport-node';
 import { type KeyRecord, keyBucketName, keyRecordName, readKeyRecord } from '@trellis/contracts';
 import { type Changed, type KeyIdentity, type KeyLimits, newKeyRecord } from '@trellis/lifecycle';
 import { abortable, backoffMs, type JobStream, type Logger, whenConnected } from '@trellis/runtime';
+import { type KnownRecord, KnownRecords } from './known-records.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 
 /** A key's record could not be read or changed in time, or is none. */
@@ -21,16 +23,20 @@ export interface ChangeOptions {
 /** Server answers that say that somebody else was quicker. */
 const LOST_RACE = new Set([10071, 10164]);
 const BUCKET_DIFFERS = 10058;
+const WRITE_MS = 5_000;
 const encoder = new TextEncoder();
 
 export class KeyRecords {
   readonly #kv: KV;
+  readonly #bucket: string;
+  readonly #known = new KnownRecords();
   readonly #stream: JobStream;
   readonly #log: Logger;
   readonly #turns = new OneAtATime();
 
-  private constructor(kv: KV, stream: JobStream, log: Logger) {
+  private constructor(kv: KV, bucket: string, stream: JobStream, log: Logger) {
     this.#kv = kv;
+    this.#bucket = bucket;
     this.#stream = stream;
     this.#log = log;
   }
@@ -52,7 +58,7 @@ export class KeyRecords {
       if (!(error instanceof JetStreamApiError) || error.code !== BUCKET_DIFFERS) throw error;
       kv = await buckets.open(name);
     }
-    return new KeyRecords(kv, stream, log);
+    return new KeyRecords(kv, name, stream, log);
   }
 
   /**
@@ -92,28 +98,45 @@ export class KeyRecords {
           cause: cause ?? signal?.reason,
         });
       }
+      const known = this.#known.take(name);
       try {
         await whenConnected(this.#stream.nc);
-        const entry = await this.#kv.get(name);
+        const { record: found, revision } = known ?? (await this.#read(name));
         const now = new Date();
-        const before = recordOf(name, entry) ?? newKeyRecord(identity, limits, now);
+        const before = found ?? newKeyRecord(identity, limits, now);
         const { record, outcome } = decide(before, now);
-        if (record !== before) await this.#write(name, record, entry);
+        // What changes nothing is true only of the record as it is now.
+        if (record === before && known) continue;
+        if (record !== before) this.#known.keep(name, await this.#write(name, record, revision));
         return outcome;
       } catch (error) {
         if (error instanceof KeyRecordError) throw error;
         cause = error;
         const raced = error instanceof JetStreamApiError && LOST_RACE.has(error.code);
+        if (raced && known) {
+          this.#known.outdated(name);
+          continue;
+        }
         if (!raced) this.#log.warn({ error, key: identity.key }, 'a key record could not be changed; trying on');
         await abortable(signal, raced ? backoffMs(attempt, 4, 250) : backoffMs(attempt, 50, 1_000));
       }
     }
   }
 
-  async #write(name: string, record: KeyRecord, entry: KvEntry | null): Promise<void> {
+  async #read(name: string): Promise<{ record: KeyRecord | undefined; revision: number }> {
+    const entry = await this.#kv.get(name);
+    return { record: recordOf(name, entry), revision: entry?.revision ?? 0 };
+  }
+
+  /** Stores the record if the last revision of its key, deleted or not, is `revision`. @throws {JetStreamApiError} if not */
+  async #write(name: string, record: KeyRecord, revision: number): Promise<KnownRecord> {
     const data = encoder.encode(JSON.stringify(record));
-    if (entry === null || entry.operation !== 'PUT') await this.#kv.create(name, data);
-    else await this.#kv.update(name, data, entry.revision);
+    const headers = MsgHdrsImpl.fromRecord({ 'Nats-Expected-Last-Subject-Sequence': [`${revision}`] });
+    const subject = `$KV.${this.#bucket}.${name}`;
+    const answer = await this.#stream.pipe.request(subject, data, { headers, timeoutMs: WRITE_MS });
+    const { seq, error } = answer.json<{ seq: number; error?: ConstructorParameters<typeof JetStreamApiError>[0] }>();
+    if (error) throw new JetStreamApiError(error);
+    return { record, revision: seq, bytes: data.length };
   }
 }
 

@@ -56,6 +56,8 @@ export const newCounts = (): WorkerCounts => ({
 export interface WorkerHost {
   /** Whether this worker may start the next job of the key when `held` has ended. */
   mayPromote(held: HeldWork): boolean;
+  /** Whether the work of a job that was created then is about to be delivered, to this worker or another one. */
+  comesByItself(createdAt: string): boolean;
   /** Whether other work in hand is of the same job. */
   runsAlready(held: HeldWork): boolean;
 }

@@ -19,6 +19,7 @@ import { StartAhead } from './start-ahead.ts';
 import { workToStart } from './start-from-stream.ts';
 import { type StopWatch, watchStops } from './watch-stops.ts';
 import { ensureWorkConsumer } from './work-consumer.ts';
+import { WorkFront } from './work-front.ts';
 import { readWorkMessage, type Work } from './work-message.ts';
 import { WorkPull } from './work-pull.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
@@ -62,6 +63,7 @@ export class QueueWorker {
     () => this.#room() - this.#waiting.size,
     (message) => this.#arrive(message),
   );
+  readonly #front = new WorkFront();
   #ackWaitMs: number;
   #pulling: Loop | undefined;
   #loops: Loop[] = [];
@@ -73,6 +75,7 @@ export class QueueWorker {
       halt: this.#halt.signal,
       host: {
         mayPromote: (held) => !this.#closing.signal.aborted && this.#waiting.size === 0 && held.chain < MAX_CHAIN,
+        comesByItself: (createdAt) => this.#front.comesByItself(createdAt),
         runsAlready: (held) =>
           this.#held.values().some((other) => other !== held && other.work.jobId === held.work.jobId && !!other.place),
       },
@@ -200,6 +203,7 @@ export class QueueWorker {
       message.term(read.reason.slice(0, 200));
       return;
     }
+    this.#front.arrived(message, read.work);
     const already = this.#held.get(read.work.key);
     if (already) {
       already.message = message;

@@ -1,0 +1,62 @@
+// The records of keys as this process wrote them last. While it alone works on a key, a change is one request then; that
+// others have changed the record is found out by the compare-and-set.
+import type { KeyRecord } from '@trellis/contracts';
+
+export interface KnownRecord {
+  record: KeyRecord;
+  revision: number;
+  bytes: number;
+}
+
+const MAX_RECORDS = 5_000;
+/** Of all records together. */
+const MAX_BYTES = 32 * 1_024 * 1_024;
+/** A key that others work on too is read anew for so long. */
+const SHARED_MS = 10_000;
+
+export class KnownRecords {
+  /** The longest not used first. */
+  readonly #records = new Map<string, KnownRecord>();
+  /** Until when, in milliseconds of the process clock. */
+  readonly #shared = new Map<string, number>();
+  #bytes = 0;
+
+  /** What is known of a key; it is to be kept anew when it has proved true. */
+  take(name: string): KnownRecord | undefined {
+    const known = this.#records.get(name);
+    if (known === undefined) return undefined;
+    this.#records.delete(name);
+    this.#bytes -= known.bytes;
+    return known;
+  }
+
+  keep(name: string, known: KnownRecord): void {
+    if (this.#isShared(name)) return;
+    this.take(name);
+    this.#records.set(name, known);
+    this.#bytes += known.bytes;
+    for (const oldest of this.#records.keys()) {
+      if (this.#records.size <= MAX_RECORDS && this.#bytes <= MAX_BYTES) return;
+      this.take(oldest);
+    }
+  }
+
+  /** Others have changed the key's record. */
+  outdated(name: string): void {
+    this.take(name);
+    this.#shared.delete(name);
+    this.#shared.set(name, performance.now() + SHARED_MS);
+    for (const oldest of this.#shared.keys()) {
+      if (this.#shared.size <= MAX_RECORDS) return;
+      this.#shared.delete(oldest);
+    }
+  }
+
+  #isShared(name: string): boolean {
+    const until = this.#shared.get(name);
+    if (until === undefined) return false;
+    if (until > performance.now()) return true;
+    this.#shared.delete(name);
+    return false;
+  }
+}
