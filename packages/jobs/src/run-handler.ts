@@ -46,8 +46,10 @@ export async function runHandler(
   return ending;
 }
 
+const ANYTHING = z.unknown();
+
 async function checkResult({ queue }: WorkerScope, value: unknown): Promise<Ending> {
-  const result = await toWire(queue.result ?? z.unknown(), 'result', value);
+  const result = await toWire(queue.result ?? ANYTHING, 'result', value);
   if (result.kind === 'ok') return { kind: 'returned', result: result.wire };
   return { kind: 'failed', error: `${result.field}: ${result.problem}`, retry: true, errorType: 'ValidationError' };
 }

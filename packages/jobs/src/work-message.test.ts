@@ -23,7 +23,7 @@ const message = (sourceHeader: string | undefined, changes: object = {}) => {
   carried.set('traceparent', 'x');
   if (sourceHeader !== undefined) carried.set('Nats-Stream-Source', sourceHeader);
   const data = new TextEncoder().encode(JSON.stringify({ ...body, ...changes }));
-  return { headers: carried, data, seq: 7, timestamp: '2026-01-31T09:30:00.000Z' };
+  return { headers: carried, data, seq: 7 };
 };
 const read = (...args: Parameters<typeof message>) =>
   readWorkMessage(message(...args), { service: 's', jobType: 't', jobsStream: 'JOBS' });

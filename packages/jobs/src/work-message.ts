@@ -35,10 +35,7 @@ interface Expected {
 const SOURCE_HEADER = 'Nats-Stream-Source';
 
 /** Reads a delivered work message. Never throws. */
-export function readWorkMessage(
-  message: Pick<JsMsg, 'headers' | 'data' | 'seq' | 'timestamp'>,
-  expected: Expected,
-): WorkMessage {
+export function readWorkMessage(message: Pick<JsMsg, 'headers' | 'data' | 'seq'>, expected: Expected): WorkMessage {
   // The list fields hold form feeds: only a single space separates.
   const [stream, sequenceText, , , originalSubject] = message.headers?.get(SOURCE_HEADER).split(' ') ?? [];
   if (!stream)
@@ -51,7 +48,7 @@ export function readWorkMessage(
 
   const subject = originalSubject || subjectOfBody(message.data);
   if (subject === undefined) return refused('the body names no job');
-  const decoded = decodeEvent({ subject, sequence, storedAt: message.timestamp, data: message.data });
+  const decoded = decodeEvent({ subject, sequence, storedAt: '', data: message.data });
   if (decoded.kind === 'quarantined') return refused(decoded.quarantined.reason);
   const { event } = decoded.stored;
   if (event.service !== expected.service || event.jobType !== expected.jobType) {

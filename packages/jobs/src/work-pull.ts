@@ -28,7 +28,13 @@ export class WorkPull {
 
   /** The room has changed. */
   changed(): void {
-    this.#wake.resolve();
+    if (this.#due() > 0) this.#wake.resolve();
+  }
+
+  /** How many messages are to be asked for now: in few large pulls rather than one for every place, but never none. */
+  #due(): number {
+    const free = this.#room() - this.#asked;
+    return this.#asked > 0 && free < this.#asked ? 0 : free;
   }
 
   /** Pulls until `signal` aborts and no pull is open any more. @throws when a pull fails: the consumer or the server is gone */
@@ -36,19 +42,18 @@ export class WorkPull {
     this.#fault = undefined;
     const pulls = new Set<Promise<void>>();
     while (!signal.aborted) {
-      const free = this.#room() - this.#asked;
-      // In few large pulls rather than one for every place that becomes free, but never none.
-      if (free <= 0 || (this.#asked > 0 && free < this.#asked)) {
+      const due = this.#due();
+      if (due <= 0) {
         this.#wake = Promise.withResolvers<void>();
         await this.#wake.promise;
       } else {
-        const pull = this.#pull(consumer, free).catch((error: unknown) => {
+        const pull = this.#pull(consumer, due).catch((error: unknown) => {
           this.#fault ??= error ?? new Error('a pull failed');
         });
         pulls.add(pull);
         void pull.then(() => {
           pulls.delete(pull);
-          this.changed();
+          this.#wake.resolve();
         });
       }
       if (this.#fault !== undefined) throw this.#fault;
@@ -58,7 +63,7 @@ export class WorkPull {
 
   /** Resolves when `ended` does. An open pull ends by itself; one whose server is gone does not. */
   async end(ended: Promise<void>): Promise<void> {
-    this.changed();
+    this.#wake.resolve();
     const timer = new AbortController();
     await Promise.race([ended, abortable(timer.signal, PULL_MS + PULL_LATE_MS)]);
     timer.abort();
@@ -80,7 +85,6 @@ export class WorkPull {
           this.#asked--;
         }
         this.#arrive(message);
-        this.changed();
       }
     } finally {
       this.#asked -= left;

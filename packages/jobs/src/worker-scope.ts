@@ -84,13 +84,37 @@ export interface WorkerScope {
 export type JobLog = Record<'debug' | 'info' | 'warn' | 'error', (facts: object, message: string) => void>;
 
 /** The scope's logger with the fields that every line about a job carries; costs nothing where nothing is written. */
-export function jobLog(
-  { log }: Pick<WorkerScope, 'log'>,
-  { jobId, service, jobType, context }: LifecycleEvent,
-): JobLog {
-  const say = (level: keyof JobLog) => (facts: object, message: string) => {
-    if (!log.isLevelEnabled(level)) return;
-    log[level]({ jobId, service, jobType, traceId: context.traceId, requestId: context.requestId, ...facts }, message);
-  };
-  return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
+export const jobLog = ({ log }: Pick<WorkerScope, 'log'>, event: LifecycleEvent): JobLog => new LogOfJob(log, event);
+
+class LogOfJob implements JobLog {
+  readonly #log: Logger;
+  readonly #event: LifecycleEvent;
+
+  constructor(log: Logger, event: LifecycleEvent) {
+    this.#log = log;
+    this.#event = event;
+  }
+
+  debug(facts: object, message: string): void {
+    this.#say('debug', facts, message);
+  }
+
+  info(facts: object, message: string): void {
+    this.#say('info', facts, message);
+  }
+
+  warn(facts: object, message: string): void {
+    this.#say('warn', facts, message);
+  }
+
+  error(facts: object, message: string): void {
+    this.#say('error', facts, message);
+  }
+
+  #say(level: keyof JobLog, facts: object, message: string): void {
+    if (!this.#log.isLevelEnabled(level)) return;
+    const { jobId, service, jobType, context } = this.#event;
+    const { traceId, requestId } = context;
+    this.#log[level]({ jobId, service, jobType, traceId, requestId, ...facts }, message);
+  }
 }

@@ -79,6 +79,9 @@ function gateOf(connection: NatsConnection): { open: Promise<void>; connected: b
   return gate;
 }
 
+/** Whether the connection stands, as far as this process knows. */
+export const isConnected = (connection: NatsConnection): boolean => gateOf(connection).connected;
+
 /**
  * Resolves while the connection stands, else when it stands again, at the latest after `timeoutMs`. What is sent
  * while disconnected is dropped by the client and found out only by its timeout, so requests wait here first.

@@ -4,7 +4,7 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type MsgHdrs, MsgHdrsImpl, PermissionViolationError } from '@nats-io/transport-node';
 import { eventSubject, type LifecycleEvent } from '@trellis/contracts';
-import { whenConnected } from './connect-nats.ts';
+import { isConnected, whenConnected } from './connect-nats.ts';
 import type { JobStream, StreamMessage } from './job-stream.ts';
 import { newId } from './new-id.ts';
 import { abortable, backoffMs } from './waiting.ts';
@@ -119,7 +119,7 @@ interface Attempt {
 
 async function tryOnce(stream: JobStream, attempt: Attempt): Promise<Verdict> {
   const { event, subject, data, messageId, expect } = attempt;
-  await whenConnected(stream.nc, attempt.timeoutMs);
+  if (!isConnected(stream.nc)) await whenConnected(stream.nc, attempt.timeoutMs);
   if (expect && !stream.features.conditionalFilter) {
     // An older server checks no condition over a filter: look first; the message id settles equal races.
     const last = await stream.lastOf(expect.filter);
