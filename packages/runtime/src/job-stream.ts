@@ -25,6 +25,7 @@ import {
 import { type FoldedJob, fold } from '@trellis/lifecycle';
 import { serverAtLeast, whenConnected } from './connect-nats.ts';
 import { type Logger, silentLogger } from './logger.ts';
+import { MergedLooks } from './merged-looks.ts';
 import { type PublishOptions, type PublishOutcome, publishEvent } from './publish-event.ts';
 import { RequestPipe } from './request-pipe.ts';
 
@@ -59,6 +60,7 @@ export class JobStream {
   readonly log: Logger;
   /** Requests of which many are under way at a time. */
   readonly pipe: RequestPipe;
+  private readonly looks = new MergedLooks((subjects) => this.getLast(subjects));
 
   private constructor(nc: NatsConnection, jsm: JetStreamManager, names: StreamNames, log: Logger) {
     this.nc = nc;
@@ -134,7 +136,7 @@ export class JobStream {
   ): Promise<Map<EventType, StreamMessage>> {
     const subjects = events.map((event) => eventSubject(service, type, jobId, event));
     await whenConnected(this.nc);
-    const messages = this.features.multiGet ? await this.getLast(subjects) : await this.getEach(subjects);
+    const messages = this.features.multiGet ? await this.looks.lastOf(subjects) : await this.getEach(subjects);
     return new Map(
       messages.map((message) => [message.subject.slice(message.subject.lastIndexOf('.') + 1) as EventType, message]),
     );
