@@ -178,7 +178,7 @@ export function keepLease(scope: KeyedScope, place: KeyPlace, onLost: () => void
     }
   };
   void run();
-  return { stop: () => stopped.abort() };
+  return { stop: () => stopped.abort('stopped') };
 }
 
 /** Gives the place of the work in hand back, and on: what this worker may start next is in `held.next`. */

@@ -1,7 +1,7 @@
 // The records of a service's keys in its KV bucket: read one, change one by compare-and-set until it is known to be
 // changed (protocol: keyed concurrency, bucket value). What is changed is decided by @trellis/lifecycle.
 import { JetStreamApiError } from '@nats-io/jetstream';
-import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
+import { type KV, Kvm, type KvStatus } from '@nats-io/kv';
 import { MsgHdrsImpl } from '@nats-io/transport-node';
 import { type KeyRecord, keyBucketName, keyRecordName, readKeyRecord } from '@trellis/contracts';
 import { type Changed, type KeyIdentity, type KeyLimits, newKeyRecord } from '@trellis/lifecycle';
@@ -23,20 +23,24 @@ export interface ChangeOptions {
 /** Server answers that say that somebody else was quicker. */
 const LOST_RACE = new Set([10071, 10164]);
 const BUCKET_DIFFERS = 10058;
-const WRITE_MS = 5_000;
+const REQUEST_MS = 5_000;
+const NOT_FOUND = 404;
+const NOTHING = new Uint8Array();
 const encoder = new TextEncoder();
 
 export class KeyRecords {
-  readonly #kv: KV;
   readonly #bucket: string;
+  readonly #kv: KV;
+  readonly #direct: boolean;
   readonly #known = new KnownRecords();
   readonly #stream: JobStream;
   readonly #log: Logger;
   readonly #turns = new OneAtATime();
 
-  private constructor(kv: KV, bucket: string, stream: JobStream, log: Logger) {
+  private constructor(kv: KV, status: KvStatus, stream: JobStream, log: Logger) {
     this.#kv = kv;
-    this.#bucket = bucket;
+    this.#bucket = status.bucket;
+    this.#direct = status.streamInfo.config.allow_direct;
     this.#stream = stream;
     this.#log = log;
   }
@@ -58,7 +62,7 @@ export class KeyRecords {
       if (!(error instanceof JetStreamApiError) || error.code !== BUCKET_DIFFERS) throw error;
       kv = await buckets.open(name);
     }
-    return new KeyRecords(kv, name, stream, log);
+    return new KeyRecords(kv, await kv.status(), stream, log);
   }
 
   /**
@@ -80,7 +84,7 @@ export class KeyRecords {
   async read(identity: KeyIdentity): Promise<KeyRecord | undefined> {
     await whenConnected(this.#stream.nc);
     const name = keyRecordName(identity.service, identity.jobType, identity.keyHash);
-    return recordOf(name, await this.#kv.get(name));
+    return (await this.#read(name)).record;
   }
 
   async #changeNow<Outcome>(
@@ -124,8 +128,20 @@ export class KeyRecords {
   }
 
   async #read(name: string): Promise<{ record: KeyRecord | undefined; revision: number }> {
-    const entry = await this.#kv.get(name);
-    return { record: recordOf(name, entry), revision: entry?.revision ?? 0 };
+    if (!this.#direct) {
+      const entry = await this.#kv.get(name);
+      return {
+        record: entry?.operation === 'PUT' ? recordOf(name, entry.value) : undefined,
+        revision: entry?.revision ?? 0,
+      };
+    }
+    const subject = `$JS.API.DIRECT.GET.KV_${this.#bucket}.$KV.${this.#bucket}.${name}`;
+    const { headers, data } = await this.#stream.pipe.request(subject, NOTHING, { timeoutMs: REQUEST_MS });
+    if (headers?.code === NOT_FOUND) return { record: undefined, revision: 0 };
+    const revision = Number(headers?.get('Nats-Sequence'));
+    if (!(revision >= 1)) throw new Error(`record ${name}: ${headers?.status ?? 'no answer to a get'}`);
+    // A deleted key has a last revision too, without a value.
+    return { record: data.length === 0 ? undefined : recordOf(name, data), revision };
   }
 
   /** Stores the record if the last revision of its key, deleted or not, is `revision`. @throws {JetStreamApiError} if not */
@@ -133,16 +149,15 @@ export class KeyRecords {
     const data = encoder.encode(JSON.stringify(record));
     const headers = MsgHdrsImpl.fromRecord({ 'Nats-Expected-Last-Subject-Sequence': [`${revision}`] });
     const subject = `$KV.${this.#bucket}.${name}`;
-    const answer = await this.#stream.pipe.request(subject, data, { headers, timeoutMs: WRITE_MS });
+    const answer = await this.#stream.pipe.request(subject, data, { headers, timeoutMs: REQUEST_MS });
     const { seq, error } = answer.json<{ seq: number; error?: ConstructorParameters<typeof JetStreamApiError>[0] }>();
     if (error) throw new JetStreamApiError(error);
     return { record, revision: seq, bytes: data.length };
   }
 }
 
-function recordOf(name: string, entry: KvEntry | null): KeyRecord | undefined {
-  if (entry === null || entry.operation !== 'PUT') return undefined;
-  const read = readKeyRecord(entry.value);
+function recordOf(name: string, data: Uint8Array): KeyRecord {
+  const read = readKeyRecord(data);
   if (read.kind === 'unreadable') throw new KeyRecordError(`the record ${name} is unreadable: ${read.reason}`);
   return read.record;
 }

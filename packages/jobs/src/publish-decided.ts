@@ -1,6 +1,6 @@
 // Publishes one lifecycle event until it is known what became of it: a worker goes on only with that knowledge.
 import type { LifecycleEvent } from '@trellis/contracts';
-import { abortable, type JobStream, PublishError, type PublishOutcome, randomHex } from '@trellis/runtime';
+import { abortable, type JobStream, newId, PublishError, type PublishOutcome } from '@trellis/runtime';
 import type { JobLog } from './worker-scope.ts';
 
 export type Published =
@@ -29,7 +29,7 @@ export async function publishDecided(
   { json, expect, signal, log }: PublishDecidedOptions,
 ): Promise<Published> {
   // Where the server knows no conditions over a filter, the id that JobStream makes carries the condition.
-  const messageId = expect && !stream.features.conditionalFilter ? {} : { messageId: randomHex(16) };
+  const messageId = expect && !stream.features.conditionalFilter ? {} : { messageId: newId() };
   const options = { ...messageId, ...(json === undefined ? {} : { json }), ...(expect ? { expect } : {}), signal };
   for (;;) {
     try {

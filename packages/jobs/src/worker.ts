@@ -20,6 +20,7 @@ import { workToStart } from './start-from-stream.ts';
 import { type StopWatch, watchStops } from './watch-stops.ts';
 import { ensureWorkConsumer } from './work-consumer.ts';
 import { WorkFront } from './work-front.ts';
+import { WorkInHand } from './work-in-hand.ts';
 import { readWorkMessage, type Work } from './work-message.ts';
 import { WorkPull } from './work-pull.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
@@ -51,7 +52,7 @@ export class QueueWorker {
   readonly #closed = new AbortController();
   /** Aborts when the host waits for the servers no longer. */
   readonly #halt = new AbortController();
-  readonly #held = new Map<string, HeldWork>();
+  readonly #held = new WorkInHand();
   /** Held and not begun: handlers became slower meanwhile, or a pull brought more than was asked for. */
   readonly #waiting = new PatientLine<HeldWork>(PATIENCE_MS, (held) => this.#leave(held));
   readonly #underway = new Set<Promise<void>>();
@@ -76,8 +77,7 @@ export class QueueWorker {
       host: {
         mayPromote: (held) => !this.#closing.signal.aborted && this.#waiting.size === 0 && held.chain < MAX_CHAIN,
         comesByItself: (createdAt) => this.#front.comesByItself(createdAt),
-        runsAlready: (held) =>
-          this.#held.values().some((other) => other !== held && other.work.jobId === held.work.jobId && !!other.place),
+        runsAlready: (held) => this.#held.besides(held).some(({ place }) => place !== undefined),
       },
     };
     this.#handler = handler;
@@ -211,23 +211,24 @@ export class QueueWorker {
     }
     counts.delivered++;
     const held = new HeldWork(read.work, message, this.#ackWaitMs);
-    this.#held.set(read.work.key, held);
+    this.#held.add(held);
     this.#waiting.add(held);
     this.#beginWaiting();
   }
 
   /** What is not begun here goes to whoever has room. */
   #leave(held: HeldWork): void {
-    this.#held.delete(held.work.key);
+    this.#held.delete(held);
     held.giveBack(0);
   }
 
   /** How many more may be begun: as many as have a place to run in, and those that are started ahead. */
   #room(): number {
     const { concurrency } = this.#scope.queue.settings;
-    const may = concurrency + this.#ahead.limit(concurrency, this.#slots.stuckMs);
+    // What is begun beyond the places to run in would mostly meet keys that are taken, by this very worker.
+    const ahead = isKeyed(this.#scope) ? 0 : this.#ahead.limit(concurrency, this.#slots.stuckMs);
     const finishing = this.#underway.size - this.#unhandled;
-    return finishing >= MAX_FINISHING ? 0 : may - this.#unhandled;
+    return finishing >= MAX_FINISHING ? 0 : concurrency + ahead - this.#unhandled;
   }
 
   #beginWaiting(): void {
@@ -257,7 +258,7 @@ export class QueueWorker {
       held.chain = chain;
       stage.unhandled();
       await this.#work(held, stage);
-      this.#held.delete(held.work.key);
+      this.#held.delete(held);
       held = await this.#workOf(held.next);
     }
   }
@@ -276,7 +277,7 @@ export class QueueWorker {
     const held = already ?? new HeldWork(work, undefined, this.#ackWaitMs);
     held.key = place.identity;
     held.place = place;
-    this.#held.set(work.key, held);
+    this.#held.add(held);
     return held;
   }
 

@@ -1,6 +1,8 @@
 // The JOBS stream as the rest of the system sees it: publish one lifecycle event with its condition, look at a job.
 // What an event means is @trellis/lifecycle's business; how a publish is decided is publish-event.ts.
 import {
+  JetStreamApiCodes,
+  JetStreamApiError,
   type JetStreamClient,
   type JetStreamManager,
   jetstream,
@@ -9,7 +11,7 @@ import {
   type NextMsgRequest,
   type StoredMsg,
 } from '@nats-io/jetstream';
-import type { MsgHdrs, NatsConnection } from '@nats-io/transport-node';
+import { type MsgHdrs, MsgHdrsImpl, type NatsConnection } from '@nats-io/transport-node';
 import {
   DEFAULT_STREAM_NAMES,
   decodeEvent,
@@ -49,6 +51,15 @@ export interface ReadJob {
   lastSequence: number;
   /** Every readable event of that id, in stream order. */
   events: StoredEvent[];
+}
+
+const encoder = new TextEncoder();
+const GET_MS = 5_000;
+
+interface GetAnswer {
+  error?: ConstructorParameters<typeof JetStreamApiError>[0];
+  /** `hdrs` and `data` in base64. */
+  message: { subject: string; seq: number; time: string; hdrs?: string; data?: string };
 }
 
 export class JobStream {
@@ -164,9 +175,18 @@ export class JobStream {
 
   private async get(query: MsgRequest | NextMsgRequest): Promise<StreamMessage | undefined> {
     await whenConnected(this.nc);
-    // The server knows `next_by_subj` here too; only the library's type leaves it out.
-    const message = await this.jsm.streams.getMessage(this.names.jobs, query as MsgRequest);
-    return message ? toStreamMessage(message) : undefined;
+    const subject = `$JS.API.STREAM.MSG.GET.${this.names.jobs}`;
+    const answer = await this.pipe.request(subject, encoder.encode(JSON.stringify(query)), { timeoutMs: GET_MS });
+    const { error, message } = answer.json<GetAnswer>();
+    if (error?.err_code === JetStreamApiCodes.NoMessageFound) return undefined;
+    if (error) throw new JetStreamApiError(error);
+    return {
+      subject: message.subject,
+      sequence: message.seq,
+      storedAt: new Date(message.time).toISOString(),
+      data: Buffer.from(message.data ?? '', 'base64'),
+      headers: message.hdrs === undefined ? undefined : MsgHdrsImpl.decode(Buffer.from(message.hdrs, 'base64')),
+    };
   }
 
   private async getLast(subjects: string[]): Promise<StreamMessage[]> {

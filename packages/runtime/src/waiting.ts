@@ -1,10 +1,18 @@
 // The one seam for timers: whoever waits, waits here and stops waiting when told to.
-import { setTimeout as delay } from 'node:timers/promises';
 
 /** Resolves after `ms` milliseconds, or at once when `signal` aborts. Never rejects. */
-export async function abortable(signal: AbortSignal | undefined, ms: number): Promise<void> {
-  if (signal?.aborted) return;
-  await delay(ms, undefined, signal ? { signal } : {}).catch(() => undefined);
+export function abortable(signal: AbortSignal | undefined, ms: number): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
+  // Not with timers/promises: its rejection costs more than the timer.
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener('abort', done);
+  });
 }
 
 /** Milliseconds to wait before try `attempt` (from 1): doubles from `firstMs` up to `maxMs`, with jitter of a half. */
