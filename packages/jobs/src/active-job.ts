@@ -8,6 +8,7 @@ import { NonRetryableError, ValidationError } from './errors.ts';
 import type { HeldWork, RunningAttempt } from './held-work.ts';
 import { emitLogRecord } from './log-record.ts';
 import { storableText } from './wire-value.ts';
+import type { Work } from './work-message.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
 export interface ActiveJob<Payload> {
@@ -62,70 +63,95 @@ export function jobInHand<Payload>(
   attempt: RunningAttempt,
   payload: Payload,
 ): JobInHand<Payload> {
-  const { work } = held;
-  const { settings } = scope.queue;
-  const underway = new Set<Promise<unknown>>();
-  let open = true;
-  let nats: NatsConnection | undefined;
+  const job = new HandledJob(scope, held, attempt, payload);
+  return { job, close: () => HandledJob.close(job) };
+}
 
-  const say = async (facts: Pick<EventFacts, 'eventType' | 'progress' | 'logs'>): Promise<void> => {
-    if (!open) throw new Error(`job ${work.jobId}: its handler has ended, "${facts.eventType}" comes too late`);
-    const event = attemptEvent(scope, work, { state: 'active', tries: attempt.number, ...facts });
+// A class, because an object that defines accessors of its own costs ten times as much.
+class HandledJob<Payload> implements ActiveJob<Payload> {
+  readonly id: string;
+  readonly service: string;
+  readonly type: string;
+  readonly payload: Payload;
+  readonly context: JobContext;
+  readonly attempt: number;
+  readonly maxTries: number;
+  readonly redeliveryCount: number;
+  readonly deadline: string | undefined;
+  readonly #scope: WorkerScope;
+  readonly #work: Work;
+  readonly #attempt: RunningAttempt;
+  readonly #underway = new Set<Promise<unknown>>();
+  #open = true;
+  #nats: NatsConnection | undefined;
+
+  constructor(scope: WorkerScope, held: HeldWork, attempt: RunningAttempt, payload: Payload) {
+    const { work } = held;
+    this.#scope = scope;
+    this.#work = work;
+    this.#attempt = attempt;
+    this.id = work.jobId;
+    this.service = scope.service;
+    this.type = scope.jobType;
+    this.payload = payload;
+    this.context = work.event.context;
+    this.attempt = attempt.number;
+    this.maxTries = attempt.maxTries;
+    this.redeliveryCount = held.deliveryCount - 1;
+    this.deadline = work.event.deadline;
+  }
+
+  get cancelled(): boolean {
+    return this.#attempt.signal.aborted;
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal;
+  }
+
+  get shutdown(): AbortSignal {
+    return this.#attempt.shutdown;
+  }
+
+  get nats(): NatsConnection {
+    const { traceparent, tracestate } = this.context;
+    const parent = this.#attempt.span?.context ?? contextOf(traceparent, tracestate);
+    this.#nats ??= tracedConnection(this.#scope.stream.nc, parent);
+    return this.#nats;
+  }
+
+  // Bound, so that a handler may take them apart.
+  readonly progress = (progress: Progress): Promise<void> =>
+    this.#scope.queue.settings.progress ? this.#tracked(this.#sayProgress(progress)) : Promise.resolve();
+
+  readonly log = (level: LogEntry['level'], message: string): Promise<void> => {
+    const entry: LogEntry = { timestamp: new Date().toISOString(), level, message: storableText(message) };
+    emitLogRecord(this.#work, this.#attempt, entry);
+    if (!this.#scope.queue.settings.logs) return Promise.resolve();
+    return this.#tracked(this.#say({ eventType: 'logged', logs: [entry] }));
+  };
+
+  readonly heartbeat = (): Promise<void> => this.#tracked(this.#say({ eventType: 'heartbeat' }));
+
+  readonly fail = (problem: string | Error, { retry = true }: { retry?: boolean } = {}): Error => {
+    if (!retry)
+      return new NonRetryableError(typeof problem === 'string' ? problem : problem.message, { cause: problem });
+    return typeof problem === 'string' ? new Error(problem) : problem;
+  };
+
+  async #say(facts: Pick<EventFacts, 'eventType' | 'progress' | 'logs'>): Promise<void> {
+    const scope = this.#scope;
+    if (!this.#open) throw new Error(`job ${this.id}: its handler has ended, "${facts.eventType}" comes too late`);
+    const event = attemptEvent(scope, this.#work, { state: 'active', tries: this.attempt, ...facts });
     const json = storableJson(event, facts.eventType, scope.stream.nc.info?.max_payload);
     const stored = await scope.stream.publish(event, { json, signal: scope.halt });
+    const attempt = this.#attempt;
     if (stored.kind === 'stored') attempt.lastSequence = Math.max(attempt.lastSequence, stored.sequence);
-  };
-  const tracked = (said: Promise<void>): Promise<void> => {
-    const quiet = said.catch((error: unknown) =>
-      jobLog(scope, work.event).warn({ error }, 'what a handler said was not stored'),
-    );
-    underway.add(quiet);
-    void quiet.then(() => underway.delete(quiet));
-    return said;
-  };
+  }
 
-  const job: ActiveJob<Payload> = {
-    id: work.jobId,
-    service: scope.service,
-    type: scope.jobType,
-    payload,
-    context: work.event.context,
-    attempt: attempt.number,
-    maxTries: attempt.maxTries,
-    redeliveryCount: held.deliveryCount - 1,
-    deadline: work.event.deadline,
-    get cancelled() {
-      return attempt.signal.aborted;
-    },
-    get signal() {
-      return attempt.signal;
-    },
-    get shutdown() {
-      return attempt.shutdown;
-    },
-    get nats() {
-      const { traceparent, tracestate } = work.event.context;
-      nats ??= tracedConnection(scope.stream.nc, attempt.span?.context ?? contextOf(traceparent, tracestate));
-      return nats;
-    },
-    progress: (progress) => (settings.progress ? tracked(sayProgress(progress)) : Promise.resolve()),
-    log: (level, message) => {
-      const entry: LogEntry = { timestamp: new Date().toISOString(), level, message: storableText(message) };
-      emitLogRecord(work, attempt, entry);
-      if (!settings.logs) return Promise.resolve();
-      return tracked(say({ eventType: 'logged', logs: [entry] }));
-    },
-    heartbeat: () => tracked(say({ eventType: 'heartbeat' })),
-    fail: (problem, { retry = true } = {}) => {
-      if (!retry)
-        return new NonRetryableError(typeof problem === 'string' ? problem : problem.message, { cause: problem });
-      return typeof problem === 'string' ? new Error(problem) : problem;
-    },
-  };
-
-  async function sayProgress(progress: Progress): Promise<void> {
+  async #sayProgress(progress: Progress): Promise<void> {
     const checked = Progress.safeParse(progress);
-    if (checked.success) return say({ eventType: 'progress', progress: checked.data });
+    if (checked.success) return this.#say({ eventType: 'progress', progress: checked.data });
     const issue = checked.error.issues[0];
     throw new ValidationError(
       ['progress', ...(issue?.path ?? [])].map(String).join('.'),
@@ -133,9 +159,18 @@ export function jobInHand<Payload>(
     );
   }
 
-  const close = async () => {
-    open = false;
-    await Promise.all(underway);
-  };
-  return { job, close };
+  #tracked(said: Promise<void>): Promise<void> {
+    const underway = this.#underway;
+    const quiet = said.catch((error: unknown) =>
+      jobLog(this.#scope, this.#work.event).warn({ error }, 'what a handler said was not stored'),
+    );
+    underway.add(quiet);
+    void quiet.then(() => underway.delete(quiet));
+    return said;
+  }
+
+  static async close(job: HandledJob<unknown>): Promise<void> {
+    job.#open = false;
+    if (job.#underway.size > 0) await Promise.all(job.#underway);
+  }
 }
