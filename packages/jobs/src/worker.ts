@@ -17,6 +17,7 @@ import { announceWorker } from './presence.ts';
 import { type Handler, runHandler } from './run-handler.ts';
 import { StartAhead } from './start-ahead.ts';
 import { workToStart } from './start-from-stream.ts';
+import { type Stage, Underway } from './underway.ts';
 import { type StopWatch, watchStops } from './watch-stops.ts';
 import { ensureWorkConsumer } from './work-consumer.ts';
 import { WorkFront } from './work-front.ts';
@@ -55,9 +56,7 @@ export class QueueWorker {
   readonly #held = new WorkInHand();
   /** Held and not begun: handlers became slower meanwhile, or a pull brought more than was asked for. */
   readonly #waiting = new PatientLine<HeldWork>(PATIENCE_MS, (held) => this.#leave(held));
-  readonly #underway = new Set<Promise<void>>();
-  /** Of what is under way: its handler has not ended. */
-  #unhandled = 0;
+  readonly #underway = new Underway();
   readonly #slots: HandlerSlots;
   readonly #ahead = new StartAhead();
   readonly #pull = new WorkPull(
@@ -128,7 +127,7 @@ export class QueueWorker {
     });
   }
 
-  /** Ids of the jobs whose handlers run now. */
+  /** Ids of the jobs that are active here: their handlers run, or are about to. */
   activeJobs(): string[] {
     return Array.from(this.#held.values()).flatMap((held) => (held.attempt ? [held.work.jobId] : []));
   }
@@ -154,29 +153,19 @@ export class QueueWorker {
     // Only when no pull is open any more: what is given back would come straight back to it.
     await this.#pull.end(this.#pulling?.done ?? Promise.resolve());
     for (const held of this.#waiting.clear()) this.#leave(held);
-    await Promise.race([this.#idle(), graceOver]);
+    await Promise.race([this.#underway.idle(), graceOver]);
     grace.abort();
     for (const { attempt } of this.#held.values()) attempt?.stop('shutdown');
     this.#slots.close();
-    await this.#idleWithin(SETTLE_MS);
+    await this.#underway.idleWithin(SETTLE_MS);
     for (const { attempt } of this.#held.values()) attempt?.abandon();
-    await this.#idleWithin(HALT_MS);
+    await this.#underway.idleWithin(HALT_MS);
     this.#halt.abort();
-    await this.#idle();
+    await this.#underway.idle();
     await acksSent();
     this.#closed.abort();
     this.#stops?.close();
     await Promise.all(this.#loops.map(({ done }) => done));
-  }
-
-  async #idle(): Promise<void> {
-    while (this.#underway.size > 0) await Promise.all(this.#underway);
-  }
-
-  async #idleWithin(ms: number): Promise<void> {
-    const timer = new AbortController();
-    await Promise.race([this.#idle(), abortable(timer.signal, ms)]);
-    timer.abort();
   }
 
   #consumerOf() {
@@ -227,8 +216,7 @@ export class QueueWorker {
     const { concurrency } = this.#scope.queue.settings;
     // What is begun beyond the places to run in would mostly meet keys that are taken, by this very worker.
     const ahead = isKeyed(this.#scope) ? 0 : this.#ahead.limit(concurrency, this.#slots.stuckMs);
-    const finishing = this.#underway.size - this.#unhandled;
-    return finishing >= MAX_FINISHING ? 0 : concurrency + ahead - this.#unhandled;
+    return this.#underway.finishing >= MAX_FINISHING ? 0 : concurrency + ahead - this.#underway.unhandled;
   }
 
   #beginWaiting(): void {
@@ -240,15 +228,7 @@ export class QueueWorker {
   }
 
   #begin(work: (stage: Stage) => Promise<void>): void {
-    const stage = new Stage((change) => {
-      this.#unhandled += change;
-    });
-    const run = work(stage).finally(() => {
-      stage.handled();
-      this.#underway.delete(run);
-      this.#beginWaiting();
-    });
-    this.#underway.add(run);
+    this.#underway.begin(work, () => this.#beginWaiting());
   }
 
   /** Work in hand, then what its key passes on to this worker. */
@@ -353,26 +333,5 @@ export class QueueWorker {
   async #extend(signal: AbortSignal): Promise<void> {
     for (const held of this.#held.values()) held.message?.working();
     await abortable(signal, this.#ackWaitMs / 3);
-  }
-}
-
-/** Whether the handler of what is under way is still to come or runs. */
-class Stage {
-  readonly #changed: (change: 1 | -1) => void;
-  #unhandled = true;
-
-  constructor(changed: (change: 1 | -1) => void) {
-    this.#changed = changed;
-    changed(1);
-  }
-
-  unhandled(): void {
-    if (!this.#unhandled) this.#changed(1);
-    this.#unhandled = true;
-  }
-
-  handled(): void {
-    if (this.#unhandled) this.#changed(-1);
-    this.#unhandled = false;
   }
 }
