@@ -52,6 +52,22 @@ it('a server that answers slowly is sent no more than it can have in hand', asyn
   expect(await answers).toHaveLength(1_500);
 });
 
+it('the time in which a request is to be answered begins when it is sent', async () => {
+  const nc = await connect();
+  const asked: Msg[] = [];
+  nc.subscribe('open.busy', { callback: (_, message) => void asked.push(message) });
+  nc.subscribe('open.never', { callback: () => undefined });
+  const pipe = new RequestPipe(nc);
+  const first = Promise.all(Array.from({ length: 1_000 }, () => ask(pipe, 'open.busy')));
+  const waits = ask(pipe, 'open.busy', 'waits', 1_000);
+  await expect(ask(new RequestPipe(nc), 'open.never', '', 1_000)).rejects.toThrow(TimeoutError);
+  for (const message of asked.splice(0)) message.respond();
+  await first;
+  await expect.poll(() => asked.length).toBe(1);
+  asked[0]?.respond('answered');
+  expect((await waits).string()).toBe('answered');
+});
+
 it('a request that nobody takes fails at once', async () => {
   const pipe = new RequestPipe(await connect());
   await expect(ask(pipe, 'open.nobody')).rejects.toThrow(errors.NoRespondersError);

@@ -15,7 +15,8 @@ interface Request {
   subject: string;
   data: Uint8Array;
   headers: MsgHdrs | undefined;
-  /** Of the process clock, in milliseconds. */
+  timeoutMs: number;
+  /** Until when it may wait to be sent, then until when it is to be answered, in milliseconds of the process clock. */
   deadline: number;
   resolve(answer: Msg): void;
   reject(error: unknown): void;
@@ -23,6 +24,8 @@ interface Request {
 
 /** Sent and not answered. More wait here: what a slow server gets too early it answers too late. */
 const MAX_OPEN = 1_000;
+/** The longest that a request waits to be sent. */
+const WAITING_MS = 10_000;
 /** How exactly timeouts are kept. */
 const SWEEP_MS = 100;
 const NO_RESPONDERS = 503;
@@ -43,14 +46,16 @@ export class RequestPipe {
 
   /**
    * Sends a request and resolves with its answer.
-   * @throws {NoRespondersError} and {PermissionViolationError} when the server did not take it; {TimeoutError} after
-   * `timeoutMs`, and other errors when the connection is lost: then it is not known whether it was taken
+   * @param options.timeoutMs from its being sent
+   * @throws {NoRespondersError} and {PermissionViolationError} when the server did not take it; {TimeoutError} when it was
+   * not answered (or not even sent) in time, and other errors when the connection is lost: then it is not known whether it
+   * was taken
    */
   request(subject: string, data: Uint8Array, options: { headers?: MsgHdrs; timeoutMs: number }): Promise<Msg> {
     const { promise, resolve, reject } = Promise.withResolvers<Msg>();
-    const deadline = performance.now() + options.timeoutMs;
-    const request: Request = { subject, data, headers: options.headers, deadline, resolve, reject };
-    this.#waiting.add(request);
+    const { headers, timeoutMs } = options;
+    const deadline = performance.now() + WAITING_MS;
+    this.#waiting.add({ subject, data, headers, timeoutMs, deadline, resolve, reject });
     this.#sendSoon();
     this.#sweeper ??= setTimeout(() => this.#sweep(), SWEEP_MS);
     return promise;
@@ -72,6 +77,7 @@ export class RequestPipe {
     try {
       const reply = `${this.#inboxOfAnswers()}.${token}`;
       this.#nc.publish(subject, data, headers ? { headers, reply } : { reply });
+      request.deadline = performance.now() + request.timeoutMs;
       this.#open.set(token, request);
     } catch (error) {
       request.reject(error);
@@ -120,7 +126,7 @@ export class RequestPipe {
       reject(new TimeoutError());
     }
     for (const request of this.#waiting) {
-      if (request.deadline > now) continue;
+      if (request.deadline > now) break;
       this.#waiting.delete(request);
       request.reject(new TimeoutError());
     }
@@ -132,12 +138,20 @@ export class RequestPipe {
   /** Answers to what was sent before a connection was lost never come; a publish that is not permitted is only reported. */
   async #watchConnection(): Promise<void> {
     for await (const status of this.#nc.status()) {
-      if (status.type === 'disconnect') this.#rejectOpen(new Error('the connection was lost before the answer came'));
+      if (status.type === 'disconnect') this.#rejectAll(new Error('the connection was lost before the answer came'));
       if (status.type !== 'error' || !(status.error instanceof PermissionViolationError)) continue;
       const { error } = status;
       if (error.operation === 'publish') this.#rejectOpen(error, ({ subject }) => subject === error.subject);
     }
-    this.#rejectOpen(new errors.ClosedConnectionError());
+    this.#rejectAll(new errors.ClosedConnectionError());
+  }
+
+  #rejectAll(error: Error): void {
+    this.#rejectOpen(error);
+    for (const request of this.#waiting) {
+      this.#waiting.delete(request);
+      request.reject(error);
+    }
   }
 
   #rejectOpen(error: Error, concerned: (request: Request) => boolean = () => true): void {
