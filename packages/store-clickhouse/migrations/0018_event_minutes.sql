@@ -8,7 +8,6 @@ CREATE OR REPLACE VIEW event_minutes
     events UInt64 COMMENT 'Events, also those that changed nothing'
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS SELECT minute, service, job_type, event_type, sum(e.events) AS events
-FROM event_minute_rows AS e
+AS SELECT minute, service, job_type, event_type, events
+FROM event_minute_rows FINAL
 WHERE generation = (SELECT max(generation) FROM generations)
-GROUP BY minute, service, job_type, event_type

@@ -1,7 +1,7 @@
 // What the public views `runs` and `minutes` must say of some events, worked out job by job with the lifecycle's own fold.
 // For tests: the other way to the same answer.
 import type { LifecycleEvent, StoredEvent } from '@trellis/contracts';
-import { type FoldedJob, isEnded, reduce } from '@trellis/lifecycle';
+import { type FoldedJob, isEnded, reduce, TRANSITIONS } from '@trellis/lifecycle';
 
 /** A row of `runs`; times are RFC 3339 UTC. */
 export interface ExpectedRun {
@@ -107,6 +107,7 @@ class Run {
   }
 }
 
+const entersState = ({ eventType }: LifecycleEvent): boolean => TRANSITIONS[eventType].to !== 'same';
 const elapsed = (from: string, to: string): number => Math.max(0, Date.parse(to) - Date.parse(from));
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
@@ -116,6 +117,7 @@ function tellJob(events: readonly StoredEvent[]): { run: ExpectedRun; ends: Expe
   let ignored = 0;
   let reruns = 0;
   let error = '';
+  let keyed: LifecycleEvent['concurrency'];
   const ends: ExpectedEnd[] = [];
   for (const stored of events) {
     const { event } = stored;
@@ -126,13 +128,15 @@ function tellJob(events: readonly StoredEvent[]): { run: ExpectedRun; ends: Expe
     }
     const before = job;
     job = outcome.job;
-    if (event.error) error = event.error;
+    if (event.error && entersState(event)) error = event.error;
+    if (event.concurrency && entersState(event)) keyed = event.concurrency;
     if (before && event.eventType === 'retried') reruns += 1;
     if (!run || event.eventType === 'retried') run = new Run(event);
     if (event.eventType === 'started') run.start(event, before?.handedBack ?? false);
     if (event.eventType === 'retry') run.stop(event);
     if (!isEnded(job.state)) continue;
-    run.closing = event;
+    // A report whose head is missing may say that the job has ended, and not who ended it.
+    if (entersState(event)) run.closing = event;
     if (before && isEnded(before.state)) continue;
     run.stop(event);
     ends.push({
@@ -147,13 +151,20 @@ function tellJob(events: readonly StoredEvent[]): { run: ExpectedRun; ends: Expe
   }
   const last = events.at(-1);
   if (!job || !run || !last) return undefined;
-  return { run: rowOf(job, run, { reruns, ignored, events: events.length, error, last: last.sequence }), ends };
+  return { run: rowOf(job, run, { reruns, ignored, events: events.length, error, keyed, last: last.sequence }), ends };
 }
 
 function rowOf(
   job: FoldedJob,
   run: Run,
-  counts: { reruns: number; ignored: number; events: number; error: string; last: number },
+  counts: {
+    reruns: number;
+    ignored: number;
+    events: number;
+    error: string;
+    keyed: LifecycleEvent['concurrency'];
+    last: number;
+  },
 ): ExpectedRun {
   const lastStart = run.starts.at(-1);
   const instance = lastStart?.instanceId || lastStart?.concurrency?.instanceId || '';
@@ -180,8 +191,8 @@ function rowOf(
     reruns: counts.reruns,
     events: counts.events,
     ignored_events: counts.ignored,
-    key: job.concurrency?.key ?? '',
-    key_hash: job.concurrency?.keyHash ?? '',
+    key: counts.keyed?.key ?? '',
+    key_hash: counts.keyed?.keyHash ?? '',
     trace_id: job.context.traceId,
     request_id: job.context.requestId,
     head_missing: job.headMissing,
