@@ -122,7 +122,7 @@ export function decodeEvent(message: StoredMessage): Decoded {
   const droppedFields: string[] = [];
   for (const [field, schema] of optionalCheckers) {
     const value = raw[field];
-    if (value === undefined) continue;
+    if (value === undefined || isUsual(field, value)) continue;
     const result = value === null ? undefined : schema.safeParse(value);
     if (result?.success) event[field] = result.data;
     else {
@@ -168,6 +168,26 @@ function readUsual(
   return { success: true, data: raw as LifecycleEvent };
 }
 
+/** Whether an optional field needs no schema to be seen as good. */
+function isUsual(field: string, value: unknown): boolean {
+  switch (field) {
+    case 'maxTries':
+      return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= INT_MAX;
+    case 'previousState':
+      return STATES.has(value);
+    case 'error':
+    case 'instanceId':
+    case 'reason':
+    case 'attemptTraceparent':
+    case 'workerVersion':
+      return typeof value === 'string';
+    case 'workSequence':
+      return Number.isSafeInteger(value) && (value as number) >= 0;
+    default:
+      return false;
+  }
+}
+
 function valueAt(value: unknown, path: PropertyKey[]): unknown {
   return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], value);
 }
@@ -182,22 +202,17 @@ interface Unstorable {
  * False is certain, true only a suspicion.
  */
 export function mayBeUnstorable(text: string): boolean {
-  const escapes = text.includes('\\u') && /\\u(?:0000|[dD][89a-fA-F])/.test(text);
-  return escapes || nestingBound(text) > MAX_NESTING;
+  return hasOddEscapes(text) || nestingBound(text) > MAX_NESTING;
 }
 
-function mayHoldHugeNumber(text: string): boolean {
-  // Apart, these are three times as quick as one expression of alternatives. Hexadecimal ids look like exponents.
-  if (/\d[eE]\+?\d{3}/.test(text) && /[[:,\s]-?[\d.]+[eE]\+?\d{3}/.test(text)) return true;
-  return /\d{300}/.test(text);
-}
+const hasOddEscapes = (text: string): boolean => text.includes('\\u') && /\\u(?:0000|[dD][89a-fA-F])/.test(text);
 
 /**
  * Content that is valid JSON and that a store would refuse or silently change: NUL characters, lone surrogates,
- * extreme nesting, numbers that are no double. Cheap for the usual text: the tree is walked only on suspicion.
+ * extreme nesting, numbers that are no double. Cheap for the usual event: the place is looked for only on suspicion.
  */
 function findUnstorable(text: string, raw: Record<string, unknown>): Unstorable | undefined {
-  if (!mayBeUnstorable(text) && !mayHoldHugeNumber(text)) return undefined;
+  if (!hasOddEscapes(text) && isModest(raw, 1)) return undefined;
   const stack: { value: unknown; path: string; depth: number }[] = [{ value: raw, path: '', depth: 1 }];
   for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
     const { value, path, depth } = at;
@@ -230,6 +245,21 @@ function findUnstorableText(text: string): Unstorable | undefined {
   if (!text.isWellFormed()) return { reason: 'contains a lone surrogate', storeCode: '22P02' };
   return undefined;
 }
+
+/** Whether every number is a double and nothing is nested too deep. */
+function isModest(value: object, depth: number): boolean {
+  if (depth > MAX_NESTING) return false;
+  if (Array.isArray(value)) return value.every((child) => isModestValue(child, depth));
+  for (const key in value) {
+    if (!isModestValue((value as Record<string, unknown>)[key], depth)) return false;
+  }
+  return true;
+}
+
+const isModestValue = (value: unknown, depth: number): boolean =>
+  typeof value === 'object' && value !== null
+    ? isModest(value, depth + 1)
+    : typeof value !== 'number' || Number.isFinite(value);
 
 /** An upper bound of the nesting: the number of opening brackets. */
 function nestingBound(text: string): number {
