@@ -8,10 +8,13 @@ import { runCurrentPipeline } from './current/pipeline.ts';
 import { runHistoryPipeline } from './history/pipeline.ts';
 import { PipelineHealth } from './pipeline-health.ts';
 import { observePipeline } from './pipeline-progress.ts';
+import { SharedTail } from './shared-tail.ts';
 
 const name = 'projector';
 const config = readConfig();
 const { instanceId, streamNames, consumerPrefix, leaseMs } = config;
+/** Messages that are read from the stream in one go, for both pipelines. */
+const TAIL_BATCH = 1_000;
 const telemetry = startTelemetry(telemetryOf(config, name));
 const log = createLogger({ name, level: config.logLevel, instanceId });
 
@@ -27,6 +30,9 @@ await runComponent({
     await provision(nc, { names: streamNames, replicas: config.streamReplicas, log });
     const stream = await JobStream.open(nc, { names: streamNames, log });
 
+    const { batchSize: maxMessages, lingerMs } = config;
+    const tail = new SharedTail({ stream, log, maxMessages: Math.min(maxMessages, TAIL_BATCH), lingerMs });
+
     if (config.pipelines.includes('current')) {
       const postgres = openPostgres({
         url: config.databaseUrl,
@@ -41,7 +47,6 @@ await runComponent({
       ready('postgres', () => postgres.ping());
       const store = new CurrentStore(postgres, { leaseMs });
       const consumer = `${consumerPrefix}-current`;
-      const { batchSize: maxMessages, lingerMs } = config;
       const health = new PipelineHealth();
       const progress = observePipeline('current', stream);
       ready('current', () => health.check());
@@ -55,8 +60,8 @@ await runComponent({
           log,
           signal,
           consumer,
+          tail,
           maxMessages,
-          lingerMs,
           progress,
           working,
         });
@@ -83,6 +88,7 @@ await runComponent({
           bucket,
           ...(config.historyTtlDays === undefined ? {} : { ttlDays: config.historyTtlDays }),
           consumer,
+          tail,
           leaseMs,
           ...(replicas === undefined ? {} : { replicas }),
           status: ({ role, storeError, position, generation }) => {

@@ -2,8 +2,8 @@
 // on together in one transaction under the pipeline's fence. What an event does to a job is @trellis/lifecycle's business.
 import type { QuarantineCode, Quarantined } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
-import type { BatchCommit, JobChange, RowsText } from './job-change.ts';
-import { fromJobRow, type LoadedJobRow, writeChanges } from './job-row.ts';
+import type { BatchCommit, JobChange } from './job-change.ts';
+import { fromJobRow, inChunks, type LoadedJobRow, toJobRow, toLogRows, writeChanges } from './job-row.ts';
 import type { Postgres, Queryable } from './open-postgres.ts';
 import { type Lease, PipelineLeases } from './pipeline-leases.ts';
 import { sqlFile } from './sql-file.ts';
@@ -172,10 +172,16 @@ async function writeBatch(client: Queryable, lease: Lease, batch: BatchCommit): 
     await client.query(sql.deleteLogs, [restarted]);
   }
   // A guard in the statement leaves rows alone that are not as the changes take them to be.
-  if (inserts.rows > 0 && (await writeRows(client, sql.insert, inserts)) !== inserts.rows) return { kind: 'outdated' };
-  if (updates.rows > 0 && (await writeRows(client, sql.update, updates)) !== updates.rows) return { kind: 'outdated' };
-  if (logs.rows > 0) await writeRows(client, sql.insertLogs, logs);
-  if (counts.rows > 0) await writeRows(client, sql.addCounts, counts);
+  if ((await writeRows(client, sql.insert, inserts.values().map(toJobRow))) !== inserts.length)
+    return { kind: 'outdated' };
+  if ((await writeRows(client, sql.update, updates.values().map(toJobRow))) !== updates.length)
+    return { kind: 'outdated' };
+  await writeRows(client, sql.insertLogs, logs.values().flatMap(toLogRows));
+  await writeRows(
+    client,
+    sql.addCounts,
+    counts.values().map((delta) => JSON.stringify(delta)),
+  );
   if (released.length > 0) await client.query(sql.release, [lease.streamCreated, released]);
   if (quarantined.length > 0) {
     await client.query(sql.quarantine, [lease.streamCreated, JSON.stringify(quarantined.map(toQuarantineRow))]);
@@ -183,8 +189,17 @@ async function writeBatch(client: Queryable, lease: Lease, batch: BatchCommit): 
   return { kind: 'committed' };
 }
 
-const writeRows = async (client: Queryable, statement: string, { json }: RowsText): Promise<number> =>
-  (await client.query(statement, [json])).rowCount;
+/** @returns how many rows were written */
+async function writeRows(client: Queryable, statement: string, rows: Iterable<string>): Promise<number> {
+  let written = 0;
+  let running: Promise<{ rowCount: number }> | undefined;
+  for (const { json } of inChunks(rows)) {
+    // This chunk was made while the server was busy with the former one.
+    written += (await running)?.rowCount ?? 0;
+    running = client.query(statement, [json]);
+  }
+  return written + ((await running)?.rowCount ?? 0);
+}
 
 const toQuarantineRow = (message: Quarantined) => ({
   sequence: message.sequence,

@@ -37,20 +37,15 @@ export interface BatchCommit {
   released: number[];
 }
 
-/** Changes of jobs in the form that the statements take: can be made while the store is busy with another batch. */
+/** Changes of jobs by what is to be done with their rows; each sorted by id. */
 export interface WrittenChanges {
   /** Ids of jobs that begin anew. */
   restarted: string[];
-  inserts: RowsText;
-  updates: RowsText;
-  logs: RowsText;
-  counts: RowsText;
-}
-
-/** Rows as one JSON array. */
-export interface RowsText {
-  rows: number;
-  json: string;
+  inserts: JobChange[];
+  updates: JobChange[];
+  /** Those with log lines to add. */
+  logs: JobChange[];
+  counts: CountDelta[];
 }
 
 export interface CountDelta {

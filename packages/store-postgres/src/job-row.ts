@@ -2,7 +2,7 @@
 
 import type { JobContext } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
-import { countDeltas, type JobChange, NOT_LOADED, type RowsText, type WrittenChanges } from './job-change.ts';
+import { countDeltas, type JobChange, NOT_LOADED, type WrittenChanges } from './job-change.ts';
 import type { Row } from './open-postgres.ts';
 
 /** @param changes each job once */
@@ -11,29 +11,48 @@ export function writeChanges(changes: readonly JobChange[]): WrittenChanges {
   const isNew = ({ before, restarted }: JobChange) => before === undefined || restarted;
   return {
     restarted: sorted.filter(({ restarted }) => restarted).map(({ job }) => job.id),
-    inserts: toRows(sorted.filter(isNew).map(toJobRow)),
-    updates: toRows(sorted.filter((change) => !isNew(change)).map(toJobRow)),
-    logs: toRows(sorted.flatMap(toLogRows)),
-    counts: toRows(countDeltas(changes).map((delta) => JSON.stringify(delta))),
+    inserts: sorted.filter(isNew),
+    updates: sorted.filter((change) => !isNew(change)),
+    logs: sorted.filter(({ logs }) => logs.length > 0),
+    counts: countDeltas(changes),
   };
 }
 
-const toRows = (rows: string[]): RowsText => ({ rows: rows.length, json: `[${rows.join(',')}]` });
+/** Bounds of what one statement is given. */
+const CHUNK_ROWS = 2_000;
+const CHUNK_LENGTH = 4_000_000;
 
-const toLogRows = ({ job, logs }: JobChange): string[] =>
-  logs.map(({ sequence, line, entry }) =>
-    JSON.stringify({
-      job_id: job.id,
-      sequence,
-      line,
-      logged_at: entry.timestamp,
-      level: entry.level,
-      message: entry.message,
-    }),
-  );
+export interface RowsText {
+  rows: number;
+  /** A JSON array. */
+  json: string;
+}
+
+/** Rows as JSON arrays of moderate size, each made when it is asked for. */
+export function* inChunks(rows: Iterable<string>): Generator<RowsText> {
+  let chunk: string[] = [];
+  let length = 0;
+  for (const row of rows) {
+    chunk.push(row);
+    length += row.length;
+    if (chunk.length < CHUNK_ROWS && length < CHUNK_LENGTH) continue;
+    yield { rows: chunk.length, json: `[${chunk.join(',')}]` };
+    chunk = [];
+    length = 0;
+  }
+  if (chunk.length > 0) yield { rows: chunk.length, json: `[${chunk.join(',')}]` };
+}
+
+/** The log lines of a change as rows for insert-job-logs. */
+export function* toLogRows({ job, logs }: JobChange): Generator<string> {
+  for (const { sequence, line, entry } of logs) {
+    const { timestamp: logged_at, level, message } = entry;
+    yield JSON.stringify({ job_id: job.id, sequence, line, logged_at, level, message });
+  }
+}
 
 /** A row for insert-jobs or update-jobs. Bodies that did not change are left out; what JSON leaves out is NULL. */
-function toJobRow({ before, job, restarted }: JobChange): string {
+export function toJobRow({ before, job, restarted }: JobChange): string {
   const base = restarted ? undefined : before;
   const row = changingColumns(job);
   if (base === undefined) Object.assign(row, lastingColumns(job));

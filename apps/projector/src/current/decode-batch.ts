@@ -1,6 +1,6 @@
-// Reads the messages of a batch: events, and what goes to quarantine because it cannot be read.
-import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import { decodeEvent, type Quarantined, type StoredEvent, type StoredMessage } from '@trellis/contracts';
+// The messages of a batch by what becomes of them: events, and what goes to quarantine because it cannot be read.
+import type { Quarantined, StoredEvent, StoredMessage } from '@trellis/contracts';
+import type { ReadBatch } from '../tail-feed.ts';
 
 export interface DecodedEvent {
   stored: StoredEvent;
@@ -12,25 +12,18 @@ export interface DecodedBatch {
   /** In stream order. */
   events: DecodedEvent[];
   quarantined: Quarantined[];
-  /** Odd optional fields that were left out of events: how often each. */
-  droppedFields: Map<string, number>;
+  /** Odd optional fields that were left out of events: one entry each time. */
+  droppedFields: string[];
 }
 
-/** Decoded without a break; the other work of the process waits for so many. */
-const SLICE = 250;
-
-export async function decodeBatch(messages: readonly StoredMessage[]): Promise<DecodedBatch> {
-  const batch: DecodedBatch = { events: [], quarantined: [], droppedFields: new Map() };
+export function sortBatch({ messages, decoded }: Pick<ReadBatch, 'messages' | 'decoded'>): DecodedBatch {
+  const batch: DecodedBatch = { events: [], quarantined: [], droppedFields: [] };
   for (const [index, message] of messages.entries()) {
-    if (index % SLICE === SLICE - 1) await yieldToOthers();
-    const decoded = decodeEvent(message);
-    if (decoded.kind === 'quarantined') {
-      batch.quarantined.push(decoded.quarantined);
-      continue;
-    }
-    batch.events.push({ stored: decoded.stored, message });
-    for (const field of decoded.droppedFields)
-      batch.droppedFields.set(field, (batch.droppedFields.get(field) ?? 0) + 1);
+    const one = decoded[index];
+    if (one?.kind === 'event') {
+      batch.events.push({ stored: one.stored, message });
+      if (one.droppedFields.length > 0) batch.droppedFields.push(...one.droppedFields);
+    } else if (one) batch.quarantined.push(one.quarantined);
   }
   return batch;
 }

@@ -8,7 +8,7 @@ import type { DecodedEvent } from './decode-batch.ts';
 export interface FoldInput {
   /** In stream order. */
   events: readonly DecodedEvent[];
-  /** The jobs of the touched ids as the store has them. */
+  /** The jobs of the touched ids as they were before, as far as there are any. */
   known: ReadonlyMap<string, FoldedJob>;
   /** Sequences of `created` events before which the stream holds nothing of their id (any more). */
   firstOfId: ReadonlySet<number>;
@@ -28,42 +28,79 @@ export interface FoldedBatch {
   applied: AppliedEvents;
 }
 
-export function foldBatch({ events, known, firstOfId, refused, countedUpTo = 0 }: FoldInput): FoldedBatch {
-  const touched = new Map<string, Fold>();
-  const quarantined: Quarantined[] = [];
-  const ignored: FoldedBatch['ignored'] = [];
-  const applied = new AppliedEvents();
-  for (const decoded of events) {
-    const { stored, message } = decoded;
-    const { event, sequence } = stored;
-    const fold = touched.get(event.jobId) ?? startFold(known.get(event.jobId));
-    touched.set(event.jobId, fold);
-    const refusal = refused.get(sequence);
-    if (refusal) {
-      quarantined.push({ ...quarantine(message, 'store-refused', refusal.reason), storeCode: refusal.storeCode });
-      continue;
-    }
-    let outcome = reduce(fold.job, stored);
-    const passed = fold.job?.lastSequence ?? 0;
-    if (outcome.kind === 'ignored' && event.eventType === 'created' && sequence > passed && firstOfId.has(sequence)) {
-      // What the id stood for is gone from the stream: it begins anew.
-      outcome = reduce(undefined, stored);
-      fold.restarted = fold.before !== undefined;
-      fold.logs = [];
-    }
-    if (outcome.kind === 'applied') {
-      fold.job = outcome.job;
-      if (sequence > countedUpTo) applied.add(event);
-      const entries = event.eventType === 'logged' ? (event.logs ?? []) : [];
-      for (const [line, entry] of entries.entries()) fold.logs.push({ sequence, line, entry });
-    } else if (outcome.why === 'foreign-owner' && sequence > passed) {
-      const owner = `${fold.job?.service}.${fold.job?.type}`;
-      quarantined.push(quarantine(message, 'foreign-owner', `jobId: "${event.jobId}" belongs to ${owner}`));
-    } else {
-      ignored.push({ event: decoded, why: sequence > passed ? outcome.why : 'already-applied' });
+/** A fold that goes on over several parts of a batch; what it keeps of an event is the effect on its job. */
+export class BatchFold {
+  readonly #touched = new Map<string, Fold>();
+  readonly #quarantined: Quarantined[] = [];
+  readonly #ignored: FoldedBatch['ignored'] = [];
+  readonly #applied = new AppliedEvents();
+
+  /** Whether a job of this id was looked up for an earlier part. */
+  has(id: string): boolean {
+    return this.#touched.has(id);
+  }
+
+  /** The job as it is after the parts so far. */
+  job(id: string): FoldedJob | undefined {
+    return this.#touched.get(id)?.job;
+  }
+
+  /** The jobs that are not as they were before. */
+  *changed(): Generator<FoldedJob> {
+    for (const { before, job } of this.#touched.values()) if (job !== undefined && job !== before) yield job;
+  }
+
+  /** Folds the next events; `known` may leave out the jobs that earlier parts have touched. */
+  add({ events, known, firstOfId, refused, countedUpTo = 0 }: FoldInput): void {
+    const quarantined = this.#quarantined;
+    const ignored = this.#ignored;
+    for (const decoded of events) {
+      const { stored, message } = decoded;
+      const { event, sequence } = stored;
+      const fold = this.#touched.get(event.jobId) ?? startFold(known.get(event.jobId));
+      this.#touched.set(event.jobId, fold);
+      const refusal = refused.get(sequence);
+      if (refusal) {
+        quarantined.push({ ...quarantine(message, 'store-refused', refusal.reason), storeCode: refusal.storeCode });
+        continue;
+      }
+      let outcome = reduce(fold.job, stored);
+      const passed = fold.job?.lastSequence ?? 0;
+      if (outcome.kind === 'ignored' && event.eventType === 'created' && sequence > passed && firstOfId.has(sequence)) {
+        // What the id stood for is gone from the stream: it begins anew.
+        outcome = reduce(undefined, stored);
+        fold.restarted = fold.before !== undefined;
+        fold.logs = [];
+      }
+      if (outcome.kind === 'applied') {
+        // The lines are stored apart from the job.
+        fold.job = outcome.job.logs.length > 0 ? { ...outcome.job, logs: [] } : outcome.job;
+        if (sequence > countedUpTo) this.#applied.add(event);
+        const entries = event.eventType === 'logged' ? (event.logs ?? []) : [];
+        for (const [line, entry] of entries.entries()) fold.logs.push({ sequence, line, entry });
+      } else if (outcome.why === 'foreign-owner' && sequence > passed) {
+        const owner = `${fold.job?.service}.${fold.job?.type}`;
+        quarantined.push(quarantine(message, 'foreign-owner', `jobId: "${event.jobId}" belongs to ${owner}`));
+      } else {
+        ignored.push({ event: decoded, why: sequence > passed ? outcome.why : 'already-applied' });
+      }
     }
   }
-  return { ...results(touched), quarantined, ignored, applied };
+
+  result(): FoldedBatch {
+    return {
+      ...results(this.#touched),
+      quarantined: this.#quarantined,
+      ignored: this.#ignored,
+      applied: this.#applied,
+    };
+  }
+}
+
+export function foldBatch(input: FoldInput): FoldedBatch {
+  const fold = new BatchFold();
+  fold.add(input);
+  return fold.result();
 }
 
 interface Fold {
@@ -80,10 +117,8 @@ function results(touched: ReadonlyMap<string, Fold>): Pick<FoldedBatch, 'jobs' |
   const changes: JobChange[] = [];
   for (const [id, { before, job, restarted, logs }] of touched) {
     if (job === undefined) continue;
-    // The lines are stored apart from the job.
-    const after = job.logs.length > 0 ? { ...job, logs: [] } : job;
-    jobs.set(id, after);
-    if (job !== before) changes.push({ before, job: after, restarted, logs });
+    jobs.set(id, job);
+    if (job !== before) changes.push({ before, job, restarted, logs });
   }
   return { jobs, changes };
 }

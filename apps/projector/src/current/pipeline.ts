@@ -1,25 +1,20 @@
 // The `current` pipeline: follows the JOBS stream and keeps one row per job true. Decode → fold → commit → ack; while a
-// batch is being written the next one is decoded and folded.
+// batch is being written the next one is folded.
 import { randomUUID } from 'node:crypto';
-import type { FoldedJob } from '@trellis/lifecycle';
+import { type FoldedJob, isEnded } from '@trellis/lifecycle';
 import { countMetric, type JobStream, type Logger } from '@trellis/runtime';
-import {
-  CurrentStore,
-  Fenced,
-  type JobChange,
-  type Lease,
-  type WrittenChanges,
-  writeChanges,
-} from '@trellis/store-postgres';
+import { CurrentStore, Fenced, type JobChange, type Lease, NOT_LOADED, writeChanges } from '@trellis/store-postgres';
 import { CatchUpProgress } from '../catch-up-progress.ts';
 import type { PipelineProgress } from '../pipeline-progress.ts';
 import { projectBatch } from '../project-batch.ts';
-import { StreamRecreated, type TailBatch, tailStream } from '../tail-stream.ts';
+import { type ReadBatch, SharedTail } from '../shared-tail.ts';
+import { StreamRecreated } from '../tail-stream.ts';
 import { type CurrentCounters, count, newCounters } from './counters.ts';
-import { type DecodedBatch, decodeBatch } from './decode-batch.ts';
+import { sortBatch } from './decode-batch.ts';
+import { EventBatch } from './event-batch.ts';
 import { findStart, type Start } from './find-start.ts';
 import { findFirstOfId } from './first-of-id.ts';
-import { type FoldedBatch, type FoldInput, foldBatch } from './fold-batch.ts';
+import { type FoldedBatch, foldBatch } from './fold-batch.ts';
 import { holdLease } from './hold-lease.ts';
 import { isolateRefused } from './isolate-refused.ts';
 import { releaseQuarantine } from './release-quarantine.ts';
@@ -33,9 +28,11 @@ export interface CurrentPipelineOptions {
   signal: AbortSignal;
   /** Durable name of the consumer; default `projector-current`. */
   consumer?: string;
-  /** Events of a batch; default 5,000 (the process asks for more: BATCH_SIZE). */
+  /** The tail that this process's pipelines share; default: one of its own. */
+  tail?: SharedTail;
+  /** Events of a batch, at most; default 5,000 (the process asks for more: BATCH_SIZE). */
   maxMessages?: number;
-  /** Default 5. */
+  /** Of a tail of its own; default 5. */
   lingerMs?: number;
   counters?: CurrentCounters;
   /** Told how far the pipeline is while this process works it. */
@@ -44,12 +41,18 @@ export interface CurrentPipelineOptions {
   working?: () => void;
   /** How often a waiting process asks for the lease. */
   leasePollMs?: number;
-  /** How often an idle tail checks that it misses nothing. */
+  /** How often a tail of its own checks, when idle, that it misses nothing. */
   idleCheckMs?: number;
 }
 
 const PIPELINE = { pipeline: CurrentStore.pipeline } as const;
 const DEFAULT_CONSUMER = 'projector-current';
+
+const MAX_MESSAGES = 5_000;
+/** Bytes of a batch's messages. */
+const MAX_BYTES = 24 * 1024 * 1024;
+/** Messages that are read from the stream and folded in one go. */
+const TAIL_BATCH = 1_000;
 
 /** Quarantined messages of a batch that get a line of their own in the log. */
 const LOGGED_A_BATCH = 20;
@@ -81,30 +84,39 @@ function tellPosition({ progress }: CurrentPipelineOptions, position: number | u
   if (progress) progress.position = position;
 }
 
-interface Plan {
-  input: FoldInput;
-  folded: FoldedBatch;
-  written: WrittenChanges;
-}
+/** A batch that cannot be written as it is, and whose events are not kept: to be read again in smaller ones. */
+class ReadAgain extends Error {
+  override readonly name = 'ReadAgain';
+  readonly upTo: number;
 
-function makePlan(input: FoldInput): Plan {
-  const folded = foldBatch(input);
-  return { input, folded, written: writeChanges(folded.changes) };
+  constructor(upTo: number) {
+    super(`the events up to ${upTo} are read again`);
+    this.upTo = upTo;
+  }
 }
 
 class Run {
   readonly #options: CurrentPipelineOptions;
   readonly #lease: Lease;
   readonly #start: Start;
+  readonly #tail: SharedTail;
   readonly #counters: CurrentCounters;
   readonly #progress: CatchUpProgress;
   #position: number;
+  /** The jobs of the batch that is being written, then those of them whose execution goes on, without bodies. */
+  #former: ReadonlyMap<string, FoldedJob> = new Map();
+  /** Up to here a batch is no larger than one of the tail. */
+  #smallUpTo = 0;
 
   constructor(options: CurrentPipelineOptions, start: Start) {
+    const { stream, log, maxMessages = MAX_MESSAGES, lingerMs = 5, idleCheckMs } = options;
     this.#options = options;
     this.#start = start;
     this.#lease = start.lease;
     this.#position = start.lease.position;
+    this.#tail =
+      options.tail ??
+      new SharedTail({ stream, log, maxMessages: Math.min(maxMessages, TAIL_BATCH), lingerMs, idleCheckMs });
     this.#counters = options.counters ?? newCounters();
     this.#progress = new CatchUpProgress(options.log, CurrentStore.pipeline);
     this.#counters.starts++;
@@ -114,86 +126,106 @@ class Run {
   }
 
   async project(): Promise<void> {
-    const {
-      stream,
-      store,
-      signal,
-      log,
-      consumer = DEFAULT_CONSUMER,
-      maxMessages = 5_000,
-      lingerMs = 5,
-    } = this.#options;
+    const { stream, store, log, signal } = this.#options;
     this.#counters.released += await releaseQuarantine({ stream, store, lease: this.#lease, log });
     this.#options.working?.();
     tellPosition(this.#options, this.#position);
+    while (!signal.aborted) {
+      try {
+        await this.#follow();
+      } catch (error) {
+        if (!(error instanceof ReadAgain)) throw error;
+        log.info({ position: this.#position, upTo: error.upTo }, error.message);
+        this.#smallUpTo = error.upTo;
+      }
+    }
+  }
+
+  async #follow(): Promise<void> {
+    const { signal, consumer = DEFAULT_CONSUMER } = this.#options;
+    this.#former = new Map();
     const failed = new AbortController();
-    const batches = tailStream({
-      stream,
+    const batches = this.#tail.follow({
       consumer,
       from: this.#position + 1,
-      ...(this.#lease.streamCreated === undefined ? {} : { created: this.#lease.streamCreated }),
-      maxMessages,
-      lingerMs,
+      created: this.#lease.streamCreated,
       signal: AbortSignal.any([signal, failed.signal]),
-      log,
-      ...(this.#options.idleCheckMs === undefined ? {} : { idleCheckMs: this.#options.idleCheckMs }),
     });
-    let expected: ReadonlyMap<string, FoldedJob> = new Map();
-    let writing = Promise.resolve(expected);
-    for await (const batch of batches) {
-      const decoded = await decodeBatch(batch.messages);
-      // Planned on what the former batch will have written, while it is being written.
-      const planning = this.#plan(decoded, expected);
-      planning.catch(() => undefined);
-      const written = await writing;
-      const plan = written === expected ? await planning : await this.#plan(decoded, written);
-      expected = plan.folded.jobs;
-      writing = this.#record(batch, plan, () => this.#write(batch, decoded, plan));
+    let writing = Promise.resolve({ isolated: false });
+    let batch: EventBatch | undefined;
+    for await (const read of batches) {
+      // Folded onto what the former batch will have written, while it is being written.
+      batch ??= new EventBatch(read.first);
+      await this.#add(batch, read);
+      if (read.pending > 0 && this.#hasRoom(batch)) continue;
+      const { isolated } = await writing;
+      const next = isolated ? await this.#foldAgain(batch) : batch;
+      batch = undefined;
+      writing = this.#record(next, () => this.#write(next));
       // Nobody may look for long: the next batch comes with the next event.
       writing.catch((error: unknown) => failed.abort(error));
     }
     await writing;
   }
 
-  /** Folds a batch onto the jobs that it touches: those of the former batch as given, all others as the store has them. */
-  async #plan({ events }: DecodedBatch, former: ReadonlyMap<string, FoldedJob>): Promise<Plan> {
+  #hasRoom({ messages, bytes, last }: EventBatch): boolean {
+    const { maxMessages = MAX_MESSAGES } = this.#options;
+    return messages + this.#tail.maxMessages <= maxMessages && bytes < MAX_BYTES && last >= this.#smallUpTo;
+  }
+
+  /** Folds events onto the jobs that they touch: those of this batch and the former one as given, others as the store has them. */
+  async #add(batch: EventBatch, read: ReadBatch): Promise<void> {
     const { store, stream } = this.#options;
-    const ids = new Set(events.map(({ stored }) => stored.event.jobId));
-    const known = await store.loadJobs([...ids].filter((id) => !former.has(id)));
+    const former = this.#former;
+    const decoded = sortBatch(read);
+    const ids = new Set(decoded.events.map(({ stored }) => stored.event.jobId));
+    const known = await store.loadJobs([...ids].filter((id) => !batch.fold.has(id) && !former.has(id)));
     for (const id of ids) {
-      const job = former.get(id);
+      const job = batch.fold.job(id) ?? former.get(id);
       if (job) known.set(id, job);
     }
+    const { events } = decoded;
     const firstOfId = await findFirstOfId(stream, events, known);
-    return makePlan({ events, known, firstOfId, refused: new Map(), countedUpTo: this.#start.rebuiltUpTo });
+    const input = { events, known, firstOfId, refused: new Map(), countedUpTo: this.#start.rebuiltUpTo };
+    batch.add({ read, decoded, input }, this.#position < this.#start.quarantinedUpTo);
   }
 
-  #record<Written>(batch: TailBatch, { folded }: Plan, write: () => Promise<Written>): Promise<Written> {
+  /** A batch that was folded onto what the former one turned out not to have written. */
+  async #foldAgain(batch: EventBatch): Promise<EventBatch> {
+    if (!batch.only) throw new ReadAgain(batch.last);
+    const again = new EventBatch(batch.first);
+    await this.#add(again, batch.only.read);
+    return again;
+  }
+
+  #record<Written>({ messages, first, last, fold }: EventBatch, write: () => Promise<Written>): Promise<Written> {
     const { stream, consumer = DEFAULT_CONSUMER } = this.#options;
-    const { messages, first, last } = batch;
-    const jobs = Iterator.from(folded.changes).map(({ job }) => job.context.traceparent);
-    const what = { ...PIPELINE, stream: stream.names.jobs, consumer, messages: messages.length, first, last, jobs };
-    return projectBatch(what, write);
+    const jobs = fold.changed().map(({ context }) => context.traceparent);
+    return projectBatch({ ...PIPELINE, stream: stream.names.jobs, consumer, messages, first, last, jobs }, write);
   }
 
-  /** Commits a batch, without the events that the store refuses. @returns the jobs as they are in the store now */
-  async #write(batch: TailBatch, decoded: DecodedBatch, planned: Plan): Promise<ReadonlyMap<string, FoldedJob>> {
+  /** Commits a batch, without the events that the store refuses. */
+  async #write(batch: EventBatch): Promise<{ isolated: boolean }> {
     const { store } = this.#options;
-    const commit = ({ folded, written }: Plan) =>
+    let folded = batch.fold.result();
+    this.#former = folded.jobs;
+    const commit = () =>
       store.commitBatch(this.#lease, {
         from: this.#position,
         to: batch.last,
         toStoredAt: batch.lastStoredAt,
-        changes: written,
-        quarantined: [...decoded.quarantined, ...folded.quarantined],
-        released: this.#projectedAgain(decoded, folded),
+        changes: writeChanges(folded.changes),
+        quarantined: [...batch.unreadable, ...folded.quarantined],
+        released: this.#projectedAgain(batch, folded),
       });
-    let plan = planned;
-    let outcome = await commit(plan);
-    if (outcome.kind === 'refused') {
+    let outcome = await commit();
+    const isolated = outcome.kind === 'refused';
+    if (isolated) {
+      if (!batch.only) throw new ReadAgain(batch.last);
+      const { input } = batch.only;
       const tryChanges = (changes: JobChange[]) => store.tryChanges(this.#lease, this.#position, changes);
-      plan = makePlan({ ...planned.input, refused: await isolateRefused(planned.input, tryChanges) });
-      outcome = await commit(plan);
+      folded = foldBatch({ ...input, refused: await isolateRefused(input, tryChanges) });
+      outcome = await commit();
     }
     if (outcome.kind === 'refused') {
       const { storeCode, reason } = outcome.refusal;
@@ -203,35 +235,35 @@ class Run {
       throw new Error(`rows of the batch ${batch.first}-${batch.last} were changed by others`);
     this.#position = batch.last;
     tellPosition(this.#options, this.#position);
+    this.#former = jobsThatGoOn(folded.jobs);
     batch.ack();
-    this.#report(batch, decoded, plan.folded);
-    return plan.folded.jobs;
+    this.#report(batch, folded);
+    return { isolated };
   }
 
   /** Sequences of the batch that an earlier projection of this stream may have put into quarantine, and this one did not. */
-  #projectedAgain({ events }: DecodedBatch, { quarantined, ignored }: FoldedBatch): number[] {
-    if (this.#position >= this.#start.quarantinedUpTo) return [];
+  #projectedAgain({ sequences }: EventBatch, { quarantined, ignored }: FoldedBatch): number[] {
+    if (sequences.length === 0) return [];
     const kept = new Set(quarantined.map(({ sequence }) => sequence));
     for (const { event, why } of ignored) if (why === 'already-applied') kept.add(event.stored.sequence);
-    return events.map(({ stored }) => stored.sequence).filter((sequence) => !kept.has(sequence));
+    return sequences.filter((sequence) => !kept.has(sequence));
   }
 
-  #report(batch: TailBatch, decoded: DecodedBatch, plan: FoldedBatch): void {
+  #report(batch: EventBatch, folded: FoldedBatch): void {
     const { log } = this.#options;
     const counters = this.#counters;
     counters.batches++;
-    counters.events += batch.messages.length;
-    counters.changes += plan.changes.length;
-    plan.applied.count();
-    for (const [field, times] of decoded.droppedFields) {
+    counters.events += batch.messages;
+    counters.changes += folded.changes.length;
+    folded.applied.count();
+    for (const [field, { length: times }] of Map.groupBy(batch.droppedFields, (field) => field)) {
       count(counters.droppedFields, field, times);
       countMetric('trellis.projector.fields.dropped', { ...PIPELINE, field }, times);
     }
-    const ignored = Map.groupBy(plan.ignored, ({ why }) => why);
-    for (const [reason, events] of ignored) {
-      countMetric('trellis.projector.ignored', { ...PIPELINE, reason }, events.length);
+    for (const [reason, { length: times }] of Map.groupBy(folded.ignored, ({ why }) => why)) {
+      countMetric('trellis.projector.ignored', { ...PIPELINE, reason }, times);
     }
-    for (const { event, why } of plan.ignored) {
+    for (const { event, why } of folded.ignored) {
       count(counters.ignored, why);
       if (!log.isLevelEnabled('debug')) continue;
       const { sequence, event: ignored } = event.stored;
@@ -241,7 +273,7 @@ class Run {
         'event changes nothing',
       );
     }
-    const quarantined = [...decoded.quarantined, ...plan.quarantined];
+    const quarantined = [...batch.unreadable, ...folded.quarantined];
     for (const [index, { sequence, subject, code, reason, storeCode }] of quarantined.entries()) {
       count(counters.quarantined, code);
       countMetric('trellis.projector.quarantined', { ...PIPELINE, code });
@@ -249,6 +281,15 @@ class Run {
     }
     const more = quarantined.length - LOGGED_A_BATCH;
     if (more > 0) log.warn({ more, first: batch.first, last: batch.last }, 'more messages quarantined');
-    this.#progress.passed(batch.messages.length, batch.last, batch.pending);
+    this.#progress.passed(batch.messages, batch.last, batch.pending);
   }
+}
+
+/** The jobs that are likely to be touched next, as the store would load them. */
+function jobsThatGoOn(jobs: ReadonlyMap<string, FoldedJob>): ReadonlyMap<string, FoldedJob> {
+  const goOn = new Map<string, FoldedJob>();
+  for (const [id, job] of jobs) {
+    if (!isEnded(job.state)) goOn.set(id, { ...job, payload: NOT_LOADED, result: NOT_LOADED });
+  }
+  return goOn;
 }

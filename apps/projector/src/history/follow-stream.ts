@@ -5,6 +5,7 @@ import { decodeEvent, type Quarantined } from '@trellis/contracts';
 import { countMetric, type JobStream, type Logger } from '@trellis/runtime';
 import { JournalBlock } from '@trellis/store-clickhouse';
 import { projectBatch } from '../project-batch.ts';
+import type { SharedTail } from '../shared-tail.ts';
 import { tailStream } from '../tail-stream.ts';
 import { BlockBuffer, type CollectedBlock } from './block-buffer.ts';
 import type { HistoryLease } from './history-lease.ts';
@@ -18,6 +19,7 @@ export interface BlockLimits {
 
 export interface FollowOptions {
   stream: JobStream;
+  tail: SharedTail;
   /** Durable name. */
   consumer: string;
   lease: HistoryLease;
@@ -31,11 +33,10 @@ export interface FollowOptions {
   wrote: (written: { rows: number; quarantined: number; position: number; pending: number }) => void;
 }
 
-/** Messages that are read from the stream and decoded in one go. */
-const BATCH_MESSAGES = 2_000;
-/** Decoded without a break; the other work of the process waits for so many. */
+/** Messages of a range that are read from the stream in one go. */
+const BATCH_MESSAGES = 1_000;
+/** Encoded without a break; the other work of the process waits for so many. */
 const SLICE_MESSAGES = 250;
-const TAIL_LINGER_MS = 20;
 /** When everything is caught up, an insert takes at most one part in so many of the time. */
 const REST_FACTOR = 4;
 
@@ -59,14 +60,17 @@ export async function followStream(options: FollowOptions): Promise<void> {
 }
 
 async function collect(options: FollowOptions, buffer: BlockBuffer, stop: AbortSignal): Promise<void> {
-  for await (const batch of tailFrom(options, options.lease.record.position + 1, stop)) {
+  const { tail, consumer, lease } = options;
+  const { position, streamCreated: created } = lease.record;
+  for await (const batch of tail.follow({ consumer, from: position + 1, created, signal: stop })) {
     for (const [index, message] of batch.messages.entries()) {
       if (buffer.full) await buffer.until(() => !buffer.full);
       if (index % SLICE_MESSAGES === SLICE_MESSAGES - 1) {
         await yieldToOthers();
         if (stop.aborted) return;
       }
-      buffer.add(message, decodeEvent(message));
+      const decoded = batch.decoded[index];
+      if (decoded) buffer.add(message, decoded);
     }
     buffer.passed(batch.last, batch.pending, batch.ack);
   }
@@ -107,11 +111,23 @@ async function record(options: FollowOptions, collected: CollectedBlock, write: 
 
 /** What the range of a begun insert holds now; incomplete when the signal has aborted. */
 export async function readRange(
-  options: Omit<FollowOptions, 'limit' | 'paceMs' | 'writer' | 'wrote'>,
+  options: Pick<FollowOptions, 'stream' | 'consumer' | 'lease' | 'signal' | 'log'>,
   intent: Intent,
 ): Promise<JournalBlock> {
   const block = new JournalBlock(options.lease.record.generation);
-  for await (const batch of tailFrom(options, intent.from, options.signal, { idleCheckMs: 500 })) {
+  const { stream, consumer, lease, signal, log } = options;
+  const range = tailStream({
+    stream,
+    consumer,
+    from: intent.from,
+    created: lease.record.streamCreated,
+    maxMessages: BATCH_MESSAGES,
+    lingerMs: 0,
+    idleCheckMs: 500,
+    signal,
+    log,
+  });
+  for await (const batch of range) {
     for (const message of batch.messages) {
       if (message.sequence <= intent.to) block.add(message, decodeEvent(message));
     }
@@ -119,26 +135,6 @@ export async function readRange(
     await yieldToOthers();
   }
   return block;
-}
-
-function tailFrom(
-  options: Pick<FollowOptions, 'stream' | 'consumer' | 'lease' | 'log'>,
-  from: number,
-  signal: AbortSignal,
-  more: { idleCheckMs?: number } = {},
-) {
-  const { stream, consumer, lease, log } = options;
-  return tailStream({
-    stream,
-    consumer,
-    from,
-    created: lease.record.streamCreated,
-    maxMessages: BATCH_MESSAGES,
-    lingerMs: TAIL_LINGER_MS,
-    signal,
-    log,
-    ...more,
-  });
 }
 
 function logQuarantined(log: Logger, quarantined: number, first: Quarantined): void {

@@ -5,6 +5,7 @@ import { Kvm } from '@nats-io/kv';
 import { countMetric, type JobStream, type Logger } from '@trellis/runtime';
 import { applyRetention, type ClickHouse, JournalStore, migrateClickHouse } from '@trellis/store-clickhouse';
 import { CatchUpProgress } from '../catch-up-progress.ts';
+import { SharedTail } from '../shared-tail.ts';
 import { type BlockLimits, followStream, readRange } from './follow-stream.ts';
 import { HistoryLease } from './history-lease.ts';
 import { JournalWriter } from './journal-writer.ts';
@@ -45,6 +46,8 @@ export interface HistoryPipelineOptions {
   replicas?: number;
   /** Durable consumer of the stream. */
   consumer?: string;
+  /** The tail that this process's pipelines share; default: one of its own. */
+  tail?: SharedTail;
   leaseMs?: number;
   /** Days for which ClickHouse keeps the history; default: for ever. */
   ttlDays?: number;
@@ -141,6 +144,7 @@ async function write(
   const progress = new CatchUpProgress(log, 'history');
   await followStream({
     stream,
+    tail: options.tail ?? new SharedTail({ stream, log, maxMessages: 1_000, lingerMs: 20 }),
     consumer,
     lease,
     writer,

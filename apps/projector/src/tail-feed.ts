@@ -1,0 +1,209 @@
+// One tail of the stream with its messages read, for the reader that opened it and for others in this process that are near:
+// a message is fetched and parsed once for all of them. Who reads from which feed is shared-tail.ts.
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import { type Decoded, decodeEvent, type StoredMessage } from '@trellis/contracts';
+import { abortable } from '@trellis/runtime';
+import { type TailBatch, type TailOptions, tailStream } from './tail-stream.ts';
+
+/** A batch of the tail together with what its messages say. */
+export interface ReadBatch extends TailBatch {
+  /** One for each of `messages`. To be shared, so never changed. */
+  decoded: readonly Decoded[];
+}
+
+/** Somebody's place in the stream. */
+export class Reader {
+  /** First sequence that it has not been given. */
+  next: number;
+  readonly signal: AbortSignal;
+  #wake: AbortController | undefined;
+
+  constructor(from: number, signal: AbortSignal) {
+    this.next = Math.max(1, from);
+    this.signal = signal;
+  }
+
+  /** Resolves at the next `wake`, when the signal aborts, or after `ms`. */
+  async wait(ms = 3_600_000): Promise<void> {
+    if (this.signal.aborted) return;
+    const wake = new AbortController();
+    this.#wake = wake;
+    const stop = () => wake.abort();
+    this.signal.addEventListener('abort', stop);
+    await abortable(wake.signal, ms);
+    this.signal.removeEventListener('abort', stop);
+    this.#wake = undefined;
+  }
+
+  wake(): void {
+    this.#wake?.abort();
+  }
+}
+
+export interface FeedOptions extends Omit<TailOptions, 'maxMessages' | 'maxBytes'> {
+  maxMessages: number;
+  /** Bounds of what one reader has been given and another has not. */
+  window: { messages: number; bytes: number };
+  /** The reader in front waits so long for one behind that does not move. */
+  patienceMs: number;
+}
+
+/** Decoded without a break; the other work of the process waits for so many. */
+const SLICE = 250;
+/** Bytes of one batch; twice as many are prefetched, in four requests that each have room for the largest message. */
+const BATCH_BYTES = 4 * 1024 * 1024;
+
+export class TailFeed implements AsyncDisposable {
+  readonly created: string | undefined;
+  readonly owner: Reader;
+  readonly #options: FeedOptions;
+  readonly #readers = new Set<Reader>();
+  readonly #closing = new AbortController();
+  readonly #source: AsyncGenerator<TailBatch, void, undefined>;
+  /** What not every reader has been given, oldest first. */
+  readonly #batches: { batch: ReadBatch; bytes: number }[] = [];
+  #messages = 0;
+  #bytes = 0;
+  #next: number;
+  #pulling = false;
+  #ended: { error?: unknown } | undefined;
+
+  constructor(owner: Reader, options: FeedOptions) {
+    this.owner = owner;
+    this.created = options.created;
+    this.#options = options;
+    this.#next = owner.next;
+    this.#readers.add(owner);
+    const signal = AbortSignal.any([options.signal, this.#closing.signal]);
+    this.#source = tailStream({ ...options, maxBytes: BATCH_BYTES, signal });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end({});
+    this.#closing.abort();
+    await this.#source.return();
+  }
+
+  get hasListeners(): boolean {
+    return this.#readers.size > 1;
+  }
+
+  /** Whether `reader` would miss nothing here, and not have to wait long for what it has not had. */
+  offers(reader: Reader, created: string | undefined): boolean {
+    if (this.#ended || this.#isFull || this.created !== created) return false;
+    const first = this.#batches[0]?.batch.first ?? this.#next;
+    return reader.next >= first && reader.next <= this.#next + this.#options.maxMessages;
+  }
+
+  join(reader: Reader): void {
+    this.#readers.add(reader);
+  }
+
+  leave(reader: Reader): void {
+    this.#readers.delete(reader);
+    this.#forget();
+  }
+
+  /**
+   * What follows for `reader`; undefined when it has to go on elsewhere, or was stopped.
+   * @throws to the owner: what the tail throws
+   */
+  async batchFor(reader: Reader): Promise<ReadBatch | undefined> {
+    while (!reader.signal.aborted && this.#readers.has(reader)) {
+      const batch = this.#batches.find(({ batch: { last } }) => last >= reader.next)?.batch;
+      if (batch) {
+        const rest = batch.first < reader.next ? from(batch, reader.next) : batch;
+        reader.next = batch.last + 1;
+        this.#forget();
+        return rest;
+      }
+      if (this.#ended) {
+        if (reader === this.owner && 'error' in this.#ended) throw this.#ended.error;
+        return undefined;
+      }
+      if (this.#isFull && !(await this.#room(reader))) return undefined;
+      if (!this.#isFull) {
+        void this.#pull();
+        await reader.wait();
+      }
+    }
+    return undefined;
+  }
+
+  get #isFull(): boolean {
+    const { messages, bytes } = this.#options.window;
+    return this.#messages >= messages || this.#bytes >= bytes;
+  }
+
+  /** Waits for those behind; false when `reader` has to leave because they stand still. */
+  async #room(reader: Reader): Promise<boolean> {
+    const [oldest] = this.#batches;
+    const end = performance.now() + this.#options.patienceMs;
+    while (this.#isFull && this.#batches[0] === oldest && !this.#ended && !reader.signal.aborted) {
+      const left = end - performance.now();
+      if (left > 0) {
+        await reader.wait(left);
+        continue;
+      }
+      if (reader !== this.owner) return false;
+      for (const other of this.#readers) if (other !== reader) this.leave(other);
+    }
+    return true;
+  }
+
+  async #pull(): Promise<void> {
+    if (this.#pulling) return;
+    this.#pulling = true;
+    try {
+      const { value, done } = await this.#source.next();
+      if (done) return this.#end({});
+      const batch = { ...value, decoded: await decodeAll(value.messages) };
+      const bytes = value.messages.reduce((sum, { data }) => sum + data.length, 0);
+      this.#batches.push({ batch, bytes });
+      this.#messages += value.messages.length;
+      this.#bytes += bytes;
+      this.#next = value.last + 1;
+      this.#wakeAll();
+    } catch (error) {
+      this.#end({ error });
+    } finally {
+      this.#pulling = false;
+    }
+  }
+
+  /** Lets go of what all have been given. */
+  #forget(): void {
+    const behind = Math.min(...[...this.#readers].map(({ next }) => next));
+    for (let [oldest] = this.#batches; oldest && oldest.batch.last < behind; [oldest] = this.#batches) {
+      this.#batches.shift();
+      this.#messages -= oldest.batch.messages.length;
+      this.#bytes -= oldest.bytes;
+    }
+    this.#wakeAll();
+  }
+
+  #end(ended: { error?: unknown }): void {
+    this.#ended ??= ended;
+    this.#wakeAll();
+  }
+
+  #wakeAll(): void {
+    for (const reader of this.#readers) reader.wake();
+  }
+}
+
+/** The part of a batch from `first` on. */
+function from(batch: ReadBatch, first: number): ReadBatch {
+  const found = batch.messages.findIndex(({ sequence }) => sequence >= first);
+  const at = found < 0 ? batch.messages.length : found;
+  return { ...batch, first, messages: batch.messages.slice(at), decoded: batch.decoded.slice(at) };
+}
+
+async function decodeAll(messages: readonly StoredMessage[]): Promise<Decoded[]> {
+  const decoded: Decoded[] = [];
+  for (const [index, message] of messages.entries()) {
+    if (index % SLICE === SLICE - 1) await yieldToOthers();
+    decoded.push(decodeEvent(message));
+  }
+  return decoded;
+}
