@@ -33,7 +33,8 @@ WITH
             if(handed_back AND event_type = 'retry', 4, transform(event_type,
                 ['created', 'retried', 'started', 'retry', 'failed', 'dead', 'completed', 'cancelled', 'expired', 'skipped',
                  'stale', 'dismissed'], [1, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12], 0)) AS enters,
-            (sequence, is_new, stored_at, timestamp, tries, words.2 != '' AND enters > 0, words.3 != '' AND enters > 0, leaves, enters,
+            (sequence, is_new, stored_at, timestamp, tries, words.2 != '' AND enters > 0, words.3 != '' AND enters > 0, leaves,
+             enters,
              -- The state that its publisher says it leads to.
              indexOf(state_names, state))
             ::Tuple(sequence UInt64, is_new Bool, stored_at DateTime64(3, 'UTC'), at DateTime64(3, 'UTC'), tries UInt32,
@@ -107,7 +108,10 @@ WITH
     runs AS (
         -- One row per run. Its beats: what begins or ends an attempt, the end of the run, a dismissal.
         SELECT job, head, last_sequence, last_stored_at, total, ignored, request_id, trace_id, error, concurrency, start_words,
-            end_words, ended_by_worker, number, number = run_count AS is_latest, run[1] AS origin,
+            end_words, ended_by_worker,
+            if(start_words.instance != '', start_words.instance, JSONExtractString(start_words.concurrency, 'instanceId'))
+                AS instance,
+            number, number = run_count AS is_latest, run[1] AS origin,
             run[-1].after % 16 AS state_number,
             arrayFilter(e -> e.after >= 16 AND (e.enters IN (2, 3, 4) OR e.after % 16 > 4), run) AS beats
         FROM spoken
@@ -115,7 +119,10 @@ WITH
     ),
     attempts AS (
         -- A start after a hand-back goes on with the attempt that it belongs to.
-        SELECT *, arrayFilter(b -> b.enters = 2, beats) AS starts,
+        SELECT *,
+            multiIf(end_words.actor_kind != '', end_words.actor, end_words.instance != '', end_words.instance,
+                end_words.sequence > 0 AND ended_by_worker, instance, '') AS ender,
+            arrayFilter(b -> b.enters = 2, beats) AS starts,
             arrayMap(b -> b.enters = 2 AND b.before % 16 != 4, beats) AS begins,
             arrayCumSum(begins) AS attempt,
             arrayFirst(b -> b.after % 16 > 4, beats) AS end,
@@ -138,11 +145,8 @@ SELECT
         AS attempts,
     arrayMap(part -> arraySum(part.3), arraySplit(p -> p.2, parts)) AS attempt_ms,
     number - 1 AS reruns, error,
-    multiIf(end_words.actor_kind != '', end_words.actor_kind, ended_by != '', 'worker', '') AS ended_by_kind,
-    multiIf(end_words.actor_kind != '', end_words.actor, end_words.instance != '', end_words.instance,
-        end_words.sequence > 0 AND ended_by_worker, instance_id, '') AS ended_by,
-    end_words.reason AS reason,
-    if(start_words.instance != '', start_words.instance, JSONExtractString(start_words.concurrency, 'instanceId')) AS instance_id,
+    multiIf(end_words.actor_kind != '', end_words.actor_kind, ender != '', 'worker', '') AS ended_by_kind, ender AS ended_by,
+    end_words.reason AS reason, instance AS instance_id,
     start_words.version AS worker_version,
     JSONExtractString(concurrency, 'key') AS key, JSONExtractString(concurrency, 'keyHash') AS key_hash,
     trace_id, request_id,
