@@ -1,5 +1,4 @@
 // The heartbeat aggregator as a process: what is connected to what.
-import { setFlagsFromString } from 'node:v8';
 import {
   abortable,
   connectNats,
@@ -15,13 +14,12 @@ import { startTelemetry } from '@trellis/telemetry';
 import { readConfig } from './config.ts';
 import { keepPresence, newCounts } from './keep-presence.ts';
 import { PresenceMetrics } from './presence-metrics.ts';
+import { boundYoungGeneration, expectNothingToStay } from './young-generation.ts';
 
 const REPORT_EVERY_MS = 60_000;
+const BOUND_MEMORY_EVERY_MS = 1_000;
 
-// Next to nothing of a heartbeat outlives the next one. V8 takes what is kept of it so long for something that stays, makes
-// it where only a full collection finds it, and lets the young generation double up to 128 MB: garbage, all of it.
-setFlagsFromString('--no-allocation-site-pretenuring');
-setFlagsFromString('--semi-space-growth-factor=1');
+expectNothingToStay();
 
 const config = readConfig();
 const telemetry = startTelemetry(telemetryOf(config, 'heartbeat-aggregator'));
@@ -90,6 +88,15 @@ await runComponent({
       },
     });
     scope.onStop(() => reporting.done);
+    const bounding = loop('bound of memory', {
+      signal: scope.signal,
+      log,
+      run: async (signal) => {
+        boundYoungGeneration();
+        await abortable(signal, BOUND_MEMORY_EVERY_MS);
+      },
+    });
+    scope.onStop(() => bounding.done);
 
     scope.ready('nats', async () => void (await nc.rtt()));
     scope.ready('postgres', () => postgres.ping());
