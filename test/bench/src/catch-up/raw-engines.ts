@@ -38,7 +38,9 @@ export async function rawPostgresUpsert(url: string, parsed: ParsedEvent[]): Pro
     const job = fold(events.map((one) => ({ ...one, storedAt: one.event.timestamp })));
     return job ? [job] : [];
   });
-  await using postgres = openPostgres({ url, schema: 'bench_raw', maxConnections: 1 });
+  // As the projector commits.
+  const settings = { synchronous_commit: 'off' };
+  await using postgres = openPostgres({ url, schema: 'bench_raw', maxConnections: 1, settings });
   await migratePostgres(postgres);
   const columns: [name: string, type: string, value: (row: (typeof rows)[number]) => unknown][] = [
     ['id', 'text', (row) => row.id],
