@@ -1,6 +1,6 @@
 -- The newest $11 jobs that match: how many they are, and the page among them. With fewer than $11 they are all there is,
 -- so that count and page come from one pass over an index of the detail (trace, request, key, time of update).
--- $1 service  $2 type  $3 state (one)  $4 states (any of)  $5 updated since  $6 updated before  $7 trace id  $8 request id
+-- $1 service  $2 type  $3 state (one, not `completed`)  $4 states (any of)  $5 updated since  $6 updated before  $7 trace id  $8 request id
 -- $9 concurrency key  $10 pattern of the last error  $11 jobs looked at  $12 newest first?  $13 $14 after this created_at and id
 -- $15 limit  $16 offset
 with found as materialized (
@@ -8,7 +8,7 @@ with found as materialized (
   from jobs
   where ($1::text is null or service = $1)
     and ($2::text is null or type = $2)
-    and ($3::text is null or state = $3)
+    and ($3::text is null or (state = $3 and state <> 'completed'))
     and ($4::text[] is null or state = any ($4))
     and ($5::timestamptz is null or updated_at >= $5)
     and ($6::timestamptz is null or (updated_at < $6 and created_at < $6))

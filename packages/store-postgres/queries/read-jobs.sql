@@ -1,14 +1,35 @@
--- Jobs by id, in the order of the ids; those that are gone, or no longer in one of the states, are left out.
--- Bodies stay where they are unless asked for: a payload of more than $5 bytes becomes {"$omitted": bytes}.
--- $1 ids  $2 states (any of)  $3 whole payload?  $4 result?  $5 payload bytes shown in any case  $6 characters of the error
-select jobs.id, service, type, state, tries, max_tries, request_id, trace_id, traceparent, tracestate,
-  created_at, updated_at, started_at, completed_at, deadline, cancel_requested_at,
-  case when length(last_error) > $6 then left(last_error, $6) || '…' else last_error end as last_error, instance_id, progress, concurrency, queue_policy, head_missing, handed_back,
+-- The jobs of a page, in its order, with what the page says of itself (see read-page-of-ids.sql): a page with jobs that are
+-- gone, or that has none, has rows without an id. Bodies stay where they are unless asked for: a payload of more than $4
+-- bytes becomes {"$omitted": bytes}.
+-- In front of it goes: with page as (count, id, place)
+-- $1 states (any of)  $2 whole payload?  $3 result?  $4 payload bytes shown in any case  $5 characters of the error
+-- $6 log lines, the newest, in the order in which they were written
+select page.count, jobs.id, service, type, state, tries, max_tries, request_id, trace_id, traceparent, tracestate,
+  jobs.created_at, updated_at, started_at, completed_at, deadline, cancel_requested_at,
+  case when length(last_error) > $5 then left(last_error, $5) || '…' else last_error end as last_error,
+  instance_id, progress, concurrency, queue_policy, head_missing, handed_back,
   origin_sequence, origin_at, first_sequence, last_sequence,
-  case when $3::boolean or payload_bytes <= $5 then payload else jsonb_build_object('$omitted', payload_bytes) end as payload,
-  case when $4::boolean then result end as result,
-  $4::boolean and result is not null as has_result
-from unnest($1::text[]) with ordinality as page (id, place)
-join jobs on jobs.id = page.id
-where $2::text[] is null or state = any ($2)
-order by place
+  case when $2::boolean or payload_bytes <= $4 then payload else jsonb_build_object('$omitted', payload_bytes) end as payload,
+  case when $3::boolean then result end as result,
+  $3::boolean and result is not null as has_result,
+  state = 'active' and exists (
+    select from workers
+    where workers.service = jobs.service
+      and workers.type = jobs.type
+      and workers.instance_id = jobs.instance_id
+      and status = 'gone'
+  ) as worker_lost,
+  case when $6 > 0 then (
+    select json_agg(json_build_array(logged_at, level, message) order by sequence, line)
+    from (
+      select sequence, line, logged_at, level, message
+      from job_logs
+      where job_id = jobs.id
+      order by sequence desc, line desc
+      limit $6
+    ) as newest
+  ) end as logs
+from page
+left join jobs on jobs.id = page.id
+where ($1::text[] is null or state = any ($1))
+order by page.place

@@ -19,11 +19,18 @@ export interface PostgresOptions {
 
 export type Row = Record<string, unknown>;
 
+/** A statement that every connection keeps once it has run it: the server then neither parses nor, mostly, plans it again. */
+export interface PreparedSql {
+  /** One name, one text. */
+  name: string;
+  text: string;
+}
+
 /** Runs one statement with `$n` parameters, or several without. */
 export interface Queryable {
   /** @param timeoutMs longest wait for the answer, instead of the pool's */
   query<R extends Row = Row>(
-    sql: string,
+    sql: string | PreparedSql,
     values?: unknown[],
     timeoutMs?: number,
   ): Promise<{ rows: R[]; rowCount: number }>;
@@ -82,11 +89,16 @@ export function openPostgres(options: PostgresOptions): Postgres {
 
 async function run<R extends Row>(
   client: pg.Pool | pg.PoolClient,
-  text: string,
+  sql: string | PreparedSql,
   values?: unknown[],
   timeoutMs?: number,
 ) {
-  const config = { text, ...(values && { values }), ...(timeoutMs !== undefined && { query_timeout: timeoutMs }) };
+  const statement = typeof sql === 'string' ? { text: sql } : sql;
+  const config = {
+    ...statement,
+    ...(values && { values }),
+    ...(timeoutMs !== undefined && { query_timeout: timeoutMs }),
+  };
   const { rows, rowCount } = await client.query<R>(config);
   return { rows, rowCount: rowCount ?? 0 };
 }
@@ -122,8 +134,8 @@ function getTypeParser(oid: number, format?: 'text' | 'binary'): (text: string) 
     : pg.types.getTypeParser(oid, 'text');
 }
 
-/** `2026-01-31 09:30:00.12+00` → `2026-01-31T09:30:00.120Z`. The session's time zone is UTC. */
-function readTimestamp(text: string): string {
+/** `2026-01-31 09:30:00.12+00`, also with a `T` → `2026-01-31T09:30:00.120Z`. The session's time zone is UTC. */
+export function readTimestamp(text: string): string {
   const fraction = text[19] === '.' ? text.slice(20, text.indexOf('+')) : '';
   return `${text.slice(0, 10)}T${text.slice(11, 19)}.${fraction.padEnd(3, '0').slice(0, 3)}Z`;
 }

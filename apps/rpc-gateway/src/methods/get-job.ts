@@ -3,19 +3,20 @@ import type { JobReply } from '@trellis/contracts';
 import { toWireJob } from '@trellis/lifecycle';
 import { fitJobReply } from '../fit-reply.ts';
 import { notFound } from '../job-command.ts';
-import { markLostWorkers } from '../mark-lost-workers.ts';
+import { markLostWorker } from '../mark-lost-worker.ts';
 import { defineMethod } from '../method.ts';
+import { shownJob } from '../shown-job.ts';
 import { withTraceLink } from '../trace-link.ts';
 
 export const getJob = defineMethod({
   name: 'Jobs.Get',
   async answer({ id }, _call, { reader, stream, presence, settings }): Promise<JobReply> {
     const row = await reader.getJob(id);
-    const known = row ?? (await stream.readJob(id)).job;
-    if (!known) throw notFound(id);
-    const wire = withTraceLink(toWireJob(known), settings.traceUrlTemplate);
-    const [job = wire] = await markLostWorkers([wire], presence);
-    return row ? { job } : { job, projected: false };
+    if (row) return { job: shownJob(row, settings.traceUrlTemplate) };
+    const { job } = await stream.readJob(id);
+    if (!job) throw notFound(id);
+    const wire = withTraceLink(toWireJob(job), settings.traceUrlTemplate);
+    return { job: await markLostWorker(wire, presence), projected: false };
   },
   fit: fitJobReply,
 });

@@ -1,13 +1,12 @@
 // Jobs.List: one page of jobs and how many match.
 import type { Job, ListReply, ListRequest } from '@trellis/contracts';
 import { toWireJob } from '@trellis/lifecycle';
-import type { Bodies, JobFilter, JobReader, PagePlace } from '@trellis/store-postgres';
+import type { Bodies, JobFilter, JobReader, PagePlace, PageWanted, ReadJob } from '@trellis/store-postgres';
 import { fitJob, jsonBytes } from '../fit-reply.ts';
 import { type Cursor, decodeCursor, encodeCursor } from '../list-cursor.ts';
-import { markLostWorkers } from '../mark-lost-workers.ts';
 import { defineMethod } from '../method.ts';
 import { invalid } from '../read-request.ts';
-import { withTraceLink } from '../trace-link.ts';
+import { shownJob } from '../shown-job.ts';
 
 /** Jobs read at once with their bodies, each of which may be as large as a message. */
 const ROWS_WITH_BODIES = 20;
@@ -16,22 +15,14 @@ const PAGE_FIELDS_BYTES = 2_048;
 
 export const listJobs = defineMethod({
   name: 'Jobs.List',
-  async answer(request: ListRequest, call, { reader, presence, settings }) {
+  async answer(request: ListRequest, call, { reader, settings }) {
     const start = readStart(request);
-    const { places, more, count, countAtLeast } = await reader.page(filterOf(request), {
-      order: start.order,
-      limit: request.limit,
-      offset: request.offset ?? 0,
-      after: start.after,
-    });
-    const { entries: jobs, read } = await readEntries(reader, places, request, call.maxReplyBytes);
-    const marked = await markLostWorkers(jobs, presence);
-    const entries = marked.map((job) => withTraceLink(job, settings.traceUrlTemplate));
-    const reply: ListReply = { entries, count, offset: start.passed, limit: request.limit };
-    if (countAtLeast) reply.countAtLeast = true;
-    // `read` falls short of the page when bodies had filled the reply before.
-    const last = places[read - 1];
-    return more || read < places.length ? continueAfter(reply, last, read, start.order) : reply;
+    const wanted = { order: start.order, limit: request.limit, offset: request.offset ?? 0, after: start.after };
+    const page = await readPage(reader, request, wanted, call.maxReplyBytes);
+    const entries = page.jobs.map((job) => shownJob(job, settings.traceUrlTemplate));
+    const reply: ListReply = { entries, count: page.count, offset: start.passed, limit: request.limit };
+    if (page.countAtLeast) reply.countAtLeast = true;
+    return page.more ? continueAfter(reply, page.last, page.read, start.order) : reply;
   },
   fit: fitPage,
 });
@@ -63,25 +54,52 @@ function readStart({ cursor, offset, order }: ListRequest): Start {
   return { order: place.order, after: { createdAt: place.createdAt, id: place.id }, passed: place.passed };
 }
 
-/** The entries of the places, as many as `maxBytes` can hold: bodies that nobody would see are not read. */
-async function readEntries(
+interface ReadPage {
+  jobs: ReadJob[];
+  count: number;
+  countAtLeast: boolean;
+  /** More jobs follow the last one that was read. */
+  more: boolean;
+  last: PagePlace | undefined;
+  /** How many were read; some of them may be gone since. */
+  read: number;
+}
+
+async function readPage(
+  reader: JobReader,
+  request: ListRequest,
+  wanted: PageWanted,
+  maxBytes: number,
+): Promise<ReadPage> {
+  const filter = filterOf(request);
+  if (request.include?.length) {
+    const { places, ...page } = await reader.page(filter, wanted);
+    const { jobs, read } = await readBodies(reader, places, request, maxBytes);
+    // `read` falls short of the page when bodies had filled the reply before.
+    return { ...page, jobs, read, more: page.more || read < places.length, last: places[read - 1] };
+  }
+  const page = await reader.list(filter, wanted);
+  return { ...page, read: page.jobs.length, last: page.jobs.at(-1) };
+}
+
+/** The jobs of the places with bodies, as many as `maxBytes` can hold: bodies that nobody would see are not read. */
+async function readBodies(
   reader: JobReader,
   places: PagePlace[],
   { include = [], state }: ListRequest,
   maxBytes: number,
-): Promise<{ entries: Job[]; read: number }> {
+): Promise<{ jobs: ReadJob[]; read: number }> {
   const bodies: Bodies = Object.fromEntries(include.map((body) => [body, true]));
-  const atOnce = include.length === 0 ? places.length : ROWS_WITH_BODIES;
-  const entries: Job[] = [];
+  const jobs: ReadJob[] = [];
   let read = 0;
   for (let bytes = 0; read < places.length && bytes <= maxBytes; ) {
-    const ids = places.slice(read, read + atOnce).map((place) => place.id);
-    const jobs = await reader.getJobs(ids, bodies, state);
-    for (const job of jobs) entries.push(toWireJob(job));
+    const ids = places.slice(read, read + ROWS_WITH_BODIES).map((place) => place.id);
+    const some = await reader.getJobs(ids, bodies, state);
+    jobs.push(...some);
     read += ids.length;
-    if (read < places.length) bytes += jsonBytes(entries.slice(-jobs.length));
+    if (read < places.length) bytes += jsonBytes(some.map(toWireJob));
   }
-  return { entries, read };
+  return { jobs, read };
 }
 
 function continueAfter(
@@ -92,7 +110,8 @@ function continueAfter(
 ): ListReply {
   const nextOffset = reply.offset + passed;
   if (!last) return reply;
-  return { ...reply, nextOffset, nextCursor: encodeCursor({ order, ...last, passed: nextOffset }) };
+  const { createdAt, id } = last;
+  return { ...reply, nextOffset, nextCursor: encodeCursor({ order, createdAt, id, passed: nextOffset }) };
 }
 
 /** The page with as many of its first entries as fit; at least one, without its bodies if it must be. */
@@ -109,7 +128,5 @@ function fitPage(reply: ListReply, maxBytes: number, request: ListRequest): List
   const [first] = reply.entries;
   if (entries.length === 0 && first) entries.push(fitJob(first, room));
   if (entries.length === reply.entries.length) return { ...reply, entries };
-  const last = entries.at(-1);
-  const place = last && { id: last.id, createdAt: last.createdAt };
-  return continueAfter({ ...reply, entries }, place, entries.length, readStart(request).order);
+  return continueAfter({ ...reply, entries }, entries.at(-1), entries.length, readStart(request).order);
 }

@@ -1,46 +1,40 @@
 // Reads the projection for the admin RPCs: one job, pages, counts, how far the pipelines are. Never writes.
 // Which statement fits a filter is page-plan.ts; what a row means is job-row.ts.
-import type { JobState, LogEntry } from '@trellis/contracts';
-import type { FoldedJob } from '@trellis/lifecycle';
+import type { JobState } from '@trellis/contracts';
 import type { Queryable, Row } from '../open-postgres.ts';
-import { type JobRow, jobOfRow, type LogRow, logOfRow } from './job-row.ts';
-import {
-  countStatement,
-  detailedPageStatement,
-  isDetailed,
-  type JobFilter,
-  type PagePlace,
-  type PageWanted,
-  pageStatement,
-} from './page-plan.ts';
-import { readRows } from './read-query.ts';
+import { Gathered } from './gathered.ts';
+import { type JobRow, jobsOfRows, type ReadJob } from './job-row.ts';
+import { type Bodies, barePage, COUNT_LIMIT, countedPage, jobsQuery, pageOfIds } from './list-query.ts';
+import { isDetailed, type JobFilter, type PagePlace, type PageWanted } from './page-plan.ts';
+import { type BoundQuery, readBound, readRows } from './read-query.ts';
 
-/** Log lines shown of one job: the newest. */
-export const MAX_LOG_LINES = 1_000;
-/** Bytes up to which lists show a payload. */
-export const LIST_PAYLOAD_BYTES = 4_096;
-/** Characters of the last error that lists show. */
-export const LIST_ERROR_CHARACTERS = 4_096;
-/** How far filters are counted that the counters do not know. */
-export const COUNT_LIMIT = 10_000;
-const WHOLE_TEXT = 2_147_483_647;
+export type { ReadJob } from './job-row.ts';
+export { type Bodies, COUNT_LIMIT, LIST_ERROR_CHARACTERS, LIST_PAYLOAD_BYTES, MAX_LOG_LINES } from './list-query.ts';
 
-/** Which bodies to read; left out, a list has payloads up to `LIST_PAYLOAD_BYTES` and nothing else. */
-export interface Bodies {
-  payload?: boolean;
-  result?: boolean;
-  logs?: boolean;
-}
+/** Jobs whose bodies one statement reads at most: each may be as large as a message. */
+const WHOLE_JOBS_AT_ONCE = 64;
+/** Statements for single jobs that run at the same time; what is asked meanwhile shares the next one. */
+const WHOLE_JOBS_STATEMENTS = 2;
 
-export interface PageOfIds {
-  /** In the order of the page. */
-  places: PagePlace[];
-  /** More jobs follow. */
-  more: boolean;
+interface Counted {
   /** How many jobs match in all: exact for service, type and states, else counted up to `COUNT_LIMIT`. */
   count: number;
   /** There are more than `count`. */
   countAtLeast: boolean;
+}
+
+export interface PageOfIds extends Counted {
+  /** In the order of the page. */
+  places: PagePlace[];
+  /** More jobs follow. */
+  more: boolean;
+}
+
+export interface ListedPage extends Counted {
+  /** In the order of the page; without results, logs, and payloads over `LIST_PAYLOAD_BYTES`. */
+  jobs: ReadJob[];
+  /** More jobs follow. */
+  more: boolean;
 }
 
 export interface PipelinePosition {
@@ -88,13 +82,19 @@ interface DutyRow extends Row {
 }
 
 interface PlaceRow extends Row {
-  id: string;
+  count: number | null;
+  /** Null where the page has no job. */
+  id: string | null;
   created_at: string;
 }
 
 /** Everything throws `StoreUnavailable` when the store cannot answer now. */
 export class JobReader {
   readonly #store: Queryable;
+  readonly #whole = new Gathered<string, ReadJob>((ids) => this.#wholeJobs(ids), {
+    atOnce: WHOLE_JOBS_STATEMENTS,
+    maxKeys: WHOLE_JOBS_AT_ONCE,
+  });
 
   /** @param store opened by `openPostgres`; give it the session setting `statement_timeout` */
   constructor(store: Queryable) {
@@ -102,13 +102,12 @@ export class JobReader {
   }
 
   /** One job with its bodies and its newest log lines (`MAX_LOG_LINES`), or undefined. */
-  async getJob(id: string): Promise<FoldedJob | undefined> {
-    const [job] = await this.getJobs([id], { payload: true, result: true, logs: true });
-    return job;
+  getJob(id: string): Promise<ReadJob | undefined> {
+    return this.#whole.load(id);
   }
 
   /** One job for a decision: without its result, its logs and a payload over `LIST_PAYLOAD_BYTES`. */
-  async getJobHead(id: string): Promise<FoldedJob | undefined> {
+  async getJobHead(id: string): Promise<ReadJob | undefined> {
     const [job] = await this.getJobs([id], {});
     return job;
   }
@@ -117,61 +116,30 @@ export class JobReader {
    * Jobs in the order of `ids`; those that are gone, or that have left `states`, are left out. An omitted payload is
    * `{$omitted: bytes}`.
    */
-  async getJobs(ids: readonly string[], bodies: Bodies, states?: readonly JobState[]): Promise<FoldedJob[]> {
-    const { payload = false, result = false, logs = false } = bodies;
-    const [rows, lines] = await Promise.all([
-      readRows<JobRow>(this.#store, 'jobs', [
-        ids,
-        states === undefined || states.length === 0 ? undefined : states,
-        payload,
-        result,
-        LIST_PAYLOAD_BYTES,
-        payload ? WHOLE_TEXT : LIST_ERROR_CHARACTERS,
-      ]),
-      logs ? this.#logs(ids) : undefined,
-    ]);
-    return rows.map((row) => jobOfRow(row, lines?.get(row.id)));
+  async getJobs(ids: readonly string[], bodies: Bodies, states?: readonly JobState[]): Promise<ReadJob[]> {
+    const rows = await readBound<JobRow>(this.#store, jobsQuery(pageOfIds(ids), bodies, states));
+    return jobsOfRows(rows);
+  }
+
+  /** The jobs of one page as lists show them, in one statement. */
+  async list(filter: JobFilter, wanted: PageWanted): Promise<ListedPage> {
+    const page = oneMore(wanted);
+    const read = (of: BoundQuery) => readBound<JobRow>(this.#store, jobsQuery(of, {}));
+    const found = await read(countedPage(filter, page));
+    const counted = countOf(filter, found);
+    const jobs = jobsOfRows(isWhole(page, counted, found) ? found : await read(barePage(filter, page)));
+    return { jobs: jobs.slice(0, wanted.limit), more: jobs.length > wanted.limit, ...counted };
   }
 
   /** Where the jobs of one page are, whether more follow, and how many match. */
   async page(filter: JobFilter, wanted: PageWanted): Promise<PageOfIds> {
-    const { limit } = wanted;
-    // One more than asked for tells whether more follow.
-    const page = { ...wanted, limit: limit + 1 };
-    const { rows, count } = await (isDetailed(filter)
-      ? this.#detailedPage(filter, page)
-      : this.#plainPage(filter, page));
-    const countAtLeast = isDetailed(filter) && count > COUNT_LIMIT;
-    return {
-      places: rows.slice(0, limit).map((row) => ({ id: row.id, createdAt: row.created_at })),
-      more: rows.length > limit,
-      count: countAtLeast ? COUNT_LIMIT : count,
-      countAtLeast,
-    };
-  }
-
-  async #plainPage(filter: JobFilter, page: PageWanted): Promise<{ rows: PlaceRow[]; count: number }> {
-    const counted = countStatement(filter);
-    const [rows, [total]] = await Promise.all([
-      this.#walk(filter, page),
-      readRows<{ count: number }>(this.#store, counted.query, counted.values),
-    ]);
-    return { rows, count: total?.count ?? 0 };
-  }
-
-  async #detailedPage(filter: JobFilter, page: PageWanted): Promise<{ rows: PlaceRow[]; count: number }> {
-    const { query, values } = detailedPageStatement(filter, page, COUNT_LIMIT + 1);
-    const found = await readRows<PlaceRow & { count: number }>(this.#store, query, values);
-    const count = found[0]?.count ?? 0;
-    const rows = found.filter((row) => row.id !== null);
-    // The page may lie beyond the newest that were looked at.
-    const whole = count <= COUNT_LIMIT || (page.order === 'newest' && rows.length === page.limit);
-    return { rows: whole ? rows : await this.#walk(filter, page), count };
-  }
-
-  #walk(filter: JobFilter, page: PageWanted): Promise<PlaceRow[]> {
-    const { query, values } = pageStatement(filter, page);
-    return readRows<PlaceRow>(this.#store, query, values);
+    const page = oneMore(wanted);
+    const read = (of: BoundQuery) => readBound<PlaceRow>(this.#store, of);
+    const found = await read(countedPage(filter, page));
+    const counted = countOf(filter, found);
+    const rows = isWhole(page, counted, found) ? found : await read(barePage(filter, page));
+    const places = rows.flatMap(({ id, created_at }) => (id === null ? [] : [{ id, createdAt: created_at }]));
+    return { places: places.slice(0, wanted.limit), more: places.length > wanted.limit, ...counted };
   }
 
   /** The hashes of the keys that are shown as `key` by the newest jobs of a queue; empty when it has no such job. */
@@ -225,14 +193,21 @@ export class JobReader {
     await readRows(this.#store, 'clock', []);
   }
 
-  async #logs(ids: readonly string[]): Promise<Map<string, LogEntry[]>> {
-    const rows = await readRows<LogRow>(this.#store, 'job-logs', [ids, MAX_LOG_LINES]);
-    const lines = new Map<string, LogEntry[]>();
-    for (const row of rows) {
-      const of = lines.get(row.job_id);
-      if (of) of.push(logOfRow(row));
-      else lines.set(row.job_id, [logOfRow(row)]);
-    }
-    return lines;
+  async #wholeJobs(ids: string[]): Promise<Map<string, ReadJob>> {
+    const jobs = await this.getJobs(ids, { payload: true, result: true, logs: true });
+    return new Map(jobs.map((job) => [job.id, job]));
   }
 }
+
+/** One job more than asked for tells whether more follow. */
+const oneMore = (wanted: PageWanted): PageWanted => ({ ...wanted, limit: wanted.limit + 1 });
+
+function countOf(filter: JobFilter, [first]: readonly { count: number | null }[]): Counted {
+  const count = first?.count ?? 0;
+  const countAtLeast = isDetailed(filter) && count > COUNT_LIMIT;
+  return { count: countAtLeast ? COUNT_LIMIT : count, countAtLeast };
+}
+
+/** Whether the page lies among the newest jobs that were looked at for a count. */
+const isWhole = (page: PageWanted, { countAtLeast }: Counted, rows: readonly { id: string | null }[]): boolean =>
+  !countAtLeast || (page.order === 'newest' && rows.length === page.limit && rows[0]?.id !== null);

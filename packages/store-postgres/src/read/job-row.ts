@@ -2,32 +2,37 @@
 import type { LogEntry } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
 import { fromJobRow, type LoadedJobRow } from '../job-row.ts';
-import type { Row } from '../open-postgres.ts';
+import { readTimestamp } from '../open-postgres.ts';
 
+/** A row of a page: `id` is null where there is no job. */
 export interface JobRow extends LoadedJobRow {
+  /** How many jobs match in all; null where nobody counts. */
+  count: number | null;
   payload: unknown;
   result: unknown;
   /** Tells a result that is JSON null from none. */
   has_result: boolean;
+  worker_lost: boolean;
+  logs: [loggedAt: string, level: LogEntry['level'], message: string][] | null;
 }
 
-export interface LogRow extends Row {
-  job_id: string;
-  logged_at: string;
-  level: LogEntry['level'];
-  message: string;
+/** A job as it is read, not only folded. */
+export interface ReadJob extends FoldedJob {
+  /** Active, but its worker is known to be gone. */
+  workerLost?: true;
 }
 
-/** The job of a row with the bodies that the row has. */
-export const jobOfRow = (row: JobRow, logs: LogEntry[] = []): FoldedJob => ({
-  ...fromJobRow(row),
-  payload: row.payload,
-  result: row.has_result ? row.result : undefined,
-  logs,
-});
-
-export const logOfRow = (row: LogRow): LogEntry => ({
-  timestamp: row.logged_at,
-  level: row.level,
-  message: row.message,
-});
+/** The jobs of rows with the bodies that the rows have. */
+export function jobsOfRows(rows: readonly JobRow[]): ReadJob[] {
+  const jobs: ReadJob[] = [];
+  for (const row of rows) {
+    if (row.id === null) continue;
+    const job: ReadJob = fromJobRow(row);
+    job.payload = row.payload;
+    job.result = row.has_result ? row.result : undefined;
+    if (row.logs) job.logs = row.logs.map(([at, level, message]) => ({ timestamp: readTimestamp(at), level, message }));
+    if (row.worker_lost) job.workerLost = true;
+    jobs.push(job);
+  }
+  return jobs;
+}

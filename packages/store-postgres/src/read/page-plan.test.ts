@@ -10,7 +10,6 @@ describe('a page is read in the order of an index where one holds it', () => {
   it.for<JobFilter>([
     {},
     { service: 's' },
-    { service: 's', type: 't' },
     { states: ['dead'] },
     { service: 's', type: 't', states: ['dead'] },
     { states: [] },
@@ -21,6 +20,8 @@ describe('a page is read in the order of an index where one holds it', () => {
 
   it.for<JobFilter>([
     { type: 't' },
+    { service: 's', type: 't' },
+    { states: ['completed'] },
     { service: 's', states: ['dead'] },
     { type: 't', states: ['dead'] },
     { states: ['dead', 'failed'] },

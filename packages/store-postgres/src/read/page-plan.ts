@@ -56,15 +56,25 @@ export const isDetailed = (filter: JobFilter): boolean =>
   );
 
 /**
- * No index holds these in the order of the page: several states at once, a type of whatever service, or a state of a whole
- * service. Detailed filters have indexes of their own, or are walked.
+ * No index holds these in the order of the page: several states at once, the commonest one, a type of whatever service or in
+ * whatever state, a state of a whole service. Detailed filters have indexes of their own, or are walked.
  */
 function needsSlices(filter: Narrowed): boolean {
   if (isDetailed(filter)) return false;
   const { service, type, states } = filter;
-  if (states !== undefined && states.length > 1) return true;
-  if (type !== undefined && service === undefined) return true;
-  return states !== undefined && service !== undefined && type === undefined;
+  if (states === undefined) return type !== undefined;
+  return isMany(states) || (service === undefined) !== (type === undefined);
+}
+
+/** Whether an index by state does not hold them in order: there is none of all completed jobs. */
+const isMany = (states: readonly JobState[]): boolean => states.length > 1 || states[0] === 'completed';
+
+/**
+ * Whether a filter is read the same way whatever its values are, so that the server may keep the plan. How many jobs have a
+ * text or a time is different each time; offsets are passed over once.
+ */
+export function hasFixedPlan({ since, until, search }: JobFilter, { offset }: PageWanted): boolean {
+  return since === undefined && until === undefined && search === undefined && offset === 0;
 }
 
 /** How to read one page of ids in the order of an index. */
@@ -97,8 +107,7 @@ export function detailedPageStatement(wanted: JobFilter, page: PageWanted, among
 
 /** $1 … $10 of the statements that match row by row. One state is compared alone: only then is an index in order. */
 function matchValues(filter: Narrowed): unknown[] {
-  const [only, ...others] = filter.states ?? [];
-  const one = others.length === 0 ? only : undefined;
+  const one = filter.states === undefined || isMany(filter.states) ? undefined : filter.states[0];
   return [
     filter.service,
     filter.type,

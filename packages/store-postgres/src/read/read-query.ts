@@ -9,10 +9,10 @@ export type ReadQuery =
   | 'detailed-page'
   | 'gone-workers'
   | 'janitor-duties'
-  | 'job-logs'
   | 'jobs'
   | 'key-hashes'
   | 'page-newest'
+  | 'page-of-ids'
   | 'page-oldest'
   | 'pipelines'
   | 'quarantine-size'
@@ -28,9 +28,22 @@ export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
 }
 
-const texts = new Map<ReadQuery, string>();
+/** A statement made for one question. */
+export interface BoundQuery {
+  text: string;
+  values: unknown[];
+  /** Its plan may be kept, see page-plan.ts. */
+  prepared: boolean;
+}
 
-function textOf(name: ReadQuery): string {
+/** Statements that a connection keeps at most: their texts differ in what is asked for, and in the size of pages. */
+const MAX_PREPARED = 200;
+
+const texts = new Map<ReadQuery, string>();
+const names = new Map<string, string>();
+
+/** The text of `queries/read-<name>.sql`. */
+export function textOf(name: ReadQuery): string {
   const known = texts.get(name);
   if (known !== undefined) return known;
   const text = sqlFile(`read-${name}`);
@@ -39,17 +52,33 @@ function textOf(name: ReadQuery): string {
 }
 
 /**
- * The rows of one statement.
+ * The rows of a statement that is always the same.
  * @throws {StoreUnavailable} when the store is down, has no tables yet, or took too long
  */
-export async function readRows<R extends Row>(store: Queryable, name: ReadQuery, values: unknown[]): Promise<R[]> {
+export function readRows<R extends Row>(store: Queryable, name: ReadQuery, values: unknown[]): Promise<R[]> {
+  return readBound(store, { text: textOf(name), values, prepared: true });
+}
+
+/** The rows of a statement made for one question; throws as `readRows` does. */
+export async function readBound<R extends Row>(store: Queryable, query: BoundQuery): Promise<R[]> {
+  const { text, values, prepared } = query;
+  const name = prepared ? nameOf(text) : undefined;
   try {
-    return (await store.query<R>(textOf(name), values)).rows;
+    return (await store.query<R>(name === undefined ? text : { name, text }, values)).rows;
   } catch (error) {
     const why = whyUnavailable(error);
     if (why === undefined) throw error;
     throw new StoreUnavailable(why, { cause: error });
   }
+}
+
+/** The name under which a text is prepared; undefined when there are too many already. */
+function nameOf(text: string): string | undefined {
+  const known = names.get(text);
+  if (known !== undefined || names.size >= MAX_PREPARED) return known;
+  const name = `read ${names.size + 1}`;
+  names.set(text, name);
+  return name;
 }
 
 const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH']);
