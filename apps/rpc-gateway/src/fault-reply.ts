@@ -10,9 +10,8 @@ import {
   TimeoutError,
 } from '@nats-io/transport-node';
 import { Fault, type FaultBody } from '@trellis/contracts';
-import { PublishError } from '@trellis/runtime';
+import { newId, PublishError } from '@trellis/runtime';
 import { StoreUnavailable } from '@trellis/store-postgres';
-import { ulid } from 'ulid';
 
 export interface FaultReply {
   fault: Fault;
@@ -26,7 +25,7 @@ export interface FaultReply {
 
 /** The refusal for `error`, with an id of its own. */
 export function faultReply(error: unknown, traceId: string | undefined): FaultReply {
-  const id = ulid();
+  const id = newId();
   const fault = toFault(error, id);
   const { resource, jobId, context } = fault.details;
   const body: FaultBody = {

@@ -3,9 +3,8 @@
 import { type ServiceMsg, Svcm } from '@nats-io/services';
 import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { FAULTS, Fault, type FaultCode, RPC_PREFIX } from '@trellis/contracts';
-import { aborted, injectHeaders, type Logger } from '@trellis/runtime';
+import { aborted, injectHeaders, type Logger, newId } from '@trellis/runtime';
 import pLimit from 'p-limit';
-import { ulid } from 'ulid';
 import { faultReply } from './fault-reply.ts';
 import type { Call, Method, Ports } from './method.ts';
 import { inServerSpan, type RpcOutcome, showMethods } from './rpc-telemetry.ts';
@@ -61,7 +60,7 @@ export async function serveUntilStopped(options: RpcServiceOptions, signal: Abor
       if (error) return log.error({ error, method: method.name }, 'a subscription of the service failed');
       const refused = limit.pendingCount >= maxWaiting;
       const maxReplyBytes = (nc.info?.max_payload ?? 1_048_576) - HEADER_BYTES;
-      const requestId = header(message, 'request-id') ?? ulid();
+      const requestId = header(message, 'request-id') ?? newId();
       const work = inServerSpan({ method: method.name, headers: message.headers, requestId }, (traceId) => {
         const request = { method, message, ports, log, maxReplyBytes, requestId, traceId };
         return refused ? answerOne({ ...request, refused }, own) : limit(() => answerOne(request, own));
@@ -99,19 +98,25 @@ async function answerOne(
   const started = performance.now();
   figures.requests++;
   figures.inFlight++;
-  const fields = { method: method.name, requestId, ...(traceId === undefined ? {} : { traceId }) };
+  let child: Logger | undefined;
   const call: Call = {
     requestId,
     traceId,
     actorId: header(message, 'actor-id'),
-    log: log.child(fields),
+    // Most requests log nothing.
+    get log() {
+      child ??= log.child({ method: method.name, requestId, ...(traceId === undefined ? {} : { traceId }) });
+      return child;
+    },
     maxReplyBytes,
   };
   try {
     if (refused) throw new Fault('unavailable', 'too many requests are waiting; try again');
     const reply = await method.handle(message.data, call, ports);
     message.respond(reply, { headers: replyHeaders(requestId) });
-    call.log.debug({ ms: Math.round(performance.now() - started), bytes: reply.length }, `${method.name} answered`);
+    if (log.isLevelEnabled('debug')) {
+      call.log.debug({ ms: Math.round(performance.now() - started), bytes: reply.length }, `${method.name} answered`);
+    }
     return { code: 'ok' };
   } catch (error) {
     figures.faults++;

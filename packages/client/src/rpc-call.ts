@@ -21,8 +21,7 @@ import {
   type RpcReply,
   type RpcRequest,
 } from '@trellis/contracts';
-import { contextOf, injectHeaders, withSpan } from '@trellis/runtime';
-import { ulid } from 'ulid';
+import { contextOf, injectHeaders, newId, withSpan } from '@trellis/runtime';
 
 export interface CallOptions {
   /** How long to wait for the reply, in milliseconds; default that of the client. */
@@ -48,7 +47,7 @@ export function callRpc<Method extends RpcMethod>(
   request: RpcRequest<Method>,
   options: CallOptions & { timeoutMs: number },
 ): Promise<RpcReply<Method>> {
-  const { traceparent, tracestate, requestId = ulid() } = options;
+  const { traceparent, tracestate, requestId = newId() } = options;
   const name = method.slice(method.indexOf('.') + 1);
   const attributes = {
     [ATTR.rpcSystem]: RPC_SYSTEM,

@@ -14,7 +14,7 @@ where ($1::text is null or service = $1)
   and ($7::text is null or trace_id = $7)
   and ($8::text is null or request_id = $8)
   and ($9::text is null or (concurrency is not null and concurrency ->> 'key' = $9))
-  and ($10::text is null or (last_error is not null and last_error ilike $10))
+  and ($10::text is null or last_error ilike $10)
   and ($11::timestamptz is null or (created_at, id) > ($11, $12::text))
 order by created_at asc, id asc
 limit $13 offset $14

@@ -40,4 +40,14 @@ describe('the migrations', () => {
     expect(await tables(one, 'two')).toEqual(await tables(one, 'one'));
     expect(await tables(one, 'public')).toEqual([]);
   });
+
+  it('do without the index of error texts where its extension cannot be made', async () => {
+    await using database = await freshPostgres();
+    await using postgres = openPostgres({ url: database.url });
+    await postgres.query('drop schema public');
+    await migratePostgres(postgres);
+    const schema = await describeSchema(postgres);
+    expect(schema).toContain('jobs_with_error');
+    expect(schema).not.toContain('gin_trgm_ops');
+  });
 });
