@@ -190,9 +190,10 @@ describe('presence', () => {
       timeoutMs: 30_000,
       what: 'the last heartbeat of everybody',
     });
-    const writes = query.mock.calls.filter(([sql]) => sql.includes('insert into workers'));
+    const texts = query.mock.calls.map(([sql]) => (typeof sql === 'string' ? sql : sql.text));
+    const writes = texts.filter((text) => text.includes('insert into workers'));
     expect(Math.abs(writes.length - counts.flushes)).toBeLessThanOrEqual(1);
-    const deletes = query.mock.calls.filter(([sql]) => sql.includes('delete from workers'));
+    const deletes = texts.filter((text) => text.includes('delete from workers'));
     expect(deletes).toHaveLength(1);
     expect(counts.rows).toBeLessThanOrEqual(2_000 * counts.flushes);
     expect(counts.rows).toBeGreaterThanOrEqual(2_000);
