@@ -34,3 +34,9 @@ it('no text is ever put into the statement', () => {
   expect(bindSql(`select $1, $2`, [`'; drop table jobs; --`, '$1'], bound)).toBe('select $1, $2');
   expect(bound).toEqual([`'; drop table jobs; --`, '$1']);
 });
+
+it('one state is put in, several are a parameter', () => {
+  const bound: unknown[] = [];
+  expect(bindSql('$1 $2 $3', ['dead', ['completed'], ['dead', 'failed']], bound)).toBe(`'dead' '{completed}' $1`);
+  expect(bound).toEqual([['dead', 'failed']]);
+});

@@ -36,7 +36,9 @@ const bind = ({ query, values }: Statement, bound: unknown[]): string => bindSql
 /** A page of jobs that are known by their ids. */
 export function pageOfIds(ids: readonly string[]): BoundQuery {
   const values: unknown[] = [];
-  return { text: bind({ query: 'page-of-ids', values: [ids] }, values), values, prepared: true };
+  // The next power of two: few texts, and each says about how many ids it is for.
+  const most = 2 ** Math.ceil(Math.log2(Math.max(1, ids.length)));
+  return { text: bind({ query: 'page-of-ids', values: [ids, most] }, values), values, prepared: true };
 }
 
 /** A page in its order, with how many jobs match: at least one row, whose id is null where the page has no job. */
