@@ -7,6 +7,7 @@ import { event, subjectOf } from './testing/sample-event.ts';
 
 let nats: TestNats;
 let stream: JobStream;
+let created: string;
 beforeAll(async () => {
   nats = await startTestNats();
   const nc = await nats.connect();
@@ -17,6 +18,7 @@ afterAll(() => nats.stop());
 beforeEach(async () => {
   await stream.jsm.streams.delete('JOBS');
   await provision(stream.nc);
+  ({ created } = await stream.info());
 });
 
 let jobs = 0;
@@ -39,12 +41,11 @@ interface Follower {
   readonly done: Promise<void>;
 }
 
-/** Reads for as long as it moves and is not stopped. */
+/** Reads for as long as it moves and is not stopped; has its place before anything can be published after the call. */
 function follow(tail: SharedTail, consumer: string, from = 1, moves = true): Follower {
   const stopped = new AbortController();
   const batches: ReadBatch[] = [];
   const run = async () => {
-    const { created } = await stream.info();
     for await (const batch of tail.follow({ consumer, from, created, signal: stopped.signal })) {
       batches.push(batch);
       await expect.poll(() => follower.moves || stopped.signal.aborted, { timeout: 20_000, interval: 5 }).toBe(true);

@@ -1,5 +1,5 @@
 // Structured logs, one JSON object a line on standard output, and the same lines to whoever takes logs by OpenTelemetry.
-import { trace } from '@opentelemetry/api';
+import { isSpanContextValid, trace } from '@opentelemetry/api';
 import pino from 'pino';
 import { exportLines, type LineDestination } from './telemetry/export-lines.ts';
 
@@ -33,8 +33,9 @@ export const silentLogger = (): Logger => pino({ level: 'silent' });
 const NO_FIELDS = {};
 
 function spanFields(logger: Logger): object {
-  const span = trace.getActiveSpan();
-  if (!span) return NO_FIELDS;
-  const { traceId, spanId } = span.spanContext();
+  const span = trace.getActiveSpan()?.spanContext();
+  // Without an SDK there are spans of no trace.
+  if (!span || !isSpanContextValid(span)) return NO_FIELDS;
+  const { traceId, spanId } = span;
   return 'traceId' in logger.bindings() ? { spanId } : { traceId, spanId };
 }

@@ -107,7 +107,7 @@ function sortBy(rows: Row[], ...names: string[]): Row[] {
   });
 }
 
-/** What a DDSketch may say of a quantile: within 1 % of a value next to the rank. */
+/** What a sketch of `minutes` may say of a quantile: within 1 % of a value next to the rank. */
 function sketched(values: readonly number[], level: number): Between {
   const sorted = values.toSorted((a, b) => a - b);
   const rank = level * (sorted.length - 1);
