@@ -1,33 +1,16 @@
 // Everything that can be set of the example service, with its defaults.
-import { DEFAULT_JOIN_TRACE_MS } from '@trellis/jobs';
-import { baseConfig, configOrExit } from '@trellis/runtime';
+import { exampleConfig } from '@trellis/example-service';
+import { configOrExit } from '@trellis/runtime';
 import { z } from 'zod';
 
 export const OrdersServiceConfig = z.object({
-  ...baseConfig,
   ordersPerSecond: z
     .number()
     .min(0)
     .max(2)
     .default(1)
     .describe('orders that are made up in a second, at most 2; 0: none'),
-  keepHours: z
-    .number()
-    .positive()
-    .default(24)
-    .describe('ended example jobs older than this are removed from the stream'),
-  speed: z
-    .number()
-    .min(1)
-    .max(100)
-    .default(1)
-    .describe('how many times faster than life the example runs; above 1 for tests and demonstrations'),
-  joinTraceMs: z
-    .int()
-    .min(0)
-    .default(DEFAULT_JOIN_TRACE_MS)
-    .describe('an attempt that begins later than this after the creation of its job has a trace of its own'),
-  graceMs: z.int().min(0).max(15_000).default(5_000).describe('how long running jobs may go on when the service stops'),
+  ...exampleConfig,
 });
 export type OrdersServiceConfig = z.infer<typeof OrdersServiceConfig>;
 

@@ -70,8 +70,6 @@ export type SpanOperation =
   | 'wait'
   | 'process'
   | 'project'
-  | 'cancel'
-  | 'retry'
   | 'expire'
   | 'settle'
   | 'purge'

@@ -1,9 +1,10 @@
 // The table of worker presence: its one writer at a time, written in batches. Whether a worker is late is the heartbeat
 // aggregator's business.
 import { JsonArrayBuffer } from './json-array-buffer.ts';
-import type { Postgres, Row } from './open-postgres.ts';
+import type { Postgres } from './open-postgres.ts';
 import { type Lease, PipelineLeases } from './pipeline-leases.ts';
 import { sqlFile } from './sql-file.ts';
+import { toPresence, type WorkerRow } from './worker-row.ts';
 
 const sql = {
   takeOver: sqlFile('presence-take-over'),
@@ -71,19 +72,7 @@ export class PresenceStore {
   /** The workers that are not gone, or have only just gone. */
   async list(): Promise<WorkerPresence[]> {
     const { rows } = await this.#postgres.query<WorkerRow>(sql.list);
-    return rows.map((row) => ({
-      service: row.service,
-      type: row.type,
-      instanceId: row.instance_id,
-      status: row.status,
-      firstSeenAt: row.first_seen_at,
-      lastSeenAt: row.last_seen_at,
-      heartbeatIntervalMs: row.heartbeat_interval_ms,
-      concurrency: row.concurrency ?? undefined,
-      version: row.version ?? undefined,
-      activeJobs: row.active_jobs ?? undefined,
-      activeJobCount: row.active_job_count ?? undefined,
-    }));
+    return rows.map(toPresence);
   }
 
   /**
@@ -106,18 +95,4 @@ export class PresenceStore {
   async forget(instant: string): Promise<number> {
     return (await this.#postgres.query(sql.forget, [instant])).rowCount;
   }
-}
-
-interface WorkerRow extends Row {
-  service: string;
-  type: string;
-  instance_id: string;
-  status: WorkerStatus;
-  first_seen_at: string;
-  last_seen_at: string;
-  heartbeat_interval_ms: number;
-  concurrency: number | null;
-  version: string | null;
-  active_jobs: string[] | null;
-  active_job_count: number | null;
 }

@@ -4,6 +4,7 @@ import { JOB_STATES } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
 import type { Queryable, Row } from '../open-postgres.ts';
 import type { WorkerPresence, WorkerStatus } from '../presence-store.ts';
+import { toPresence, type WorkerRow } from '../worker-row.ts';
 import { readRows } from './read-query.ts';
 
 /** Most workers that are shown of one service; the counts know of all. */
@@ -47,7 +48,7 @@ export class PresenceReader {
     const byName = new Map(services.map((service) => [service.name, service]));
     if (services.length > 0) {
       const limits = [MAX_SHOWN_WORKERS, MAX_SHOWN_ACTIVE_JOBS];
-      for (const row of await readRows<WorkerRow>(this.#store, 'workers', [[...byName.keys()], ...limits])) {
+      for (const row of await readRows<ServiceWorkerRow>(this.#store, 'workers', [[...byName.keys()], ...limits])) {
         const service = byName.get(row.service);
         if (!service) continue;
         service.lastSeenAt = row.service_seen_at;
@@ -76,18 +77,7 @@ interface ServiceRow extends Row {
   open_jobs: number | null;
 }
 
-interface WorkerRow extends Row {
-  service: string;
-  type: string;
-  instance_id: string;
-  status: WorkerStatus;
-  first_seen_at: string;
-  last_seen_at: string;
-  heartbeat_interval_ms: number;
-  concurrency: number | null;
-  version: string | null;
-  active_jobs: string[] | null;
-  active_job_count: number | null;
+interface ServiceWorkerRow extends WorkerRow {
   live: number;
   late: number;
   gone: number;
@@ -100,18 +90,4 @@ const emptyService = (name: string, openJobs: number): ServicePresence => ({
   counts: { live: 0, late: 0, gone: 0 },
   workers: [],
   openJobs,
-});
-
-const toPresence = (row: WorkerRow): WorkerPresence => ({
-  service: row.service,
-  type: row.type,
-  instanceId: row.instance_id,
-  status: row.status,
-  firstSeenAt: row.first_seen_at,
-  lastSeenAt: row.last_seen_at,
-  heartbeatIntervalMs: row.heartbeat_interval_ms,
-  concurrency: row.concurrency ?? undefined,
-  version: row.version ?? undefined,
-  activeJobs: row.active_jobs ?? undefined,
-  activeJobCount: row.active_job_count ?? undefined,
 });
