@@ -2,48 +2,22 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { createClient, type JobsClient } from '@trellis/client';
-import {
-  type EventType,
-  type HealthReply,
-  type Job,
-  JobReply,
-  type LifecycleEvent,
-  ListReply,
-} from '@trellis/contracts';
+import { type HealthReply, type Job, JobReply, type LifecycleEvent, ListReply } from '@trellis/contracts';
 import { JobStream, provision } from '@trellis/runtime';
-import { freshPostgres, startTestNats, type TestNats, waitFor } from '@trellis/test-support';
+import { startTestNats } from '@trellis/test-support';
+import { ulid } from 'ulid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Ended, runCli, spawnCli, spawnComponent } from './testing/spawn-cli.ts';
+import { type RunningSystem, sampleEvent, startSystem } from './testing/running-system.ts';
+import { type Ended, runCli, spawnCli } from './testing/spawn-cli.ts';
 
-const stack = new AsyncDisposableStack();
-let nats: TestNats;
-let stream: JobStream;
-let client: JobsClient;
-let sequence = 0;
+let system: RunningSystem;
 
 beforeAll(async () => {
-  nats = stack.use(await startTestNats());
-  const database = stack.use(await freshPostgres());
-  const connection = await nats.connect();
-  await provision(connection);
-  stream = await JobStream.open(connection);
-  const env = { NATS_URL: nats.url, DATABASE_URL: database.url, LOG_LEVEL: 'error' };
-  stack.use(spawnComponent('projector', { ...env, PIPELINES: 'current' }));
-  stack.use(spawnComponent('rpc-gateway', env));
-  client = await createClient({ connection });
-  await waitFor(
-    async () =>
-      (await client.rpc.jobs.health()).checks.find((check) => check.name === 'pipeline-current')?.status === 'healthy',
-    {
-      timeoutMs: 45_000,
-      what: 'gateway and projector to be up',
-    },
-  );
+  system = await startSystem();
 }, 90_000);
-afterAll(() => stack.disposeAsync());
+afterAll(() => system[Symbol.asyncDispose]());
 
-const trellis = (...args: string[]): Promise<Ended> => runCli(['jobs', ...args, '--nats', nats.url]);
+const trellis = (...args: string[]): Promise<Ended> => runCli(['jobs', ...args, '--nats', system.nats.url]);
 const jsonOf = async <T>(...args: string[]): Promise<T> => {
   const { code, stdout, stderr } = await trellis(...args, '--json');
   expect(stderr).toBe('');
@@ -51,50 +25,13 @@ const jsonOf = async <T>(...args: string[]): Promise<T> => {
   return JSON.parse(stdout);
 };
 
-const newId = () => `job-${++sequence}`;
+const publish: RunningSystem['publish'] = (...event) => system.publish(...event);
+const projected = () => system.projected();
 
-async function publish(id: string, eventType: EventType, fields: Partial<LifecycleEvent> = {}): Promise<void> {
-  const event: LifecycleEvent = {
-    jobId: id,
-    service: 'orders-service',
-    jobType: 'reserve-inventory',
-    eventType,
-    state: 'active',
-    timestamp: new Date().toISOString(),
-    context: {
-      requestId: `request-of-${id}`,
-      traceId: 'ab'.repeat(16),
-      traceparent: `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`,
-    },
-    tries: 1,
-    ...fields,
-  };
-  await stream.publish(event);
-}
-
-/** @param shared fields of all its events */
-async function jobIn(
-  state: 'pending' | 'active' | 'failed' | 'dead',
-  created: Partial<LifecycleEvent> = {},
-  shared: Partial<LifecycleEvent> = {},
-): Promise<string> {
-  const id = newId();
-  const first = { state: 'pending', tries: 0, maxTries: 5, payload: { sku: `sku-of-${id}` } } as const;
-  await publish(id, 'created', { ...first, ...created, ...shared });
-  if (state !== 'pending') await publish(id, 'started', shared);
-  if (state === 'failed' || state === 'dead') {
-    await publish(id, state, { state, error: `out of stock: ${id}`, ...shared });
-  }
+async function jobIn(...job: Parameters<RunningSystem['jobIn']>): Promise<string> {
+  const id = await system.jobIn(...job);
   await projected();
   return id;
-}
-
-async function projected(): Promise<void> {
-  await waitFor(
-    async () =>
-      (await client.rpc.jobs.health()).checks.find((check) => check.name === 'pipeline-current')?.lagEvents === 0,
-    { what: 'everything to be projected' },
-  );
 }
 
 describe('trellis jobs list', () => {
@@ -114,7 +51,7 @@ describe('trellis jobs list', () => {
   });
 
   it('colours states where asked to, and not with NO_COLOR', async () => {
-    const args = ['jobs', 'list', '--nats', nats.url];
+    const args = ['jobs', 'list', '--nats', system.nats.url];
     await jobIn('pending');
     expect((await runCli(args, { FORCE_COLOR: '1' })).stdout).toContain('\u001b[');
     expect((await runCli(args, { NO_COLOR: '1' })).stdout).not.toContain('\u001b[');
@@ -123,7 +60,7 @@ describe('trellis jobs list', () => {
   it('narrows by every filter, pages by cursor, and gives one JSON document', async () => {
     const own = { jobType: 'charge-payment' };
     const ids: string[] = [];
-    for (let i = 0; i < 3; i++) ids.unshift(await jobIn('failed', {}, own));
+    for (let i = 0; i < 3; i++) ids.unshift(await jobIn('failed', own));
     const filter = [
       '--service',
       'orders-service',
@@ -203,7 +140,7 @@ describe('trellis jobs cancel', () => {
     expect((await trellis('cancel', pending, '--yes', '--reason', 'customer called', '--actor', 'ann')).stdout).toBe(
       `${pending} (orders-service/reserve-inventory) is cancelled\n`,
     );
-    const { events } = await stream.readJob(pending);
+    const { events } = await system.stream.readJob(pending);
     expect(events.at(-1)?.event).toMatchObject({ actor: { kind: 'operator', id: 'ann' }, reason: 'customer called' });
     const active = await jobIn('active');
     expect((await trellis('cancel', active, '--yes')).stdout).toMatch(/ is active and was asked to stop/);
@@ -237,14 +174,14 @@ describe('trellis jobs watch', () => {
       'jobs',
       'watch',
       '--nats',
-      nats.url,
+      system.nats.url,
       '--state',
       'completed',
       '--since',
-      '1s',
+      '1h',
       '--json',
     ]);
-    const id = newId();
+    const id = ulid();
     await publish(id, 'created', { state: 'pending', payload: 1 });
     await publish(id, 'completed', { state: 'completed' });
     let seen: { event: LifecycleEvent };
@@ -261,31 +198,27 @@ describe('trellis jobs watch', () => {
     await using own = await startTestNats();
     const connection = await own.connect();
     await provision(connection);
-    const before = stream;
-    stream = await JobStream.open(connection);
-    try {
-      const id = newId();
-      await publish(id, 'created', { state: 'pending', payload: 1, maxTries: 3 });
-      await publish(id, 'started');
-      await using watching = spawnCli(['jobs', 'watch', id, '--nats', own.url]);
-      expect((await watching.lines.next()).value).toMatch(
-        new RegExp(`^[\\d:.]{12}  ${id} +orders-service/reserve-inventory +created +up to 3 attempts$`),
-      );
-      expect((await watching.lines.next()).value).toMatch(/started +attempt 1$/);
-      await own.kill();
-      await own.restart();
-      await publish(id, 'retry', { state: 'retry', error: 'line one\nline two' });
-      expect((await watching.lines.next()).value).toMatch(/retry +line one line two$/);
-      await publish(id, 'completed', { state: 'completed' });
-      expect((await watching.lines.next()).value).toMatch(/completed$/);
-      expect((await watching.ended).code).toBe(0);
-    } finally {
-      stream = before;
-    }
+    const stream = await JobStream.open(connection);
+    const happens = (...event: Parameters<typeof sampleEvent>) => stream.publish(sampleEvent(...event));
+    const id = ulid();
+    await happens(id, 'created', { state: 'pending', payload: 1, maxTries: 3 });
+    await happens(id, 'started');
+    await using watching = spawnCli(['jobs', 'watch', id, '--nats', own.url]);
+    expect((await watching.lines.next()).value).toMatch(
+      new RegExp(`^[\\d:.]{12}  ${id} +orders-service/reserve-inventory +created +up to 3 attempts$`),
+    );
+    expect((await watching.lines.next()).value).toMatch(/started +attempt 1$/);
+    await own.kill();
+    await own.restart();
+    await happens(id, 'retry', { state: 'retry', error: 'line one\nline two' });
+    expect((await watching.lines.next()).value).toMatch(/retry +line one line two$/);
+    await happens(id, 'completed', { state: 'completed' });
+    expect((await watching.lines.next()).value).toMatch(/completed$/);
+    expect((await watching.ended).code).toBe(0);
   });
 
   it('ends at once for a job that has ended, though it had been retried', async () => {
-    const id = newId();
+    const id = ulid();
     await publish(id, 'created', { state: 'pending', payload: 1 });
     await publish(id, 'failed', { state: 'failed', error: 'x' });
     await publish(id, 'retried', { state: 'pending' });
@@ -354,8 +287,11 @@ describe('where it looks', () => {
   it('finds the running system by NATS_URL, else by run.json in TRELLIS_HOME', async () => {
     const home = mkdtempSync(join(tmpdir(), 'trellis-cli-'));
     try {
-      expect((await runCli(['jobs', 'list'], { NATS_URL: nats.url, TRELLIS_HOME: home })).code).toBe(0);
-      writeFileSync(join(home, 'run.json'), JSON.stringify({ pid: 1, nats: nats.url, natsOptions: {}, more: true }));
+      expect((await runCli(['jobs', 'list'], { NATS_URL: system.nats.url, TRELLIS_HOME: home })).code).toBe(0);
+      writeFileSync(
+        join(home, 'run.json'),
+        JSON.stringify({ pid: 1, nats: system.nats.url, natsOptions: {}, more: true }),
+      );
       expect((await runCli(['jobs', 'list'], { TRELLIS_HOME: home })).code).toBe(0);
       expect((await runCli(['jobs', 'list'], { NATS_URL: 'nats://127.0.0.1:1', TRELLIS_HOME: home })).code).toBe(5);
     } finally {

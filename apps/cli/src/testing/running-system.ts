@@ -22,6 +22,27 @@ export interface RunningSystem extends AsyncDisposable {
   projected(): Promise<void>;
 }
 
+/** An event of a job of orders-service / reserve-inventory. */
+export const sampleEvent = (
+  id: string,
+  eventType: EventType,
+  fields: Partial<LifecycleEvent> = {},
+): LifecycleEvent => ({
+  jobId: id,
+  service: 'orders-service',
+  jobType: 'reserve-inventory',
+  eventType,
+  state: 'active',
+  timestamp: new Date().toISOString(),
+  context: {
+    requestId: `request-of-${id}`,
+    traceId: 'ab'.repeat(16),
+    traceparent: `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`,
+  },
+  tries: 1,
+  ...fields,
+});
+
 /** @param components beside projector and gateway */
 export async function startSystem(components: string[] = []): Promise<RunningSystem> {
   const stack = new AsyncDisposableStack();
@@ -41,22 +62,8 @@ export async function startSystem(components: string[] = []): Promise<RunningSys
     what: 'gateway and projector to be up',
   });
 
-  const publish: RunningSystem['publish'] = async (id, eventType, fields = {}) => {
-    await stream.publish({
-      jobId: id,
-      service: 'orders-service',
-      jobType: 'reserve-inventory',
-      eventType,
-      state: 'active',
-      timestamp: new Date().toISOString(),
-      context: {
-        requestId: `request-of-${id}`,
-        traceId: 'ab'.repeat(16),
-        traceparent: `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`,
-      },
-      tries: 1,
-      ...fields,
-    });
+  const publish: RunningSystem['publish'] = async (id, eventType, fields) => {
+    await stream.publish(sampleEvent(id, eventType, fields));
   };
   const projected = () =>
     waitFor(async () => (await current())?.lagEvents === 0, { what: 'everything to be projected' }).then(
