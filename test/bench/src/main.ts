@@ -12,8 +12,9 @@ import { gatewayLoad } from './gateway-load/gateway-load.ts';
 import { history } from './history/history.ts';
 import { jobThroughput } from './job-throughput/job-throughput.ts';
 import { keyed } from './job-throughput/keyed.ts';
+import { medianOfRuns, type Run, readRun } from './median-of-runs.ts';
 import { presence } from './presence/presence.ts';
-import { asMarkdown, asTable, readRig } from './print-results.ts';
+import { asMarkdown, asTable, type Rig, readRig } from './print-results.ts';
 import { query } from './query/query.ts';
 import { queryGrowth } from './query/query-growth.ts';
 import { startIdle } from './start-idle/start-idle.ts';
@@ -39,6 +40,14 @@ const count = (text: string): number => {
   return value;
 };
 
+const earlierRun = (file: string, runs: Run[] = []): Run[] => {
+  try {
+    return [...runs, readRun(file)];
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+};
+
 const command = new Command('bench')
   .description('Measures this system beside the raw limit of the engines it stands on, in one run.')
   .argument('[entries...]', `which to run: ${ENTRIES.map(({ name }) => name).join(', ')} (default: all)`)
@@ -51,6 +60,7 @@ const command = new Command('bench')
   .option('--events <n>', 'events of history', count, 10_000_000)
   .option('--seconds <n>', 'length of one steady load', count, 10)
   .option('--markdown <file>', 'also write the table as Markdown')
+  .option('--median-of <files...>', 'measure nothing: show the medians of runs that bench/results/ has', earlierRun)
   .addOption(new Option('--redis-server <file>', 'the redis-server to run BullMQ on').env('REDIS_SERVER_BIN'))
   .parse();
 
@@ -61,7 +71,14 @@ if (unknown.length > 0) {
     `unknown entry "${unknown.join('", "')}", expected one of: ${ENTRIES.map(({ name }) => name).join(', ')}`,
   );
 }
-const { markdown, redisServer, ...sizes } = command.opts<BenchSizes & { markdown?: string; redisServer?: string }>();
+const { markdown, medianOf, redisServer, ...sizes } = command.opts<
+  BenchSizes & { markdown?: string; medianOf?: Run[]; redisServer?: string }
+>();
+const now = new Date();
+if (medianOf) {
+  for (const { rig } of medianOf.slice(0, 1)) show(rig, medianOfRuns(medianOf));
+  process.exit();
+}
 
 // What runs beside this process ends with it; its folders are removed on the way out.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
@@ -77,10 +94,8 @@ for (const entry of ENTRIES) {
   say(`${entry.name} took ${((performance.now() - started) / 1_000).toFixed(0)} s`);
 }
 
-const now = new Date();
 const rig = readRig(context.versions);
-process.stdout.write(`${asTable(rig, results)}\n`);
-if (markdown) writeFileSync(markdown, asMarkdown(rig, results, now));
+show(rig, results);
 
 const folder = join(import.meta.dirname, '..', '..', '..', 'bench', 'results');
 mkdirSync(folder, { recursive: true });
@@ -88,6 +103,11 @@ const file = join(folder, `${now.toISOString().replace(/[:.]/g, '-')}.json`);
 writeFileSync(file, `${JSON.stringify({ rig, sizes, results }, null, 2)}\n`);
 process.stdout.write(`written to ${file}\n`);
 process.exit();
+
+function show(rig: Rig, shown: readonly BenchResult[]): void {
+  process.stdout.write(`${asTable(rig, shown)}\n`);
+  if (markdown) writeFileSync(markdown, asMarkdown(rig, shown, now));
+}
 
 /** The rows of an entry; one that says why when it could not be measured. */
 async function measure(entry: BenchEntry): Promise<BenchResult[]> {
