@@ -52,7 +52,7 @@ it('the end of an attempt waits until what its handler said is stored', async ()
   const { job, close, stored } = inHand();
   const said = job.log('info', 'not awaited by the handler');
   let closed = false;
-  const closing = close().then(() => {
+  const closing = close()?.then(() => {
     closed = true;
   });
   await new Promise(setImmediate);

@@ -52,8 +52,8 @@ export interface ActiveJob<Payload> {
 
 export interface JobInHand<Payload> {
   job: ActiveJob<Payload>;
-  /** Refuses what is said from now on and waits until what was said before is stored or refused. */
-  close(): Promise<void>;
+  /** Refuses what is said from now on; resolves when what was said before is stored or refused. Undefined: nothing was. */
+  close(): Promise<unknown> | undefined;
 }
 
 /** The job as the handler of `attempt` sees it. */
@@ -81,7 +81,7 @@ class HandledJob<Payload> implements ActiveJob<Payload> {
   readonly #scope: WorkerScope;
   readonly #work: Work;
   readonly #attempt: RunningAttempt;
-  readonly #underway = new Set<Promise<unknown>>();
+  #underway: Set<Promise<unknown>> | undefined;
   #open = true;
   #nats: NatsConnection | undefined;
 
@@ -120,24 +120,34 @@ class HandledJob<Payload> implements ActiveJob<Payload> {
     return this.#nats;
   }
 
-  // Bound, so that a handler may take them apart.
-  readonly progress = (progress: Progress): Promise<void> =>
-    this.#scope.queue.settings.progress ? this.#tracked(this.#sayProgress(progress)) : Promise.resolve();
+  // Functions of their own, so that a handler may take them apart, and made when it looks at them: few are used.
+  get progress(): ActiveJob<Payload>['progress'] {
+    return (progress) =>
+      this.#scope.queue.settings.progress ? this.#tracked(this.#sayProgress(progress)) : Promise.resolve();
+  }
 
-  readonly log = (level: LogEntry['level'], message: string): Promise<void> => {
+  get log(): ActiveJob<Payload>['log'] {
+    return (level, message) => this.#log(level, message);
+  }
+
+  get heartbeat(): ActiveJob<Payload>['heartbeat'] {
+    return () => this.#tracked(this.#say({ eventType: 'heartbeat' }));
+  }
+
+  get fail(): ActiveJob<Payload>['fail'] {
+    return (problem, { retry = true } = {}) => {
+      if (!retry)
+        return new NonRetryableError(typeof problem === 'string' ? problem : problem.message, { cause: problem });
+      return typeof problem === 'string' ? new Error(problem) : problem;
+    };
+  }
+
+  #log(level: LogEntry['level'], message: string): Promise<void> {
     const entry: LogEntry = { timestamp: new Date().toISOString(), level, message: storableText(message) };
     emitLogRecord(this.#work, this.#attempt, entry);
     if (!this.#scope.queue.settings.logs) return Promise.resolve();
     return this.#tracked(this.#say({ eventType: 'logged', logs: [entry] }));
-  };
-
-  readonly heartbeat = (): Promise<void> => this.#tracked(this.#say({ eventType: 'heartbeat' }));
-
-  readonly fail = (problem: string | Error, { retry = true }: { retry?: boolean } = {}): Error => {
-    if (!retry)
-      return new NonRetryableError(typeof problem === 'string' ? problem : problem.message, { cause: problem });
-    return typeof problem === 'string' ? new Error(problem) : problem;
-  };
+  }
 
   async #say(facts: Pick<EventFacts, 'eventType' | 'progress' | 'logs'>): Promise<void> {
     const scope = this.#scope;
@@ -160,6 +170,7 @@ class HandledJob<Payload> implements ActiveJob<Payload> {
   }
 
   #tracked(said: Promise<void>): Promise<void> {
+    this.#underway ??= new Set();
     const underway = this.#underway;
     const quiet = said.catch((error: unknown) =>
       jobLog(this.#scope, this.#work.event).warn({ error }, 'what a handler said was not stored'),
@@ -169,8 +180,8 @@ class HandledJob<Payload> implements ActiveJob<Payload> {
     return said;
   }
 
-  static async close(job: HandledJob<unknown>): Promise<void> {
+  static close(job: HandledJob<unknown>): Promise<unknown> | undefined {
     job.#open = false;
-    if (job.#underway.size > 0) await Promise.all(job.#underway);
+    return job.#underway && Promise.all(job.#underway);
   }
 }

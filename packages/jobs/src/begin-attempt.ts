@@ -8,10 +8,11 @@ import { type AttemptSpan, type Opened, openAttempt } from './attempt-span.ts';
 import { type Decision, decideDelivery, firstRun } from './decide-delivery.ts';
 import type { HeldWork } from './held-work.ts';
 import { jobTracer } from './job-tracer.ts';
-import { leaveAfterEnd, passKey } from './key-gate.ts';
+import { GO, leaveAfterEnd, passKey } from './key-gate.ts';
+import { isKeyed } from './key-place.ts';
 import { lookAtJob } from './look-at-job.ts';
 import { publishDecided } from './publish-decided.ts';
-import { checkWire, type WireValue } from './wire-value.ts';
+import { checkWire, type MaybeLater, type WireValue } from './wire-value.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
 export type Begun =
@@ -37,7 +38,8 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
   const log = jobLog(scope, work.event);
   const filter = jobFilter(service, jobType, work.jobId);
   const maxTries = work.event.maxTries ?? scope.queue.settings.maxDeliver;
-  const payload = await readPayload(scope, held);
+  const read = readPayload(scope, held);
+  const payload = read instanceof Promise ? await read : read;
   const began = performance.now();
 
   const sure = held.deliveryCount === 1 && stream.features.conditionalFilter;
@@ -45,7 +47,7 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
     ? { decision: firstRun(work.origin), past: pastOfWork(work) }
     : await look(scope, held, maxTries);
   for (;;) {
-    const passed = await passKey(scope, held, decision, payload.kind === 'ok');
+    const passed = isKeyed(scope) ? await passKey(scope, held, decision, payload.kind === 'ok') : GO;
     if (passed.kind === 'park') {
       scope.counts.parked++;
       countMetric('trellis.job.parked', { service, type: jobType });
@@ -71,12 +73,9 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
     const traced = due.eventType === 'started' && jobTracer() !== undefined;
     const opened = traced ? await openSpan(scope, held, due.tries, maxTries, past) : undefined;
     const concurrency = held.place?.facts() ?? work.event.concurrency;
-    const event = attemptEvent(scope, work, {
-      ...due,
-      ...(concurrency ? { concurrency } : {}),
-      ...(opened ? { attemptTraceparent: opened.span.traceparent } : {}),
-    });
-    const published = await publishDecided(stream, event, {
+    if (concurrency) due.concurrency = concurrency;
+    if (opened) due.attemptTraceparent = opened.span.traceparent;
+    const published = await publishDecided(stream, attemptEvent(scope, work, due), {
       expect: { lastSequence: decision.expected, filter },
       signal: scope.halt,
       log,
@@ -105,12 +104,15 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
 }
 
 /** A `retried` of other make may leave the payload out: then the job's own holds. */
-async function readPayload({ stream, queue, keyed }: WorkerScope, held: HeldWork): Promise<WireValue<unknown>> {
+function readPayload(scope: WorkerScope, held: HeldWork): MaybeLater<WireValue<unknown>> {
   const { work } = held;
-  const carried = 'payload' in work.event;
-  const wire = carried ? work.event.payload : (await stream.readJob(work.jobId)).job?.payload;
+  if ('payload' in work.event) return checkPayload(scope, held, work.event.payload);
+  return scope.stream.readJob(work.jobId).then(({ job }) => checkPayload(scope, held, job?.payload));
+}
+
+function checkPayload({ queue, keyed }: WorkerScope, held: HeldWork, wire: unknown): MaybeLater<WireValue<unknown>> {
   if (keyed) {
-    held.key ??= keyed.keyOfEvent(work.event);
+    held.key ??= keyed.keyOfEvent(held.work.event);
     const key = held.key ? undefined : keyed.keyOfPayload(wire);
     if (key?.kind === 'refused') return key;
     held.key ??= key?.identity;
@@ -173,9 +175,9 @@ function dueEvent(scope: WorkerScope, decision: Due, payload: WireValue<unknown>
     }
     case 'run': {
       if (payload.kind === 'ok') {
-        const { version } = scope;
-        const workerVersion = version === undefined ? {} : { workerVersion: version };
-        return { eventType: 'started', state: 'active', tries: decision.attempt, previousState, ...workerVersion };
+        const due: EventFacts = { eventType: 'started', state: 'active', tries: decision.attempt, previousState };
+        if (scope.version !== undefined) due.workerVersion = scope.version;
+        return due;
       }
       const error = `${payload.field}: ${payload.problem}`;
       return { eventType: 'failed', state: 'failed', tries: decision.attempt - 1, previousState, error };

@@ -3,7 +3,7 @@
 import type { EventType } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
 import { attemptEnded } from './attempt-ended.ts';
-import { attemptEvent } from './attempt-event.ts';
+import { attemptEvent, type EventFacts } from './attempt-event.ts';
 import { storableJson } from './created-event.ts';
 import { decideOutcome, type Ending, type Outcome } from './decide-outcome.ts';
 import { type StopReason, ValidationError } from './errors.ts';
@@ -38,7 +38,7 @@ export async function finishAttempt(
     count(scope, outcome);
     report(scope, held, attempt, outcome);
     if (isKeyed(scope)) await releasePlace(scope, held, outcome.event.handedBack);
-    return answer(held, outcome);
+    return answer(scope, held, outcome);
   }
   const { error: refused } = published;
   if (ending.kind === 'returned') {
@@ -63,14 +63,11 @@ async function publishOutcome(
   outcome: NonNullable<Outcome['event']>,
 ): Promise<{ kind: 'stored' } | { kind: 'refused'; error: Error } | Extract<Fenced, { kind: 'overtaken' }>> {
   const { actor, reason } = attempt.request ?? {};
-  const event = attemptEvent(scope, held.work, {
-    tries: attempt.number,
-    previousState: 'active',
-    ...outcome,
-    ...(held.place ? { concurrency: held.place.facts() } : {}),
-    ...(outcome.eventType === 'cancelled' && actor ? { actor } : {}),
-    ...(outcome.eventType === 'cancelled' && reason !== undefined ? { reason } : {}),
-  });
+  const facts: EventFacts = { ...outcome, tries: attempt.number, previousState: 'active' };
+  if (held.place) facts.concurrency = held.place.facts();
+  if (outcome.eventType === 'cancelled' && actor) facts.actor = actor;
+  if (outcome.eventType === 'cancelled' && reason !== undefined) facts.reason = reason;
+  const event = attemptEvent(scope, held.work, facts);
   let json: string;
   try {
     json = storableJson(event, 'result', scope.stream.nc.info?.max_payload);
@@ -133,8 +130,8 @@ async function ignoreCompletion(scope: KeyedScope, held: HeldWork, attempt: Runn
   if (job === undefined || isEnded(job.state)) held.ack();
 }
 
-function answer(held: HeldWork, { answer: how }: Outcome): void {
-  if (how === 'ack') held.ackSoon();
+function answer({ stream }: WorkerScope, held: HeldWork, { answer: how }: Outcome): void {
+  if (how === 'ack') held.ackSoon(stream.pipe);
   else if (how === 'term') held.terminate('no attempt is left');
   else held.giveBack(how.nakMs);
 }

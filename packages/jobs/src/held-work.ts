@@ -4,6 +4,7 @@ import type { JsMsg } from '@nats-io/jetstream';
 import { ClosedConnectionError } from '@nats-io/transport-node';
 import type { LifecycleEvent } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
+import type { RequestPipe } from '@trellis/runtime';
 import type { AttemptSpan } from './attempt-span.ts';
 import { JobStopped, type StopReason } from './errors.ts';
 import type { KeyPlace } from './key-place.ts';
@@ -43,10 +44,9 @@ export class HeldWork {
     this.#answer(() => this.message?.ack());
   }
 
-  /** Done with the message; acked at the end of this turn of the event loop. */
-  ackSoon(): void {
-    finished.push(this);
-    if (finished.length === 1) setImmediate(ackFinished);
+  /** Done with the message; acked along with the next requests: a write to the socket costs more than what is in it. */
+  ackSoon(pipe: RequestPipe): void {
+    pipe.alongside(() => this.ack());
   }
 
   /** The message is to come again after `ms` milliseconds; 0: at once. */
@@ -66,13 +66,6 @@ export class HeldWork {
       if (!(error instanceof ClosedConnectionError)) throw error;
     }
   }
-}
-
-/** Whose acks go out together: a write to the socket costs more than what is in it. */
-const finished: HeldWork[] = [];
-
-function ackFinished(): void {
-  for (const held of finished.splice(0)) held.ack();
 }
 
 /** Resolves when what was to be acked soon is acked. */
@@ -117,8 +110,10 @@ export class RunningAttempt {
   readonly #stop = new LateSignal();
   readonly #shutdown = new LateSignal();
   #stopped: StopReason | undefined;
-  #noticed = { stop: false, shutdown: false };
-  readonly #abandoned = Promise.withResolvers<void>();
+  #noticedStop = false;
+  #noticedShutdown = false;
+  #abandoned = false;
+  #onAbandon: (() => void) | undefined;
   /** The event that asked for the cancellation. */
   request: LifecycleEvent | undefined;
 
@@ -143,28 +138,30 @@ export class RunningAttempt {
 
   /** Whether the handler has looked at what told it to stop. One that never looked cannot have stopped for it. */
   get noticed(): boolean {
-    return this.#stopped === 'shutdown' ? this.#noticed.shutdown : this.#noticed.stop;
+    return this.#stopped === 'shutdown' ? this.#noticedShutdown : this.#noticedStop;
   }
 
   /** Aborts when the job was cancelled or ended by others. Reading it counts as noticing. */
   get signal(): AbortSignal {
-    this.#noticed.stop = true;
+    this.#noticedStop = true;
     return this.#stop.signal;
   }
 
   /** Aborts when the host stops. Reading it counts as noticing. */
   get shutdown(): AbortSignal {
-    this.#noticed.shutdown = true;
+    this.#noticedShutdown = true;
     return this.#shutdown.signal;
   }
 
-  /** Resolves when the host waits no longer for this handler. */
-  get abandoned(): Promise<void> {
-    return this.#abandoned.promise;
+  /** Calls `tell` when the host waits no longer for this handler. */
+  whenAbandoned(tell: () => void): void {
+    this.#onAbandon = tell;
+    if (this.#abandoned) tell();
   }
 
   abandon(): void {
-    this.#abandoned.resolve();
+    this.#abandoned = true;
+    this.#onAbandon?.();
   }
 
   /** Tells the handler to stop. The end of the job outdoes a request to cancel it, and that the host's wish to stop. */

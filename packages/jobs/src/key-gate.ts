@@ -11,7 +11,7 @@ export type Passed =
   /** The work is to come again after `ms`: no attempt, no event. */
   | { kind: 'park'; ms: number };
 
-const GO: Passed = { kind: 'go' };
+export const GO: Passed = { kind: 'go' };
 
 /** @param runnable whether the payload is one that a handler can be given */
 export async function passKey(

@@ -1,6 +1,13 @@
 // Publishes one lifecycle event until it is known what became of it: a worker goes on only with that knowledge.
 import type { LifecycleEvent } from '@trellis/contracts';
-import { abortable, type JobStream, newId, PublishError, type PublishOutcome } from '@trellis/runtime';
+import {
+  abortable,
+  type JobStream,
+  newId,
+  PublishError,
+  type PublishOptions,
+  type PublishOutcome,
+} from '@trellis/runtime';
 import type { JobLog } from './worker-scope.ts';
 
 export type Published =
@@ -29,8 +36,10 @@ export async function publishDecided(
   { json, expect, signal, log }: PublishDecidedOptions,
 ): Promise<Published> {
   // Where the server knows no conditions over a filter, the id that JobStream makes carries the condition.
-  const messageId = expect && !stream.features.conditionalFilter ? {} : { messageId: newId() };
-  const options = { ...messageId, ...(json === undefined ? {} : { json }), ...(expect ? { expect } : {}), signal };
+  const options: PublishOptions = expect && !stream.features.conditionalFilter ? {} : { messageId: newId() };
+  if (json !== undefined) options.json = json;
+  if (expect) options.expect = expect;
+  options.signal = signal;
   for (;;) {
     try {
       return await stream.publish(event, options);

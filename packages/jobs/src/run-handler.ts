@@ -6,7 +6,7 @@ import type { Ending } from './decide-outcome.ts';
 import { NonRetryableError } from './errors.ts';
 import type { HeldWork, RunningAttempt } from './held-work.ts';
 import { withJobContext } from './job-context.ts';
-import { errorText, toWire } from './wire-value.ts';
+import { errorText, toWire, type WireValue } from './wire-value.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
 export type Handler<Payload, Result> = (job: ActiveJob<Payload>) => Promise<Result | Error> | Result | Error;
@@ -20,36 +20,49 @@ export async function runHandler(
   handler: Handler<unknown, unknown>,
 ): Promise<Ending> {
   const { job, close } = jobInHand(scope, held, attempt, payload);
-  const failed = (error: unknown): Ending => {
-    jobLog(scope, held.work.event).debug({ error, attempt: attempt.number }, 'the handler failed');
-    attempt.span?.exception(error);
-    const retry = !(error instanceof NonRetryableError);
-    return { kind: 'failed', error: errorText(error), retry, errorType: errorTypeOf(error) };
-  };
-  const run = async (): Promise<Ending> => {
-    try {
-      const value = await withJobContext(job.context, () => handler(job));
-      if (value instanceof Error) return failed(value);
-      if (value === undefined && attempt.stopped !== undefined && attempt.noticed) return { kind: 'stopped' };
-      return await checkResult(scope, value);
-    } catch (error) {
-      return failed(error);
-    }
-  };
   const { service, jobType: type } = scope;
   const began = performance.now();
   moveMetric('trellis.job.handlers.in_flight', { service, type }, 1);
-  const ending = await Promise.race([run(), attempt.abandoned.then((): Ending => ({ kind: 'abandoned' }))]);
+  // Not with Promise.race, which makes a handful of promises.
+  const ending = await new Promise<Ending>((resolve) => {
+    attempt.whenAbandoned(() => resolve({ kind: 'abandoned' }));
+    void run(scope, held, attempt, job, handler).then(resolve);
+  });
   moveMetric('trellis.job.handlers.in_flight', { service, type }, -1);
   attempt.ranMs = performance.now() - began;
-  await close();
+  const closing = close();
+  if (closing) await closing;
   return ending;
+}
+
+async function run(
+  scope: WorkerScope,
+  held: HeldWork,
+  attempt: RunningAttempt,
+  job: ActiveJob<unknown>,
+  handler: Handler<unknown, unknown>,
+): Promise<Ending> {
+  try {
+    const value = await withJobContext(job.context, () => handler(job));
+    if (value instanceof Error) return failed(scope, held, attempt, value);
+    if (value === undefined && attempt.stopped !== undefined && attempt.noticed) return { kind: 'stopped' };
+    const result = toWire(scope.queue.result ?? ANYTHING, 'result', value);
+    return endingOf(result instanceof Promise ? await result : result);
+  } catch (error) {
+    return failed(scope, held, attempt, error);
+  }
 }
 
 const ANYTHING = z.unknown();
 
-async function checkResult({ queue }: WorkerScope, value: unknown): Promise<Ending> {
-  const result = await toWire(queue.result ?? ANYTHING, 'result', value);
+function failed(scope: WorkerScope, held: HeldWork, attempt: RunningAttempt, error: unknown): Ending {
+  jobLog(scope, held.work.event).debug({ error, attempt: attempt.number }, 'the handler failed');
+  attempt.span?.exception(error);
+  const retry = !(error instanceof NonRetryableError);
+  return { kind: 'failed', error: errorText(error), retry, errorType: errorTypeOf(error) };
+}
+
+function endingOf(result: WireValue<unknown>): Ending {
   if (result.kind === 'ok') return { kind: 'returned', result: result.wire };
   return { kind: 'failed', error: `${result.field}: ${result.problem}`, retry: true, errorType: 'ValidationError' };
 }

@@ -1,58 +1,65 @@
 // The work that has been begun and not ended, and how much of it still needs a handler: the rest is only being stored.
 import { abortable } from '@trellis/runtime';
 
+/** How much there is. */
+interface Tally {
+  begun: number;
+  unhandled: number;
+}
+
 /** Where one piece of work is. */
 export class Stage {
-  readonly #changed: (change: 1 | -1) => void;
+  readonly #tally: Tally;
   #unhandled = false;
 
-  constructor(changed: (change: 1 | -1) => void) {
-    this.#changed = changed;
+  constructor(tally: Tally) {
+    this.#tally = tally;
     this.unhandled();
   }
 
   /** A handler is still to run for it, or runs. */
   unhandled(): void {
-    if (!this.#unhandled) this.#changed(1);
+    if (!this.#unhandled) this.#tally.unhandled++;
     this.#unhandled = true;
   }
 
   handled(): void {
-    if (this.#unhandled) this.#changed(-1);
+    if (this.#unhandled) this.#tally.unhandled--;
     this.#unhandled = false;
   }
 }
 
 export class Underway {
-  readonly #work = new Set<Promise<void>>();
-  #unhandled = 0;
+  readonly #tally: Tally = { begun: 0, unhandled: 0 };
+  #idle = Promise.withResolvers<void>();
 
   /** Work whose handler is still to run, or runs. */
   get unhandled(): number {
-    return this.#unhandled;
+    return this.#tally.unhandled;
   }
 
   /** Work whose handler has ended. */
   get finishing(): number {
-    return this.#work.size - this.#unhandled;
+    return this.#tally.begun - this.#tally.unhandled;
   }
 
   /** Begins work that never rejects. */
   begin(work: (stage: Stage) => Promise<void>, ended: () => void): void {
-    const stage = new Stage((change) => {
-      this.#unhandled += change;
-    });
-    const run = work(stage).finally(() => {
+    this.#tally.begun++;
+    const stage = new Stage(this.#tally);
+    void work(stage).then(() => {
       stage.handled();
-      this.#work.delete(run);
+      this.#tally.begun--;
       ended();
+      if (this.#tally.begun > 0) return;
+      this.#idle.resolve();
+      this.#idle = Promise.withResolvers();
     });
-    this.#work.add(run);
   }
 
   /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
-    while (this.#work.size > 0) await Promise.all(this.#work);
+    while (this.#tally.begun > 0) await this.#idle.promise;
   }
 
   /** Resolves when nothing is under way, at the latest after `ms`. */

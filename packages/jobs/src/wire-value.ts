@@ -1,5 +1,5 @@
 // What a payload or a result is once it has been JSON, checked against its schema as the reader will see it.
-import type { z } from 'zod';
+import { z } from 'zod';
 
 export type WireValue<Parsed> =
   /** `wire` is what is sent, `parsed` what the schema makes of it. */
@@ -7,18 +7,21 @@ export type WireValue<Parsed> =
   /** `field` is the path of the first problem, beginning with the name given. */
   | { kind: 'refused'; field: string; problem: string };
 
+/** Most values are there at once: a promise for each would cost more than the value. */
+export type MaybeLater<Value> = Value | Promise<Value>;
+
 /**
  * The JSON form of `value` and what `schema` makes of it: what passes here passes at the other end too.
  * @param name of the value in messages: `payload` or `result`
  */
-export async function toWire<Schema extends z.ZodType>(
+export function toWire<Schema extends z.ZodType>(
   schema: Schema,
   name: string,
   value: unknown,
-): Promise<WireValue<z.output<Schema>>> {
+): MaybeLater<WireValue<z.output<Schema>>> {
   let wire: unknown;
   try {
-    const text: string | undefined = JSON.stringify(value);
+    const text: string | undefined = value === undefined ? undefined : JSON.stringify(value);
     wire = text === undefined ? undefined : JSON.parse(text);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
@@ -27,15 +30,22 @@ export async function toWire<Schema extends z.ZodType>(
   return checkWire(schema, name, wire);
 }
 
-/** A value that came over the wire, checked against its schema. */
-export async function checkWire<Schema extends z.ZodType>(
+/** A value that came over the wire, checked against its schema; at once unless the schema takes its time. */
+export function checkWire<Schema extends z.ZodType>(
   schema: Schema,
   name: string,
   wire: unknown,
-): Promise<WireValue<z.output<Schema>>> {
-  const result = await schema.safeParseAsync(wire);
-  if (result.success) return { kind: 'ok', wire, parsed: result.data };
-  const [first, ...others] = result.error.issues;
+): MaybeLater<WireValue<z.output<Schema>>> {
+  // As safeParseAsync does it, which makes promises for schemas that need none, too; safeParse takes no others.
+  const checked = schema._zod.run({ value: wire, issues: [] }, ASYNC_ALLOWED);
+  return checked instanceof Promise ? checked.then((late) => judged(name, wire, late)) : judged(name, wire, checked);
+}
+
+const ASYNC_ALLOWED = { async: true };
+
+function judged<Parsed>(name: string, wire: unknown, { value, issues }: z.core.ParsePayload): WireValue<Parsed> {
+  if (issues.length === 0) return { kind: 'ok', wire, parsed: value as Parsed };
+  const [first, ...others] = issues.map((issue) => z.core.util.finalizeIssue(issue, ASYNC_ALLOWED, z.config()));
   const field = [name, ...(first?.path ?? []).map(String)].join('.');
   const more = others.length === 0 ? '' : ` (and ${others.length} more problem${others.length === 1 ? '' : 's'})`;
   return { kind: 'refused', field, problem: `${first?.message ?? 'not accepted'}${more}` };

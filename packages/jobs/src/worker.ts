@@ -192,7 +192,7 @@ export class QueueWorker {
       message.term(read.reason.slice(0, 200));
       return;
     }
-    this.#front.arrived(message, read.work);
+    if (isKeyed(this.#scope)) this.#front.arrived(message, read.work);
     const already = this.#held.get(read.work.key);
     if (already) {
       already.message = message;
@@ -201,7 +201,9 @@ export class QueueWorker {
     counts.delivered++;
     const held = new HeldWork(read.work, message, this.#ackWaitMs);
     this.#held.add(held);
-    this.#waiting.add(held);
+    // What can be begun at once need not stand in line.
+    if (this.#waiting.size === 0 && this.#mayBegin()) this.#beginWith(held);
+    else this.#waiting.add(held);
     this.#beginWaiting();
   }
 
@@ -219,12 +221,17 @@ export class QueueWorker {
     return this.#underway.finishing >= MAX_FINISHING ? 0 : concurrency + ahead - this.#underway.unhandled;
   }
 
+  #mayBegin(): boolean {
+    return !this.#closing.signal.aborted && this.#room() > 0;
+  }
+
   #beginWaiting(): void {
-    while (this.#waiting.size > 0 && !this.#closing.signal.aborted && this.#room() > 0) {
-      const held = this.#waiting.shift() as HeldWork;
-      this.#begin((stage) => this.#workThrough(held, stage));
-    }
+    while (this.#waiting.size > 0 && this.#mayBegin()) this.#beginWith(this.#waiting.shift() as HeldWork);
     this.#pull.changed();
+  }
+
+  #beginWith(held: HeldWork): void {
+    this.#begin((stage) => this.#workThrough(held, stage));
   }
 
   #begin(work: (stage: Stage) => Promise<void>): void {
@@ -239,14 +246,14 @@ export class QueueWorker {
       stage.unhandled();
       await this.#work(held, stage);
       this.#held.delete(held);
-      held = await this.#workOf(held.next);
+      held = held.next && (await this.#workOf(held.next));
     }
   }
 
   /** The work of a place that was passed on to this worker; undefined when there is nothing to start. Never rejects. */
-  async #workOf(place: KeyPlace | undefined): Promise<HeldWork | undefined> {
+  async #workOf(place: KeyPlace): Promise<HeldWork | undefined> {
     const scope = this.#scope;
-    if (place === undefined || !isKeyed(scope)) return undefined;
+    if (!isKeyed(scope)) return undefined;
     return workToStart(scope, place, (work, of) => this.#takeInHand(work, of));
   }
 
@@ -265,7 +272,8 @@ export class QueueWorker {
   async #answerHint(identity: KeyIdentity, stage: Stage): Promise<void> {
     const scope = this.#scope;
     if (!isKeyed(scope)) return;
-    const held = await this.#workOf(await takeHinted(scope, identity, this.#closing.signal));
+    const place = await takeHinted(scope, identity, this.#closing.signal);
+    const held = place && (await this.#workOf(place));
     if (held) await this.#workThrough(held, stage);
   }
 
@@ -313,7 +321,8 @@ export class QueueWorker {
 
   /** Runs the handler when there is a place for it; a job that gets none is given back as one that a stop interrupts. */
   async #handle(held: HeldWork, attempt: RunningAttempt, payload: unknown): Promise<Ending> {
-    if (!(await this.#slots.take())) {
+    const place = this.#slots.take();
+    if (!(place === true || (await place))) {
       attempt.stop('shutdown');
       return { kind: 'abandoned' };
     }

@@ -8,5 +8,6 @@ export * from './loop.ts';
 export * from './new-id.ts';
 export * from './provision.ts';
 export { PublishError, type PublishOptions, type PublishOutcome } from './publish-event.ts';
+export type { RequestPipe } from './request-pipe.ts';
 export * from './telemetry/index.ts';
 export * from './waiting.ts';

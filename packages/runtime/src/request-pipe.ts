@@ -32,8 +32,11 @@ const NO_RESPONDERS = 503;
 
 export class RequestPipe {
   readonly #nc: NatsConnection;
-  readonly #open = new Map<string, Request>();
-  readonly #waiting = new Set<Request>();
+  readonly #open = new Map<number, Request>();
+  /** In the order in which they are to be sent. */
+  #waiting: Request[] = [];
+  /** What is to be published along with them. */
+  #alongside: (() => void)[] = [];
   #inbox: string | undefined;
   #watching: Promise<void> | undefined;
   #sent = 0;
@@ -55,15 +58,22 @@ export class RequestPipe {
     const { promise, resolve, reject } = Promise.withResolvers<Msg>();
     const { headers, timeoutMs } = options;
     const deadline = performance.now() + WAITING_MS;
-    this.#waiting.add({ subject, data, headers, timeoutMs, deadline, resolve, reject });
+    this.#waiting.push({ subject, data, headers, timeoutMs, deadline, resolve, reject });
     this.#sendSoon();
     this.#sweeper ??= setTimeout(() => this.#sweep(), SWEEP_MS);
     return promise;
   }
 
+  /** Calls `publish` at the end of this turn of the event loop: what it publishes goes out in one write with the requests. */
+  alongside(publish: () => void): void {
+    this.#alongside.push(publish);
+    this.#sendSoon();
+  }
+
   /** At the end of this turn of the event loop: many small writes to the socket cost more than what they carry. */
   #sendSoon(): void {
-    if (this.#sending || this.#open.size >= MAX_OPEN || this.#waiting.size === 0) return;
+    if (this.#sending) return;
+    if (this.#alongside.length === 0 && (this.#open.size >= MAX_OPEN || this.#waiting.length === 0)) return;
     this.#sending = true;
     setImmediate(() => {
       this.#sending = false;
@@ -72,7 +82,7 @@ export class RequestPipe {
   }
 
   #send(request: Request): void {
-    const token = String(++this.#sent);
+    const token = ++this.#sent;
     const { subject, data, headers } = request;
     try {
       const reply = `${this.#inboxOfAnswers()}.${token}`;
@@ -90,7 +100,7 @@ export class RequestPipe {
     const inbox = createInbox((this.#nc as Partial<NatsConnectionImpl>).options?.inboxPrefix);
     this.#nc.subscribe(`${inbox}.*`, {
       callback: (error, answer) => {
-        if (!error) return this.#answered(answer.subject.slice(inbox.length + 1), answer);
+        if (!error) return this.#answered(Number(answer.subject.slice(inbox.length + 1)), answer);
         this.#inbox = undefined;
         this.#rejectOpen(error);
       },
@@ -100,7 +110,7 @@ export class RequestPipe {
     return inbox;
   }
 
-  #answered(token: string, answer: Msg): void {
+  #answered(token: number, answer: Msg): void {
     const request = this.#open.get(token);
     // It came too late.
     if (request === undefined) return;
@@ -111,11 +121,11 @@ export class RequestPipe {
   }
 
   #sendWaiting(): void {
-    for (const request of this.#waiting) {
-      if (this.#open.size >= MAX_OPEN) return;
-      this.#waiting.delete(request);
-      this.#send(request);
-    }
+    const alongside = this.#alongside;
+    this.#alongside = [];
+    for (const publish of alongside) publish();
+    const due = this.#waiting.splice(0, MAX_OPEN - this.#open.size);
+    for (const request of due) this.#send(request);
   }
 
   #sweep(): void {
@@ -125,13 +135,11 @@ export class RequestPipe {
       this.#open.delete(token);
       reject(new TimeoutError());
     }
-    for (const request of this.#waiting) {
-      if (request.deadline > now) break;
-      this.#waiting.delete(request);
-      request.reject(new TimeoutError());
-    }
+    const patient = this.#waiting.findIndex(({ deadline }) => deadline > now);
+    const late = this.#waiting.splice(0, patient < 0 ? this.#waiting.length : patient);
+    for (const { reject } of late) reject(new TimeoutError());
     this.#sendSoon();
-    const busy = this.#open.size > 0 || this.#waiting.size > 0;
+    const busy = this.#open.size > 0 || this.#waiting.length > 0;
     this.#sweeper = busy ? setTimeout(() => this.#sweep(), SWEEP_MS) : undefined;
   }
 
@@ -148,10 +156,7 @@ export class RequestPipe {
 
   #rejectAll(error: Error): void {
     this.#rejectOpen(error);
-    for (const request of this.#waiting) {
-      this.#waiting.delete(request);
-      request.reject(error);
-    }
+    for (const request of this.#waiting.splice(0)) request.reject(error);
   }
 
   #rejectOpen(error: Error, concerned: (request: Request) => boolean = () => true): void {
