@@ -23,6 +23,8 @@ export class HeldWork {
   place: KeyPlace | undefined;
   /** The place of another job, which this worker is to start next. */
   next: KeyPlace | undefined;
+  /** Whether it is counted in its key's turn: key-turns.ts. */
+  inTurn = false;
   /** How many jobs of the key this worker has started in a row before this one. */
   chain = 0;
   /** The running attempt, once it has started. */

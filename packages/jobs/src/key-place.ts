@@ -12,7 +12,7 @@ import {
   takeHead,
   takeSlot,
 } from '@trellis/lifecycle';
-import { abortable, backoffMs, newId } from '@trellis/runtime';
+import { backoffMs, newId } from '@trellis/runtime';
 
 import type { HeldWork } from './held-work.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
@@ -158,27 +158,33 @@ async function renewPlace(scope: KeyedScope, place: KeyPlace): Promise<void> {
 
 /** Renews a lease until it is stopped; `onLost` is called once if somebody else has taken the place. */
 export function keepLease(scope: KeyedScope, place: KeyPlace, onLost: () => void): { stop(): void } {
-  const stopped = new AbortController();
   const { heartbeatIntervalMs } = scope.keyed.concurrency;
-  const run = async () => {
-    for (let faults = 0; !stopped.signal.aborted; ) {
-      await abortable(stopped.signal, faults === 0 ? heartbeatIntervalMs : backoffMs(faults, 100, heartbeatIntervalMs));
-      if (stopped.signal.aborted || place.given) return;
-      try {
-        await renewPlace(scope, place);
-        faults = 0;
-      } catch (error) {
-        faults++;
-        scope.log.warn(
-          { error, jobId: place.jobId, key: place.identity.key },
-          'a lease could not be renewed; trying on',
-        );
-      }
-      if (place.lost) return onLost();
-    }
+  let stopped = false;
+  let faults = 0;
+  const renewSoon = () => {
+    const ms = faults === 0 ? heartbeatIntervalMs : backoffMs(faults, 100, heartbeatIntervalMs);
+    return setTimeout(() => void renewNow(), ms);
   };
-  void run();
-  return { stop: () => stopped.abort('stopped') };
+  const renewNow = async () => {
+    if (stopped || place.given) return;
+    try {
+      await renewPlace(scope, place);
+      faults = 0;
+    } catch (error) {
+      faults++;
+      scope.log.warn({ error, jobId: place.jobId, key: place.identity.key }, 'a lease could not be renewed; trying on');
+    }
+    if (place.lost) onLost();
+    else if (!stopped) timer = renewSoon();
+  };
+  // Most leases are never renewed: a bare timer costs a tenth of one that waits for a signal, too.
+  let timer = renewSoon();
+  return {
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
 }
 
 /** Gives the place of the work in hand back, and on: what this worker may start next is in `held.next`. */
@@ -193,9 +199,9 @@ export async function releasePlace(scope: KeyedScope, held: HeldWork, handedBack
       ? { jobId, createdAt: event.timestamp, requestId: event.context.requestId, context: event.context }
       : undefined;
   const { limits } = scope.keyed;
-  const next = scope.host?.mayPromote(held) ? taker(scope) : undefined;
+  const takerOf = nextTaker(scope, held, place.identity);
   const { outcome, takeovers, comes } = await changed(scope, place.identity, (record, now) => {
-    const promote = headComes(scope, record) ? undefined : next;
+    const promote = takerOf(record);
     return release(record, { jobId, slotToken: place.token, limits, promote, backToHead }, now);
   });
   held.place = undefined;
@@ -210,9 +216,9 @@ export async function leavePlace(
 ): Promise<{ kind: 'left' } | { kind: 'park'; ms: number }> {
   if (held.place) held.place.given = true;
   const { limits } = scope.keyed;
-  const next = scope.host?.mayPromote(held) ? taker(scope) : undefined;
+  const takerOf = nextTaker(scope, held, identity);
   const { outcome, takeovers, comes } = await changed(scope, identity, (record, now) => {
-    const promote = headComes(scope, record) ? undefined : next;
+    const promote = takerOf(record);
     return leaveKey(record, { ...asker(scope, held), limits, promote }, now);
   });
   if (outcome.kind === 'running') return { kind: 'park', ms: untilSilentMs(scope.keyed, outcome.slot) };
@@ -258,7 +264,8 @@ async function changed<Outcome>(
     (record, now) => {
       takeovers = record.staleTakeoverCount;
       const changed = decide(record, now);
-      comes = headComes(scope, changed.record);
+      const [head] = changed.record.queued;
+      comes = head !== undefined && scope.host?.comesByItself(identity.keyHash, head) === true;
       return changed;
     },
     { signal: scope.halt },
@@ -266,9 +273,20 @@ async function changed<Outcome>(
   return { outcome, takeovers, comes };
 }
 
-/** The first in the queue needs nobody's help: its work is about to be delivered. */
-function headComes(scope: KeyedScope, { queued: [head] }: KeyRecord): boolean {
-  return head !== undefined && scope.host?.comesByItself(head.createdAt) === true;
+/** Who takes the place that `held` leaves: this worker, if it is to start the first one in the queue. */
+function nextTaker(
+  scope: KeyedScope,
+  held: HeldWork,
+  { keyHash }: KeyIdentity,
+): (record: KeyRecord) => Taker | undefined {
+  // Once taken, always taken: the answer to a change that took the place may have been lost.
+  let next: Taker | undefined;
+  return (record) => {
+    // The job that leaves may still stand in the queue itself.
+    const head = record.queued.find(({ jobId }) => jobId !== held.work.jobId);
+    if (next === undefined && head !== undefined && scope.host?.startsNext(held, keyHash, head)) next = taker(scope);
+    return next;
+  };
 }
 
 function passOn(

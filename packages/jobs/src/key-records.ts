@@ -2,10 +2,17 @@
 // changed (protocol: keyed concurrency, bucket value). What is changed is decided by @trellis/lifecycle.
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type KV, Kvm, type KvStatus } from '@nats-io/kv';
-import { MsgHdrsImpl } from '@nats-io/transport-node';
 import { type KeyRecord, keyBucketName, keyRecordName, readKeyRecord } from '@trellis/contracts';
 import { type Changed, type KeyIdentity, type KeyLimits, newKeyRecord } from '@trellis/lifecycle';
-import { abortable, backoffMs, type JobStream, type Logger, whenConnected } from '@trellis/runtime';
+import {
+  abortable,
+  backoffMs,
+  HeaderText,
+  isConnected,
+  type JobStream,
+  type Logger,
+  whenConnected,
+} from '@trellis/runtime';
 import { type KnownRecord, KnownRecords } from './known-records.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 
@@ -26,7 +33,6 @@ const BUCKET_DIFFERS = 10058;
 const REQUEST_MS = 5_000;
 const NOT_FOUND = 404;
 const NOTHING = new Uint8Array();
-const encoder = new TextEncoder();
 
 export class KeyRecords {
   readonly #bucket: string;
@@ -104,7 +110,7 @@ export class KeyRecords {
       }
       const known = this.#known.take(name);
       try {
-        await whenConnected(this.#stream.nc);
+        if (!isConnected(this.#stream.nc)) await whenConnected(this.#stream.nc);
         const { record: found, revision } = known ?? (await this.#read(name));
         const now = new Date();
         const before = found ?? newKeyRecord(identity, limits, now);
@@ -146,8 +152,8 @@ export class KeyRecords {
 
   /** Stores the record if the last revision of its key, deleted or not, is `revision`. @throws {JetStreamApiError} if not */
   async #write(name: string, record: KeyRecord, revision: number): Promise<KnownRecord> {
-    const data = encoder.encode(JSON.stringify(record));
-    const headers = MsgHdrsImpl.fromRecord({ 'Nats-Expected-Last-Subject-Sequence': [`${revision}`] });
+    const data = Buffer.from(JSON.stringify(record));
+    const headers = new HeaderText(`Nats-Expected-Last-Subject-Sequence: ${revision}\r\n`);
     const subject = `$KV.${this.#bucket}.${name}`;
     const answer = await this.#stream.pipe.request(subject, data, { headers, timeoutMs: REQUEST_MS });
     const { seq, error } = answer.json<{ seq: number; error?: ConstructorParameters<typeof JetStreamApiError>[0] }>();

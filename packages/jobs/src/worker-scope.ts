@@ -1,5 +1,5 @@
 // What everything that works for one queue in one process shares: names, settings, connections, counters.
-import type { LifecycleEvent } from '@trellis/contracts';
+import type { LifecycleEvent, QueuedJob } from '@trellis/contracts';
 import type { JobStream, Logger } from '@trellis/runtime';
 import type { HeldWork } from './held-work.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
@@ -54,10 +54,10 @@ export const newCounts = (): WorkerCounts => ({
 
 /** What the worker around knows about its other work. */
 export interface WorkerHost {
-  /** Whether this worker may start the next job of the key when `held` has ended. */
-  mayPromote(held: HeldWork): boolean;
-  /** Whether the work of a job that was created then is about to be delivered, to this worker or another one. */
-  comesByItself(createdAt: string): boolean;
+  /** Whether this worker is to start `next`, of the same key, when `held` has ended. */
+  startsNext(held: HeldWork, keyHash: string, next: QueuedJob): boolean;
+  /** Whether the next job of a key needs nobody's help: its work is in hand here, or about to be delivered somewhere. */
+  comesByItself(keyHash: string, next: QueuedJob): boolean;
   /** Whether other work in hand is of the same job. */
   runsAlready(held: HeldWork): boolean;
 }

@@ -1,6 +1,7 @@
 // Works one queue in one process: pulls what it can start, keeps what it holds from being delivered to others, runs it,
 // gives it back when the host stops. What happens to one message is begin-attempt, run-handler and finish-attempt.
 import type { JsMsg } from '@nats-io/jetstream';
+import type { QueuedJob } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
 import { abortable, type Loop, loop } from '@trellis/runtime';
 import { showMetrics } from './attempt-ended.ts';
@@ -12,6 +13,7 @@ import { HandlerSlots } from './handler-slots.ts';
 import { acksSent, HeldWork, RunningAttempt } from './held-work.ts';
 import { listenForFreeKeys, takeHinted } from './key-hints.ts';
 import { isKeyed, type KeyPlace, keepLease } from './key-place.ts';
+import { KeyTurns } from './key-turns.ts';
 import { PatientLine } from './patient-line.ts';
 import { announceWorker } from './presence.ts';
 import { type Handler, runHandler } from './run-handler.ts';
@@ -56,6 +58,7 @@ export class QueueWorker {
   readonly #held = new WorkInHand();
   /** Held and not begun: handlers became slower meanwhile, or a pull brought more than was asked for. */
   readonly #waiting = new PatientLine<HeldWork>(PATIENCE_MS, (held) => this.#leave(held));
+  readonly #turns: KeyTurns;
   readonly #underway = new Underway();
   readonly #slots: HandlerSlots;
   readonly #ahead = new StartAhead();
@@ -74,14 +77,17 @@ export class QueueWorker {
       ...scope,
       halt: this.#halt.signal,
       host: {
-        mayPromote: (held) => !this.#closing.signal.aborted && this.#waiting.size === 0 && held.chain < MAX_CHAIN,
-        comesByItself: (createdAt) => this.#front.comesByItself(createdAt),
+        startsNext: (held, keyHash, next) => this.#startsNext(held, keyHash, next),
+        comesByItself: (keyHash, { jobId, createdAt }) =>
+          this.#turns.find(keyHash, jobId) !== undefined || this.#front.comesByItself(createdAt),
         runsAlready: (held) => this.#held.besides(held).some(({ place }) => place !== undefined),
       },
     };
     this.#handler = handler;
     this.#options = options;
     this.#ackWaitMs = scope.queue.settings.ackWaitMs;
+    const { maxActive } = scope.keyed?.limits ?? { maxActive: 1 };
+    this.#turns = new KeyTurns(maxActive, PATIENCE_MS, (held) => this.#lineUp(held));
     this.#slots = new HandlerSlots(scope.queue.settings.concurrency, PATIENCE_MS);
   }
 
@@ -152,7 +158,7 @@ export class QueueWorker {
     const graceOver = abortable(grace.signal, graceMs);
     // Only when no pull is open any more: what is given back would come straight back to it.
     await this.#pull.end(this.#pulling?.done ?? Promise.resolve());
-    for (const held of this.#waiting.clear()) this.#leave(held);
+    for (const held of [...this.#turns.clear(), ...this.#waiting.clear()]) this.#leave(held);
     await Promise.race([this.#underway.idle(), graceOver]);
     grace.abort();
     for (const { attempt } of this.#held.values()) attempt?.stop('shutdown');
@@ -201,6 +207,16 @@ export class QueueWorker {
     counts.delivered++;
     const held = new HeldWork(read.work, message, this.#ackWaitMs);
     this.#held.add(held);
+    held.key = this.#scope.keyed?.keyOfEvent(read.work.event);
+    // Bounded, so that one key cannot fill the process.
+    if (this.#turns.isTaken(held) && this.#turns.waiting < this.#most()) this.#turns.wait(held);
+    else this.#lineUp(held);
+    this.#pull.changed();
+  }
+
+  /** It is to be begun as soon as there is room. */
+  #lineUp(held: HeldWork): void {
+    this.#turns.enter(held);
     // What can be begun at once need not stand in line.
     if (this.#waiting.size === 0 && this.#mayBegin()) this.#beginWith(held);
     else this.#waiting.add(held);
@@ -211,14 +227,30 @@ export class QueueWorker {
   #leave(held: HeldWork): void {
     this.#held.delete(held);
     held.giveBack(0);
+    this.#endTurn(held);
   }
 
-  /** How many more may be begun: as many as have a place to run in, and those that are started ahead. */
-  #room(): number {
+  /** The key of this work may have become free: what waits here for it is begun. */
+  #endTurn(held: HeldWork): void {
+    const next = this.#turns.leave(held);
+    if (next) this.#lineUp(next);
+  }
+
+  /** The first of those that wait for the key that `held` leaves is started here if it is at hand, or would come late. */
+  #startsNext(held: HeldWork, keyHash: string, { jobId, createdAt }: QueuedJob): boolean {
+    if (this.#closing.signal.aborted || held.chain >= MAX_CHAIN) return false;
+    if (this.#turns.find(keyHash, jobId)) return true;
+    return this.#waiting.size === 0 && !this.#front.comesByItself(createdAt);
+  }
+
+  /** How many may be begun: as many as have a place to run in, and those that are started ahead. */
+  #most(): number {
     const { concurrency } = this.#scope.queue.settings;
-    // What is begun beyond the places to run in would mostly meet keys that are taken, by this very worker.
-    const ahead = isKeyed(this.#scope) ? 0 : this.#ahead.limit(concurrency, this.#slots.stuckMs);
-    return this.#underway.finishing >= MAX_FINISHING ? 0 : concurrency + ahead - this.#underway.unhandled;
+    return concurrency + this.#ahead.limit(concurrency, this.#slots.stuckMs);
+  }
+
+  #room(): number {
+    return this.#underway.finishing >= MAX_FINISHING ? 0 : this.#most() - this.#underway.unhandled;
   }
 
   #mayBegin(): boolean {
@@ -244,9 +276,13 @@ export class QueueWorker {
     for (let chain = 0; held !== undefined; chain++) {
       held.chain = chain;
       stage.unhandled();
+      this.#turns.enter(held);
       await this.#work(held, stage);
       this.#held.delete(held);
-      held = held.next && (await this.#workOf(held.next));
+      const next: HeldWork | undefined = held.next && (await this.#workOf(held.next));
+      if (next) this.#turns.enter(next);
+      this.#endTurn(held);
+      held = next;
     }
   }
 
@@ -254,13 +290,19 @@ export class QueueWorker {
   async #workOf(place: KeyPlace): Promise<HeldWork | undefined> {
     const scope = this.#scope;
     if (!isKeyed(scope)) return undefined;
+    const waiting = this.#turns.find(place.identity.keyHash, place.jobId);
+    if (waiting) {
+      this.#turns.delete(waiting);
+      waiting.place = place;
+      return waiting;
+    }
     return workToStart(scope, place, (work, of) => this.#takeInHand(work, of));
   }
 
   /** Undefined while its message is being looked at by this very worker. */
   #takeInHand(work: Work, place: KeyPlace): HeldWork | undefined {
     const already = this.#held.get(work.key);
-    if (already !== undefined && !this.#waiting.delete(already)) return undefined;
+    if (already !== undefined && !this.#waiting.delete(already) && !this.#turns.delete(already)) return undefined;
     const held = already ?? new HeldWork(work, undefined, this.#ackWaitMs);
     held.key = place.identity;
     held.place = place;

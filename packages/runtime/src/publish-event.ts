@@ -2,9 +2,10 @@
 // Answers that decide nothing (timeouts, a conflict still in flight) are resolved here by reading the leader, always
 // with the same message id (protocol: lifecycle event, publishing and answers).
 import { JetStreamApiError } from '@nats-io/jetstream';
-import { type Msg, type MsgHdrs, MsgHdrsImpl, PermissionViolationError } from '@nats-io/transport-node';
-import { eventSubject, type JobContext, type LifecycleEvent } from '@trellis/contracts';
+import { type Msg, type MsgHdrs, PermissionViolationError } from '@nats-io/transport-node';
+import { eventSubject, type LifecycleEvent } from '@trellis/contracts';
 import { isConnected, whenConnected } from './connect-nats.ts';
+import { HeaderText } from './header-text.ts';
 import type { JobStream, StreamMessage } from './job-stream.ts';
 import { newId } from './new-id.ts';
 import { abortable, backoffMs } from './waiting.ts';
@@ -194,8 +195,7 @@ function request(stream: JobStream, message: Message, timeoutMs: number): Promis
     return Promise.reject(new PublishError('headers: line breaks cannot be carried', { refused: true }));
   }
   const condition = stream.features.conditionalFilter ? message.expect : undefined;
-  const headers = new EventHeaders(message.event.context, message.messageId, condition);
-  return stream.pipe.request(message.subject, message.data, { headers, timeoutMs });
+  return stream.pipe.request(message.subject, message.data, { headers: headersOf(message, condition), timeoutMs });
 }
 
 /** The outcome that a plain acknowledgement tells; undefined for every other answer. */
@@ -208,22 +208,15 @@ function plainly(answer: Msg): PublishOutcome | undefined {
   }
 }
 
-/** Written out as they are sent: to check, normalize and list known names would cost more than all the rest of a publish. */
-class EventHeaders extends MsgHdrsImpl {
-  readonly #text: string;
-
-  constructor({ requestId, traceparent, tracestate }: JobContext, messageId: string, expect: PublishOptions['expect']) {
-    super();
-    const traced = tracestate === undefined ? '' : `tracestate: ${tracestate}\r\n`;
-    const condition = expect
-      ? `Nats-Expected-Last-Subject-Sequence: ${expect.lastSequence}\r\nNats-Expected-Last-Subject-Sequence-Subject: ${expect.filter}\r\n`
-      : '';
-    this.#text = `NATS/1.0\r\nrequest-id: ${requestId}\r\ntraceparent: ${traceparent}\r\n${traced}Nats-Msg-Id: ${messageId}\r\n${condition}\r\n`;
-  }
-
-  override encode(): Uint8Array {
-    return Buffer.from(this.#text);
-  }
+function headersOf({ event, messageId }: Message, expect: PublishOptions['expect']): HeaderText {
+  const { requestId, traceparent, tracestate } = event.context;
+  const state = tracestate === undefined ? '' : `tracestate: ${tracestate}\r\n`;
+  const condition = expect
+    ? `Nats-Expected-Last-Subject-Sequence: ${expect.lastSequence}\r\nNats-Expected-Last-Subject-Sequence-Subject: ${expect.filter}\r\n`
+    : '';
+  return new HeaderText(
+    `request-id: ${requestId}\r\ntraceparent: ${traceparent}\r\n${state}Nats-Msg-Id: ${messageId}\r\n${condition}`,
+  );
 }
 
 const messageIdOf = (carried: MsgHdrs | undefined): string | undefined => carried?.get('Nats-Msg-Id') || undefined;
