@@ -33,11 +33,12 @@ interface Expected {
 
 /** Where the message came from, in one header: stream, sequence, filters, destinations, original subject. */
 const SOURCE_HEADER = 'Nats-Stream-Source';
+const SOURCE_LINE = `\r\n${SOURCE_HEADER}:`;
 
 /** Reads a delivered work message. Never throws. */
 export function readWorkMessage(message: Pick<JsMsg, 'headers' | 'data' | 'seq'>, expected: Expected): WorkMessage {
   // The list fields hold form feeds: only a single space separates.
-  const [stream, sequenceText, , , originalSubject] = message.headers?.get(SOURCE_HEADER).split(' ') ?? [];
+  const [stream, sequenceText, , , originalSubject] = sourceOf(message).split(' ');
   if (!stream)
     return refused(`the ${SOURCE_HEADER} header is missing: the message was not filled in from the JOBS stream`);
   if (stream.split(':')[0] !== expected.jobsStream)
@@ -60,6 +61,23 @@ export function readWorkMessage(message: Pick<JsMsg, 'headers' | 'data' | 'seq'>
   const { jobId } = event;
   const origin: Origin = { sequence, event: event.eventType };
   return { kind: 'work', work: { key: `${jobId}:${sequence}`, jobId, origin, event, workSequence: message.seq } };
+}
+
+/** A message as the library holds it, its headers not yet read. */
+interface Unread {
+  msg?: { _rdata?: Uint8Array; _msg?: { hdr?: number } };
+}
+
+/**
+ * The source header; empty when there is none. It is looked for in the bytes that came: to read every header into lists, as
+ * the library does, would cost as much as all the rest of a work message, and be kept as long as the message is.
+ */
+function sourceOf(message: Pick<JsMsg, 'headers'>): string {
+  const { _rdata: data, _msg: facts } = (message as Unread).msg ?? {};
+  if (!(data instanceof Buffer) || facts?.hdr === undefined) return message.headers?.get(SOURCE_HEADER) ?? '';
+  const lines = data.toString('utf8', 0, Math.max(0, facts.hdr));
+  const at = lines.indexOf(SOURCE_LINE);
+  return at < 0 ? '' : lines.slice(at + SOURCE_LINE.length, lines.indexOf('\r\n', at + 1)).trim();
 }
 
 const refused = (reason: string): WorkMessage => ({ kind: 'refused', reason });

@@ -1,6 +1,6 @@
 // Pulls a queue's work messages, never more than there is room for: what was asked for and has not come yet counts as come.
 // Which consumer, and what becomes of a message, is left to the worker.
-import type { Consumer, ConsumerMessages, JsMsg } from '@nats-io/jetstream';
+import type { ConsumeOptions, Consumer, ConsumerMessages, FetchOptions, JsMsg } from '@nats-io/jetstream';
 import { abortable } from '@trellis/runtime';
 
 /** How long one pull stays open; a stop waits for it, so that nothing that was sent to it is lost. */
@@ -75,17 +75,31 @@ export class WorkPull {
     let left = count;
     this.#asked += count;
     let messages: ConsumerMessages | undefined;
-    try {
-      messages = await consumer.fetch({ max_messages: count, expires: PULL_MS });
-      this.#open.add(messages);
-      for await (const message of messages) {
-        // A pull that was renewed after a reconnect may bring more than was asked for.
-        if (left > 0) {
-          left--;
-          this.#asked--;
-        }
-        this.#arrive(message);
+    let fault: unknown;
+    const callback = (message: JsMsg) => {
+      // A pull that was renewed after a reconnect may bring more than was asked for.
+      if (left > 0) {
+        left--;
+        this.#asked--;
       }
+      try {
+        this.#arrive(message);
+      } catch (error) {
+        fault ??= error;
+        messages?.stop();
+      }
+    };
+    // As consume() takes it; fetch() does, too, though its type does not say so. Iterating makes promises for each message.
+    const options: FetchOptions & Pick<ConsumeOptions, 'callback'> = {
+      max_messages: count,
+      expires: PULL_MS,
+      callback,
+    };
+    try {
+      messages = await consumer.fetch(options);
+      this.#open.add(messages);
+      fault ??= await messages.closed();
+      if (fault !== undefined) throw fault;
     } finally {
       this.#asked -= left;
       if (messages) this.#open.delete(messages);

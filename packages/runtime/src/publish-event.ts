@@ -190,8 +190,8 @@ interface Acknowledgement {
 }
 
 function request(stream: JobStream, message: Message, timeoutMs: number): Promise<Msg> {
-  const { requestId, traceparent, tracestate } = message.event.context;
-  if (LINE_BREAK.test(`${requestId} ${traceparent} ${tracestate} ${message.messageId} ${message.expect?.filter}`)) {
+  const { requestId, traceparent, tracestate = '' } = message.event.context;
+  if ([requestId, traceparent, tracestate, message.messageId].some((text) => LINE_BREAK.test(text))) {
     return Promise.reject(new PublishError('headers: line breaks cannot be carried', { refused: true }));
   }
   const condition = stream.features.conditionalFilter ? message.expect : undefined;
