@@ -44,7 +44,8 @@ function inHand() {
     workSequence: 1,
   };
   const held = new HeldWork(work, { info: { deliveryCount: 3 } } as JsMsg, 1_000);
-  const attempt = new RunningAttempt({ jobId: 'j1', number: 2, maxTries: 5, afterSequence: 7 });
+  const begun = { attempt: 2, maxTries: 5, afterSequence: 7, startedSequence: 8, span: undefined };
+  const attempt = new RunningAttempt('j1', begun);
   return { stored, attempt, ...jobInHand(scope, held, attempt, {}) };
 }
 

@@ -4,28 +4,20 @@ import { jobFilter } from '@trellis/contracts';
 import { countMetric, recordMetric } from '@trellis/runtime';
 import { attemptEvent, type EventFacts } from './attempt-event.ts';
 import { type AttemptPast, beforeRerun, pastOfLook, pastOfWork } from './attempt-past.ts';
-import { type AttemptSpan, type Opened, openAttempt } from './attempt-span.ts';
+import { type Opened, openAttempt } from './attempt-span.ts';
 import { type Decision, decideDelivery, firstRun } from './decide-delivery.ts';
-import type { HeldWork } from './held-work.ts';
+import type { BegunAttempt, HeldWork } from './held-work.ts';
 import { jobTracer } from './job-tracer.ts';
 import { GO, leaveAfterEnd, passKey } from './key-gate.ts';
 import { isKeyed } from './key-place.ts';
 import { lookAtJob } from './look-at-job.ts';
-import { publishDecided } from './publish-decided.ts';
+import { type Published, publishDecided } from './publish-decided.ts';
 import { checkWire, type MaybeLater, type WireValue } from './wire-value.ts';
+import type { Work } from './work-message.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
 export type Begun =
-  | {
-      kind: 'run';
-      attempt: number;
-      maxTries: number;
-      payload: unknown;
-      afterSequence: number;
-      startedSequence: number;
-      /** Undefined without an OpenTelemetry SDK. */
-      span: AttemptSpan | undefined;
-    }
+  | ({ kind: 'run'; payload: unknown } & BegunAttempt)
   /** The message has been answered, or no longer needs an answer. */
   | { kind: 'settled' };
 
@@ -33,53 +25,22 @@ const SETTLED: Begun = { kind: 'settled' };
 
 /** @throws {PublishError} when the host halts before the outcome is known; other errors when the servers do not answer */
 export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<Begun> {
-  const { stream, service, jobType } = scope;
-  const { work } = held;
-  const log = jobLog(scope, work.event);
-  const filter = jobFilter(service, jobType, work.jobId);
-  const maxTries = work.event.maxTries ?? scope.queue.settings.maxDeliver;
+  const maxTries = held.work.event.maxTries ?? scope.queue.settings.maxDeliver;
   const read = readPayload(scope, held);
   const payload = read instanceof Promise ? await read : read;
   const began = performance.now();
 
-  const sure = held.deliveryCount === 1 && stream.features.conditionalFilter;
-  let { decision, past } = sure
-    ? { decision: firstRun(work.origin), past: pastOfWork(work) }
-    : await look(scope, held, maxTries);
+  const sure = held.deliveryCount === 1 && scope.stream.features.conditionalFilter;
+  let { decision, past } = sure ? unlooked(held.work) : await look(scope, held, maxTries);
   for (;;) {
     const passed = isKeyed(scope) ? await passKey(scope, held, decision, payload.kind === 'ok') : GO;
-    if (passed.kind === 'park') {
-      scope.counts.parked++;
-      countMetric('trellis.job.parked', { service, type: jobType });
-      log.debug({ decision: decision.kind, waitMs: passed.ms, key: held.key?.key }, 'work waits for its key');
-      held.giveBack(passed.ms);
-      return SETTLED;
-    }
-    if (decision.kind === 'ackUnrun') {
-      scope.counts.ackedUnrun++;
-      // Ended or superseded work is the way of things; work whose job the stream lost is not.
-      const level = decision.why === 'gone' ? 'warn' : 'info';
-      log[level]({ why: decision.why, by: decision.by, origin: work.origin }, 'work is not run any more');
-      held.ack();
-      return SETTLED;
-    }
-    if (decision.kind === 'wait') {
-      scope.counts.waited++;
-      log.debug({ why: decision.why, waitMs: decision.ms }, 'work waits');
-      held.giveBack(decision.ms);
-      return SETTLED;
-    }
+    if (passed.kind === 'park') return park(scope, held, decision, passed.ms);
+    if (decision.kind === 'ackUnrun' || decision.kind === 'wait') return giveUp(scope, held, decision);
     const due = dueEvent(scope, decision, payload);
     const traced = due.eventType === 'started' && jobTracer() !== undefined;
     const opened = traced ? await openSpan(scope, held, due.tries, maxTries, past) : undefined;
-    const concurrency = held.place?.facts() ?? work.event.concurrency;
-    if (concurrency) due.concurrency = concurrency;
     if (opened) due.attemptTraceparent = opened.span.traceparent;
-    const published = await publishDecided(stream, attemptEvent(scope, work, due), {
-      expect: { lastSequence: decision.expected, filter },
-      signal: scope.halt,
-      log,
-    });
+    const published = await publishDue(scope, held, due, decision.expected);
     if (published.kind === 'refused') throw published.error;
     if (published.kind === 'conflict') {
       ({ decision, past } = await look(scope, held, maxTries, decision.expected));
@@ -88,19 +49,70 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
     if (decision.kind !== 'run' || payload.kind === 'refused') return settle(scope, held, due);
     if (performance.now() - began >= held.ackWaitMs && !(await isLastStart(scope, held, published.sequence))) {
       scope.counts.overtaken++;
-      log.warn({}, 'somebody else has taken the work over while its start was not known to be stored');
+      jobLog(scope, held.work.event).warn(
+        {},
+        'somebody else has taken the work over while its start was not known to be stored',
+      );
       return SETTLED;
     }
-    scope.counts.started++;
     opened?.begun();
-    const waitedMs = Math.max(0, Date.now() - past.readyAt);
-    recordMetric('trellis.job.wait.duration', { service, type: jobType }, waitedMs / 1_000);
-    log.debug({ attempt: decision.attempt }, 'attempt started');
+    tellStarted(scope, held, decision.attempt, past);
     const { attempt, expected: afterSequence } = decision;
     const { sequence: startedSequence } = published;
     const { span } = opened ?? {};
     return { kind: 'run', attempt, maxTries, payload: payload.parsed, afterSequence, startedSequence, span };
   }
+}
+
+const unlooked = (work: Work): { decision: Decision; past: AttemptPast } => ({
+  decision: firstRun(work.origin),
+  past: pastOfWork(work),
+});
+
+function publishDue(scope: WorkerScope, held: HeldWork, due: EventFacts, lastSequence: number): Promise<Published> {
+  const { service, jobType, stream, halt: signal } = scope;
+  const { work } = held;
+  const concurrency = held.place?.facts() ?? work.event.concurrency;
+  if (concurrency) due.concurrency = concurrency;
+  const expect = { lastSequence, filter: jobFilter(service, jobType, work.jobId) };
+  return publishDecided(stream, attemptEvent(scope, work, due), { expect, signal, log: jobLog(scope, work.event) });
+}
+
+function tellStarted(scope: WorkerScope, held: HeldWork, attempt: number, { readyAt }: AttemptPast): void {
+  const { service, jobType: type } = scope;
+  scope.counts.started++;
+  recordMetric('trellis.job.wait.duration', { service, type }, Math.max(0, Date.now() - readyAt) / 1_000);
+  jobLog(scope, held.work.event).debug({ attempt }, 'attempt started');
+}
+
+function park(scope: WorkerScope, held: HeldWork, decision: Decision, waitMs: number): Begun {
+  const { service, jobType: type } = scope;
+  scope.counts.parked++;
+  countMetric('trellis.job.parked', { service, type });
+  const facts = { decision: decision.kind, waitMs, key: held.key?.key };
+  jobLog(scope, held.work.event).debug(facts, 'work waits for its key');
+  held.giveBack(waitMs);
+  return SETTLED;
+}
+
+function giveUp(
+  scope: WorkerScope,
+  held: HeldWork,
+  decision: Extract<Decision, { kind: 'ackUnrun' } | { kind: 'wait' }>,
+): Begun {
+  const log = jobLog(scope, held.work.event);
+  if (decision.kind === 'wait') {
+    scope.counts.waited++;
+    log.debug({ why: decision.why, waitMs: decision.ms }, 'work waits');
+    held.giveBack(decision.ms);
+    return SETTLED;
+  }
+  scope.counts.ackedUnrun++;
+  // Ended or superseded work is the way of things; work whose job the stream lost is not.
+  const level = decision.why === 'gone' ? 'warn' : 'info';
+  log[level]({ why: decision.why, by: decision.by, origin: held.work.origin }, 'work is not run any more');
+  held.ack();
+  return SETTLED;
 }
 
 /** A `retried` of other make may leave the payload out: then the job's own holds. */

@@ -11,7 +11,7 @@ import type { HeldWork, RunningAttempt } from './held-work.ts';
 import { holdsPlace, isKeyed, type KeyedScope, releasePlace } from './key-place.ts';
 import { publishDecided } from './publish-decided.ts';
 import { type Fenced, publishFenced } from './publish-fenced.ts';
-import { errorText } from './wire-value.ts';
+import { errorText, type MaybeLater } from './wire-value.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
 /** @throws {PublishError} when the host halts before the outcome is known to be stored */
@@ -21,47 +21,69 @@ export async function finishAttempt(
   attempt: RunningAttempt,
   ending: Ending,
 ): Promise<void> {
-  const { backoffMs, dlq } = scope.queue.settings;
-  const log = jobLog(scope, held.work.event);
-  const { number, maxTries, stopped } = attempt;
-  const outcome = decideOutcome({ ending, stopped, attempt: number, maxTries, backoffMs, dlq });
+  const { stopped } = attempt;
+  const outcome = outcomeOf(scope, attempt, ending);
   if (isKeyed(scope) && held.place && (await lostPlace(scope, held, attempt, outcome))) {
     return ignoreCompletion(scope, held, attempt);
   }
   if (outcome.event === undefined) return overtaken(scope, held, attempt, stopped);
-  const published = await publishOutcome(scope, held, attempt, outcome.event);
+  const publishing = publishOutcome(scope, held, attempt, outcome.event);
+  const published = publishing instanceof Promise ? await publishing : publishing;
   if (published.kind === 'overtaken') return overtaken(scope, held, attempt, published.by);
   if (published.kind === 'stored') {
-    const { eventType, error, handedBack } = outcome.event;
-    const errorType = ending.kind === 'failed' ? ending.errorType : undefined;
-    attemptEnded(scope, attempt, { event: eventType, error, handedBack, errorType });
-    count(scope, outcome);
-    report(scope, held, attempt, outcome);
+    stored(scope, held, attempt, ending, outcome);
     if (isKeyed(scope)) await releasePlace(scope, held, outcome.event.handedBack);
     return answer(scope, held, outcome);
   }
-  const { error: refused } = published;
+  return refused(scope, held, attempt, ending, outcome, published.error);
+}
+
+function outcomeOf({ queue }: WorkerScope, attempt: RunningAttempt, ending: Ending): Outcome {
+  const { backoffMs, dlq } = queue.settings;
+  const { number, maxTries, stopped } = attempt;
+  return decideOutcome({ ending, stopped, attempt: number, maxTries, backoffMs, dlq });
+}
+
+/** What is told about a stored outcome. */
+function stored(scope: WorkerScope, held: HeldWork, attempt: RunningAttempt, ending: Ending, outcome: Outcome): void {
+  if (outcome.event === undefined) return;
+  const { eventType: event, error, handedBack } = outcome.event;
+  const errorType = ending.kind === 'failed' ? ending.errorType : undefined;
+  attemptEnded(scope, attempt, { event, error, handedBack, errorType });
+  count(scope, outcome);
+  report(scope, held, attempt, outcome);
+}
+
+/** The server will never take the outcome. A result that is refused is a failure of the attempt. */
+async function refused(
+  scope: WorkerScope,
+  held: HeldWork,
+  attempt: RunningAttempt,
+  ending: Ending,
+  outcome: Outcome,
+  refusal: Error,
+): Promise<void> {
   if (ending.kind === 'returned') {
-    const error = refused instanceof ValidationError ? refused.message : `result: ${errorText(refused)}`;
-    const errorType = refused.name;
+    const error = refusal instanceof ValidationError ? refusal.message : `result: ${errorText(refusal)}`;
+    const errorType = refusal.name;
     return finishAttempt(scope, held, attempt, { kind: 'failed', error, retry: true, errorType });
   }
   scope.counts.faults++;
-  log.error(
-    { error: refused, event: outcome.event.eventType },
+  jobLog(scope, held.work.event).error(
+    { error: refusal, event: outcome.event?.eventType },
     'the outcome of an attempt is refused; the work comes again',
   );
-  attempt.span?.lost(refused);
+  attempt.span?.lost(refusal);
   if (isKeyed(scope)) await releasePlace(scope, held);
   held.giveBack(held.ackWaitMs);
 }
 
-async function publishOutcome(
+function publishOutcome(
   scope: WorkerScope,
   held: HeldWork,
   attempt: RunningAttempt,
   outcome: NonNullable<Outcome['event']>,
-): Promise<{ kind: 'stored' } | { kind: 'refused'; error: Error } | Extract<Fenced, { kind: 'overtaken' }>> {
+): MaybeLater<Fenced> {
   const { actor, reason } = attempt.request ?? {};
   const facts: EventFacts = { ...outcome, tries: attempt.number, previousState: 'active' };
   if (held.place) facts.concurrency = held.place.facts();
@@ -77,8 +99,8 @@ async function publishOutcome(
   }
   if (held.place) return publishFenced(scope, attempt, event, json);
   const log = jobLog(scope, held.work.event);
-  const published = await publishDecided(scope.stream, event, { json, signal: scope.halt, log });
-  return published.kind === 'refused' ? published : { kind: 'stored' };
+  // Without a condition there is no conflict.
+  return publishDecided(scope.stream, event, { json, signal: scope.halt, log }) as Promise<Fenced>;
 }
 
 /** Somebody else has said how it went on, before this run could. */

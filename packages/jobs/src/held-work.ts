@@ -29,6 +29,8 @@ export class HeldWork {
   chain = 0;
   /** The running attempt, once it has started. */
   attempt: RunningAttempt | undefined;
+  /** Keeps the place for as long as it runs. */
+  lease: { stop(): void } | undefined;
   /** Somebody said that the job was ended or is to be cancelled, before the attempt had started. */
   hinted = false;
 
@@ -94,6 +96,18 @@ class LateSignal {
 
 const ENDED_BY_OTHERS: ReadonlySet<StopReason> = new Set(['cancelled', 'expired', 'dead', 'stale']);
 
+/** What is known of an attempt when its `started` is stored. */
+export interface BegunAttempt {
+  /** From 1. */
+  attempt: number;
+  maxTries: number;
+  /** Only what the stream stored after this sequence concerns it. */
+  afterSequence: number;
+  startedSequence: number;
+  /** Undefined without an OpenTelemetry SDK. */
+  span: AttemptSpan | undefined;
+}
+
 /** One attempt whose `started` is stored. */
 export class RunningAttempt {
   readonly jobId: string;
@@ -101,8 +115,8 @@ export class RunningAttempt {
   readonly number: number;
   readonly maxTries: number;
   /** Sequence of its `started`, and of the last event that it is known to have published. */
-  startedSequence = 0;
-  lastSequence = 0;
+  readonly startedSequence: number;
+  lastSequence: number;
   /** Only what the stream stored after this sequence concerns this attempt. */
   readonly afterSequence: number;
   /** Undefined without an OpenTelemetry SDK. */
@@ -119,18 +133,14 @@ export class RunningAttempt {
   /** The event that asked for the cancellation. */
   request: LifecycleEvent | undefined;
 
-  constructor(facts: {
-    jobId: string;
-    number: number;
-    maxTries: number;
-    afterSequence: number;
-    span?: AttemptSpan | undefined;
-  }) {
-    this.jobId = facts.jobId;
-    this.number = facts.number;
-    this.maxTries = facts.maxTries;
-    this.afterSequence = facts.afterSequence;
-    this.span = facts.span;
+  constructor(jobId: string, begun: BegunAttempt) {
+    this.jobId = jobId;
+    this.number = begun.attempt;
+    this.maxTries = begun.maxTries;
+    this.afterSequence = begun.afterSequence;
+    this.startedSequence = begun.startedSequence;
+    this.lastSequence = begun.startedSequence;
+    this.span = begun.span;
   }
 
   /** Why it was told to stop; the strongest reason so far. */

@@ -30,24 +30,36 @@ const PAUSE_MS = 250;
  * Stores `event`, trying again for as long as the answer is not known, always with the same message id.
  * @throws {PublishError} only when `signal` aborted first
  */
-export async function publishDecided(
+export function publishDecided(
   stream: JobStream,
   event: LifecycleEvent,
-  { json, expect, signal, log }: PublishDecidedOptions,
+  options: PublishDecidedOptions,
 ): Promise<Published> {
+  const { json, expect, signal } = options;
   // Where the server knows no conditions over a filter, the id that JobStream makes carries the condition.
-  const options: PublishOptions = expect && !stream.features.conditionalFilter ? {} : { messageId: newId() };
-  if (json !== undefined) options.json = json;
-  if (expect) options.expect = expect;
-  options.signal = signal;
-  for (;;) {
+  const publish: PublishOptions = expect && !stream.features.conditionalFilter ? {} : { messageId: newId() };
+  if (json !== undefined) publish.json = json;
+  if (expect) publish.expect = expect;
+  publish.signal = signal;
+  return stream.publish(event, publish).catch((error: unknown) => tryOn(stream, event, publish, options, error));
+}
+
+async function tryOn(
+  stream: JobStream,
+  event: LifecycleEvent,
+  publish: PublishOptions,
+  { signal, log }: PublishDecidedOptions,
+  first: unknown,
+): Promise<Published> {
+  for (let error = first; ; ) {
+    if (signal.aborted || !(error instanceof PublishError)) throw error;
+    if (error.refused) return { kind: 'refused', error };
+    log.warn({ error, event: event.eventType }, 'it is not known yet whether the event is stored; trying on');
+    await abortable(signal, PAUSE_MS);
     try {
-      return await stream.publish(event, options);
-    } catch (error) {
-      if (signal.aborted || !(error instanceof PublishError)) throw error;
-      if (error.refused) return { kind: 'refused', error };
-      log.warn({ error, event: event.eventType }, 'it is not known yet whether the event is stored; trying on');
-      await abortable(signal, PAUSE_MS);
+      return await stream.publish(event, publish);
+    } catch (again) {
+      error = again;
     }
   }
 }

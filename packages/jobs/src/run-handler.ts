@@ -20,20 +20,25 @@ export async function runHandler(
   handler: Handler<unknown, unknown>,
 ): Promise<Ending> {
   const { job, close } = jobInHand(scope, held, attempt, payload);
-  const { service, jobType: type } = scope;
   const began = performance.now();
-  moveMetric('trellis.job.handlers.in_flight', { service, type }, 1);
-  // Not with Promise.race, which makes a handful of promises.
-  const ending = await new Promise<Ending>((resolve) => {
-    attempt.whenAbandoned(() => resolve({ kind: 'abandoned' }));
-    void run(scope, held, attempt, job, handler).then(resolve);
-  });
-  moveMetric('trellis.job.handlers.in_flight', { service, type }, -1);
+  moved(scope, 1);
+  const ending = await untilEnded(attempt, run(scope, held, attempt, job, handler));
+  moved(scope, -1);
   attempt.ranMs = performance.now() - began;
   const closing = close();
   if (closing) await closing;
   return ending;
 }
+
+// Not with Promise.race, which makes a handful of promises.
+const untilEnded = (attempt: RunningAttempt, ended: Promise<Ending>): Promise<Ending> =>
+  new Promise((resolve) => {
+    attempt.whenAbandoned(() => resolve({ kind: 'abandoned' }));
+    void ended.then(resolve);
+  });
+
+const moved = ({ service, jobType: type }: WorkerScope, by: 1 | -1): void =>
+  moveMetric('trellis.job.handlers.in_flight', { service, type }, by);
 
 async function run(
   scope: WorkerScope,

@@ -5,8 +5,8 @@ import type { QueuedJob } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
 import { abortable, type Loop, loop } from '@trellis/runtime';
 import { showMetrics } from './attempt-ended.ts';
-import { type AttemptSpan, withinAttempt } from './attempt-span.ts';
-import { beginAttempt } from './begin-attempt.ts';
+import { withinAttempt } from './attempt-span.ts';
+import { type Begun, beginAttempt } from './begin-attempt.ts';
 import type { Ending } from './decide-outcome.ts';
 import { finishAttempt } from './finish-attempt.ts';
 import { HandlerSlots } from './handler-slots.ts';
@@ -321,44 +321,54 @@ export class QueueWorker {
 
   /** One delivery from its arrival to its answer. Never rejects. */
   async #work(held: HeldWork, stage: Stage): Promise<void> {
-    const scope = this.#scope;
-    let lease: { stop(): void } | undefined;
-    let span: AttemptSpan | undefined;
+    let attempt: RunningAttempt | undefined;
     try {
       const began = performance.now();
-      const begun = await beginAttempt(scope, held);
+      const begun = await beginAttempt(this.#scope, held);
       if (begun.kind === 'settled') return;
       this.#ahead.started(performance.now() - began);
-      const { jobId } = held.work;
-      const { attempt: number, maxTries, afterSequence } = begun;
-      ({ span } = begun);
-      const attempt = new RunningAttempt({ jobId, number, maxTries, afterSequence, span });
-      attempt.startedSequence = begun.startedSequence;
-      attempt.lastSequence = begun.startedSequence;
-      held.attempt = attempt;
-      if (isKeyed(scope) && held.place) {
-        lease = keepLease(scope, held.place, () => attempt.stop('stale', 'another one has its place'));
-      }
-      if (held.hinted) this.#stops?.follow(held);
+      attempt = this.#attemptOf(held, begun);
       const ending = await this.#handle(held, attempt, begun.payload);
       stage.handled();
       this.#beginWaiting();
       // From here on its own outcome must not look like somebody else's.
       held.attempt = undefined;
-      await withinAttempt(span, () => finishAttempt(scope, held, attempt, ending));
+      await this.#finish(held, attempt, ending);
     } catch (error) {
-      span?.lost(error);
-      const log = jobLog(scope, held.work.event);
-      scope.counts.faults++;
-      if (scope.halt.aborted)
-        return log.warn({ error }, 'the host stops with an unknown outcome; the work comes again');
-      const waitMs = Math.min(FAULT_WAIT_MS * 2 ** Math.min(held.deliveryCount - 1, 10), MAX_FAULT_WAIT_MS);
-      log.error({ error, waitMs }, 'work could not be begun or finished; it comes again');
-      held.giveBack(waitMs);
+      attempt?.span?.lost(error);
+      this.#faulted(held, error);
     } finally {
-      lease?.stop();
+      held.lease?.stop();
       held.attempt = undefined;
     }
+  }
+
+  #attemptOf(held: HeldWork, begun: Extract<Begun, { kind: 'run' }>): RunningAttempt {
+    const scope = this.#scope;
+    const attempt = new RunningAttempt(held.work.jobId, begun);
+    held.attempt = attempt;
+    if (isKeyed(scope) && held.place) {
+      held.lease = keepLease(scope, held.place, () => attempt.stop('stale', 'another one has its place'));
+    }
+    if (held.hinted) this.#stops?.follow(held);
+    return attempt;
+  }
+
+  #finish(held: HeldWork, attempt: RunningAttempt, ending: Ending): Promise<void> {
+    return withinAttempt(attempt.span, () => finishAttempt(this.#scope, held, attempt, ending));
+  }
+
+  #faulted(held: HeldWork, error: unknown): void {
+    const scope = this.#scope;
+    const log = jobLog(scope, held.work.event);
+    scope.counts.faults++;
+    if (scope.halt.aborted) {
+      log.warn({ error }, 'the host stops with an unknown outcome; the work comes again');
+      return;
+    }
+    const waitMs = Math.min(FAULT_WAIT_MS * 2 ** Math.min(held.deliveryCount - 1, 10), MAX_FAULT_WAIT_MS);
+    log.error({ error, waitMs }, 'work could not be begun or finished; it comes again');
+    held.giveBack(waitMs);
   }
 
   /** Runs the handler when there is a place for it; a job that gets none is given back as one that a stop interrupts. */
@@ -369,11 +379,10 @@ export class QueueWorker {
       return { kind: 'abandoned' };
     }
     try {
-      const began = performance.now();
       const ending = await withinAttempt(attempt.span, () =>
         runHandler(this.#scope, held, attempt, payload, this.#handler),
       );
-      this.#ahead.handled(performance.now() - began);
+      this.#ahead.handled(attempt.ranMs ?? 0);
       return ending;
     } finally {
       this.#slots.giveBack();

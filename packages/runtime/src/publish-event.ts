@@ -191,7 +191,13 @@ interface Acknowledgement {
 
 function request(stream: JobStream, message: Message, timeoutMs: number): Promise<Msg> {
   const { requestId, traceparent, tracestate = '' } = message.event.context;
-  if ([requestId, traceparent, tracestate, message.messageId].some((text) => LINE_BREAK.test(text))) {
+  // One by one: what is put together for a test alone would be put together for each event.
+  const broken =
+    LINE_BREAK.test(requestId) ||
+    LINE_BREAK.test(traceparent) ||
+    LINE_BREAK.test(tracestate) ||
+    LINE_BREAK.test(message.messageId);
+  if (broken) {
     return Promise.reject(new PublishError('headers: line breaks cannot be carried', { refused: true }));
   }
   const condition = stream.features.conditionalFilter ? message.expect : undefined;

@@ -4,17 +4,17 @@ import {
   createInbox,
   errors,
   type Msg,
-  type MsgHdrs,
   type NatsConnection,
   type NatsConnectionImpl,
   PermissionViolationError,
   TimeoutError,
 } from '@nats-io/transport-node';
+import type { HeaderText } from './header-text.ts';
 
 interface Request {
   subject: string;
   data: Uint8Array;
-  headers: MsgHdrs | undefined;
+  headers: HeaderText | undefined;
   timeoutMs: number;
   /** Until when it may wait to be sent, then until when it is to be answered, in milliseconds of the process clock. */
   deadline: number;
@@ -54,7 +54,7 @@ export class RequestPipe {
    * not answered (or not even sent) in time, and other errors when the connection is lost: then it is not known whether it
    * was taken
    */
-  request(subject: string, data: Uint8Array, options: { headers?: MsgHdrs; timeoutMs: number }): Promise<Msg> {
+  request(subject: string, data: Uint8Array, options: { headers?: HeaderText; timeoutMs: number }): Promise<Msg> {
     const { promise, resolve, reject } = Promise.withResolvers<Msg>();
     const { headers, timeoutMs } = options;
     const deadline = performance.now() + WAITING_MS;
@@ -86,7 +86,7 @@ export class RequestPipe {
     const { subject, data, headers } = request;
     try {
       const reply = `${this.#inboxOfAnswers()}.${token}`;
-      this.#nc.publish(subject, data, headers ? { headers, reply } : { reply });
+      this.#nc.publish(subject, data, headers ? { headers: headers.toSend(), reply } : { reply });
       request.deadline = performance.now() + request.timeoutMs;
       this.#open.set(token, request);
     } catch (error) {
