@@ -23,10 +23,15 @@ export class StartAhead {
     this.#handlerMs = average(this.#handlerMs, ms);
   }
 
+  /** Whether what waits for a handler to end waits briefly, as far as is known. */
+  get quick(): boolean {
+    return this.#handlerMs === undefined || this.#handlerMs <= QUICK_MS;
+  }
+
   /** @param stuckMs for how long handlers have not moved on */
   limit(concurrency: number, stuckMs: number): number {
     if (this.#startMs === undefined || this.#handlerMs === undefined) return 0;
-    if (this.#handlerMs > QUICK_MS || stuckMs > QUICK_MS) return 0;
+    if (!this.quick || stuckMs > QUICK_MS) return 0;
     const endMeanwhile = (concurrency * this.#startMs) / this.#handlerMs;
     return Math.min(MOST, Math.round(endMeanwhile));
   }

@@ -4,6 +4,8 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import type { Work } from './work-message.ts';
 
+/** Jobs that are created at the same time are stored in any order: one this much older may still be on its way. */
+const DISORDER_MS = 500;
 /** After this long without a message nothing is known to be on its way any more. */
 const FRESH_MS = 100;
 
@@ -25,6 +27,6 @@ export class WorkFront {
   /** Whether the work of a job that was created then has not been delivered yet and soon will be. */
   comesByItself(createdAt: string): boolean {
     if (this.#pending === 0 || performance.now() - this.#at > FRESH_MS) return false;
-    return Date.parse(createdAt) > this.#newest;
+    return Date.parse(createdAt) > this.#newest - DISORDER_MS;
   }
 }

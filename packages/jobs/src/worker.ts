@@ -38,6 +38,10 @@ const HALT_MS = 5_000;
 const MAX_CHAIN = 3;
 /** What this process took in hand and cannot go on with goes back after this long: others may be idle. */
 const PATIENCE_MS = 1_000;
+/** No longer than it would be parked. */
+const KEY_PATIENCE_MS = 2_000;
+/** Work in hand that waits for keys; what is more takes the room of work that could be begun. */
+const KEY_WAITING = 500;
 /** Handlers that have ended and whose outcomes are not stored yet; more of them, and nothing new is begun. */
 const MAX_FINISHING = 1_000;
 
@@ -63,7 +67,7 @@ export class QueueWorker {
   readonly #slots: HandlerSlots;
   readonly #ahead = new StartAhead();
   readonly #pull = new WorkPull(
-    () => this.#room() - this.#waiting.size,
+    () => this.#room() - this.#waiting.size - Math.max(0, this.#turns.waiting - KEY_WAITING),
     (message) => this.#arrive(message),
   );
   readonly #front = new WorkFront();
@@ -87,7 +91,7 @@ export class QueueWorker {
     this.#options = options;
     this.#ackWaitMs = scope.queue.settings.ackWaitMs;
     const { maxActive } = scope.keyed?.limits ?? { maxActive: 1 };
-    this.#turns = new KeyTurns(maxActive, PATIENCE_MS, (held) => this.#lineUp(held));
+    this.#turns = new KeyTurns(maxActive, KEY_PATIENCE_MS, (held) => this.#lineUp(held));
     this.#slots = new HandlerSlots(scope.queue.settings.concurrency, PATIENCE_MS);
   }
 
@@ -208,8 +212,8 @@ export class QueueWorker {
     const held = new HeldWork(read.work, message, this.#ackWaitMs);
     this.#held.add(held);
     held.key = this.#scope.keyed?.keyOfEvent(read.work.event);
-    // Bounded, so that one key cannot fill the process.
-    if (this.#turns.isTaken(held) && this.#turns.waiting < this.#most()) this.#turns.wait(held);
+    // With slow handlers it would only keep others waiting behind it.
+    if (this.#turns.isTaken(held) && this.#ahead.quick) this.#turns.wait(held);
     else this.#lineUp(held);
     this.#pull.changed();
   }
