@@ -53,6 +53,9 @@ function recordOutcome(span: Span, outcome: RpcOutcome): void {
   span.setAttribute(ATTR.errorType, outcome.code);
 }
 
+/** Whether somebody records what is said of the request. */
+export const isTraced = (): boolean => trace.getActiveSpan()?.isRecording() ?? false;
+
 /** Says in the active span which job it is about; with its creation where that is known. */
 export function touchJob(job: Pick<Job, 'id'> & Partial<Job>): void {
   const span = trace.getActiveSpan();

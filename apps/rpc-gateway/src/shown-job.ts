@@ -1,12 +1,19 @@
-// A job of the projection as the RPCs show it. What the fields mean is @trellis/contracts' business.
+// Jobs of the projection as the RPCs show them. What the fields mean is @trellis/contracts' business.
 import type { Job } from '@trellis/contracts';
 import { toWireJob } from '@trellis/lifecycle';
 import type { ReadJob } from '@trellis/store-postgres';
-import { traceLinks } from './trace-link.ts';
+import { traceLinks, withTraceLink } from './trace-link.ts';
 
 /** @param traceUrlTemplate as in trace-link.ts */
 export function shownJob(job: ReadJob, traceUrlTemplate: string | undefined): Job {
   const shown = toWireJob(job);
   if (job.workerLost) shown.workerLost = true;
   return Object.assign(shown, traceLinks(shown.context.traceId, traceUrlTemplate));
+}
+
+/** Jobs as the store shows them, with commas between, and links to their traces where the site has some. */
+export function linkedJobs(jobs: string, traceUrlTemplate: string | undefined): string {
+  if (traceUrlTemplate === undefined) return jobs;
+  const linked = (JSON.parse(`[${jobs}]`) as Job[]).map((job) => withTraceLink(job, traceUrlTemplate));
+  return JSON.stringify(linked).slice(1, -1);
 }

@@ -198,7 +198,7 @@ describe('Jobs.Cancel', () => {
     };
     const data = new TextEncoder().encode(JSON.stringify({ id: job.id }));
     const reply = await cancelJob.handle(data, call, { ...gateway.ports, stream: slippery });
-    expect(JSON.parse(reply)).toMatchObject({ job: { state: 'cancelled' }, forced: true });
+    expect(JSON.parse(reply.toString())).toMatchObject({ job: { state: 'cancelled' }, forced: true });
   });
 
   it('publishes cancelled at once for fleets that know nothing else, where the gateway is set so', async () => {

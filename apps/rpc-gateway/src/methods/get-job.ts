@@ -4,15 +4,15 @@ import { toWireJob } from '@trellis/lifecycle';
 import { fitJobReply } from '../fit-reply.ts';
 import { notFound } from '../job-command.ts';
 import { markLostWorker } from '../mark-lost-worker.ts';
-import { defineMethod } from '../method.ts';
-import { shownJob } from '../shown-job.ts';
+import { defineMethod, ReplyText } from '../method.ts';
+import { linkedJobs } from '../shown-job.ts';
 import { withTraceLink } from '../trace-link.ts';
 
 export const getJob = defineMethod({
   name: 'Jobs.Get',
-  async answer({ id }, _call, { reader, stream, presence, settings }): Promise<JobReply> {
-    const row = await reader.getJob(id);
-    if (row) return { job: shownJob(row, settings.traceUrlTemplate) };
+  async answer({ id }, _call, { reader, stream, presence, settings }): Promise<JobReply | ReplyText> {
+    const shown = await reader.shownJob(id);
+    if (shown !== undefined) return new ReplyText(`{"job":${linkedJobs(shown, settings.traceUrlTemplate)}}`);
     const { job } = await stream.readJob(id);
     if (!job) throw notFound(id);
     const wire = withTraceLink(toWireJob(job), settings.traceUrlTemplate);

@@ -1,12 +1,12 @@
 // Jobs.List: one page of jobs and how many match.
 import type { Job, ListReply, ListRequest } from '@trellis/contracts';
 import { toWireJob } from '@trellis/lifecycle';
-import type { Bodies, JobFilter, JobReader, PagePlace, PageWanted, ReadJob } from '@trellis/store-postgres';
+import type { Bodies, JobFilter, JobReader, PagePlace, ReadJob } from '@trellis/store-postgres';
 import { fitJob, jsonBytes } from '../fit-reply.ts';
 import { type Cursor, decodeCursor, encodeCursor } from '../list-cursor.ts';
-import { defineMethod } from '../method.ts';
+import { defineMethod, ReplyText } from '../method.ts';
 import { invalid } from '../read-request.ts';
-import { shownJob } from '../shown-job.ts';
+import { linkedJobs, shownJob } from '../shown-job.ts';
 
 /** Jobs read at once with their bodies, each of which may be as large as a message. */
 const ROWS_WITH_BODIES = 20;
@@ -15,14 +15,21 @@ const PAGE_FIELDS_BYTES = 2_048;
 
 export const listJobs = defineMethod({
   name: 'Jobs.List',
-  async answer(request: ListRequest, call, { reader, settings }) {
+  async answer(request: ListRequest, call, { reader, settings }): Promise<ListReply | ReplyText> {
     const start = readStart(request);
     const wanted = { order: start.order, limit: request.limit, offset: request.offset ?? 0, after: start.after };
-    const page = await readPage(reader, request, wanted, call.maxReplyBytes);
-    const entries = page.jobs.map((job) => shownJob(job, settings.traceUrlTemplate));
-    const reply: ListReply = { entries, count: page.count, offset: start.passed, limit: request.limit };
-    if (page.countAtLeast) reply.countAtLeast = true;
-    return page.more ? continueAfter(reply, page.last, page.read, start.order) : reply;
+    const { traceUrlTemplate } = settings;
+    if (request.include?.length) {
+      const { places, more, ...page } = await reader.page(filterOf(request), wanted);
+      const { jobs, read } = await readBodies(reader, places, request, call.maxReplyBytes);
+      const entries = jobs.map((job) => shownJob(job, traceUrlTemplate));
+      // `read` falls short of the page when bodies had filled the reply before.
+      const last = more || read < places.length ? places[read - 1] : undefined;
+      return { entries, ...describePage(page, start, request, read, last) };
+    }
+    const page = await reader.shownPage(filterOf(request), wanted);
+    const described = JSON.stringify(describePage(page, start, request, page.read, page.last));
+    return new ReplyText(`{"entries":[${linkedJobs(page.jobs, traceUrlTemplate)}],${described.slice(1)}`);
   },
   fit: fitPage,
 });
@@ -54,32 +61,18 @@ function readStart({ cursor, offset, order }: ListRequest): Start {
   return { order: place.order, after: { createdAt: place.createdAt, id: place.id }, passed: place.passed };
 }
 
-interface ReadPage {
-  jobs: ReadJob[];
-  count: number;
-  countAtLeast: boolean;
-  /** More jobs follow the last one that was read. */
-  more: boolean;
-  last: PagePlace | undefined;
-  /** How many were read; some of them may be gone since. */
-  read: number;
-}
+type PageFields = Pick<ListReply, 'count' | 'countAtLeast' | 'offset' | 'limit' | 'nextOffset' | 'nextCursor'>;
 
-async function readPage(
-  reader: JobReader,
-  request: ListRequest,
-  wanted: PageWanted,
-  maxBytes: number,
-): Promise<ReadPage> {
-  const filter = filterOf(request);
-  if (request.include?.length) {
-    const { places, ...page } = await reader.page(filter, wanted);
-    const { jobs, read } = await readBodies(reader, places, request, maxBytes);
-    // `read` falls short of the page when bodies had filled the reply before.
-    return { ...page, jobs, read, more: page.more || read < places.length, last: places[read - 1] };
-  }
-  const page = await reader.list(filter, wanted);
-  return { ...page, read: page.jobs.length, last: page.jobs.at(-1) };
+/** What a page says of itself. */
+function describePage(
+  { count, countAtLeast }: { count: number; countAtLeast: boolean },
+  start: Start,
+  { limit }: ListRequest,
+  read: number,
+  last: PagePlace | undefined,
+): PageFields {
+  const fields: PageFields = { count, offset: start.passed, limit, ...(countAtLeast ? { countAtLeast } : {}) };
+  return { ...fields, ...nextPage(fields.offset + read, last, start.order) };
 }
 
 /** The jobs of the places with bodies, as many as `maxBytes` can hold: bodies that nobody would see are not read. */
@@ -102,16 +95,11 @@ async function readBodies(
   return { jobs, read };
 }
 
-function continueAfter(
-  reply: ListReply,
-  last: PagePlace | undefined,
-  passed: number,
-  order: Cursor['order'],
-): ListReply {
-  const nextOffset = reply.offset + passed;
-  if (!last) return reply;
+/** Where the next page begins; nothing without a last job. */
+function nextPage(passed: number, last: PagePlace | undefined, order: Cursor['order']) {
+  if (!last) return {};
   const { createdAt, id } = last;
-  return { ...reply, nextOffset, nextCursor: encodeCursor({ order, createdAt, id, passed: nextOffset }) };
+  return { nextOffset: passed, nextCursor: encodeCursor({ order, createdAt, id, passed }) };
 }
 
 /** The page with as many of its first entries as fit; at least one, without its bodies if it must be. */
@@ -128,5 +116,6 @@ function fitPage(reply: ListReply, maxBytes: number, request: ListRequest): List
   const [first] = reply.entries;
   if (entries.length === 0 && first) entries.push(fitJob(first, room));
   if (entries.length === reply.entries.length) return { ...reply, entries };
-  return continueAfter({ ...reply, entries }, entries.at(-1), entries.length, readStart(request).order);
+  const { order } = readStart(request);
+  return { ...reply, entries, ...nextPage(reply.offset + entries.length, entries.at(-1), order) };
 }

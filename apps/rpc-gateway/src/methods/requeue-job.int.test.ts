@@ -115,7 +115,10 @@ describe.for(ACTIONS)('$name', ({ name, from, call }) => {
       const call = { requestId: 'r', traceId: undefined, actorId: undefined, log: silentLogger(), maxReplyBytes: 1e6 };
       const data = Buffer.from(JSON.stringify({ id: job.id }));
       const reply = await (from === 'failed' ? retryJob : replayDlq).handle(data, call, ports);
-      expect(JSON.parse(reply)).toMatchObject({ job: { state: 'pending', payload: { sku: 7 } }, projected: false });
+      expect(JSON.parse(reply.toString())).toMatchObject({
+        job: { state: 'pending', payload: { sku: 7 } },
+        projected: false,
+      });
       expect(await gateway.eventsOf(job, 'retried')).toBe(1);
     } finally {
       gateway.projection.resume();

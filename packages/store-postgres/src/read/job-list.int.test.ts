@@ -1,9 +1,11 @@
+import type { Job } from '@trellis/contracts';
+import { toWireJob } from '@trellis/lifecycle';
 import { freshPostgres } from '@trellis/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migratePostgres } from '../migrate.ts';
 import { openPostgres, type Postgres } from '../open-postgres.ts';
 import { JobReader } from './job-reader.ts';
-import { countedPage, jobsQuery } from './list-query.ts';
+import { shownPage } from './list-query.ts';
 import type { JobFilter, PageWanted } from './page-plan.ts';
 import { type BoundQuery, readBound } from './read-query.ts';
 
@@ -61,17 +63,20 @@ const FILTERS: JobFilter[] = [
   { requestId: 'request-77' },
 ];
 
+const parsed = (jobs: string): Job[] => JSON.parse(`[${jobs}]`);
+const idsOf = (jobs: readonly { id: string }[]): string[] => jobs.map(({ id }) => id);
+
 describe('a list in one statement', () => {
   it.for(FILTERS)('%j: is the page of its ids, the jobs behind them and their count', async (filter) => {
     for (const order of ['newest', 'oldest'] as const) {
       for (const after of [undefined, { createdAt: at(7_000), id: '' }]) {
         const wanted: PageWanted = { order, limit: 20, offset: 0, after };
-        const { jobs, ...listed } = await reader.list(filter, wanted);
-        const { places, ...page } = await reader.page(filter, wanted);
-        expect(listed).toEqual(page);
-        const ids = places.map((place) => place.id);
-        expect(jobs).toEqual(await reader.getJobs(ids, {}));
-        expect(jobs.map((job) => job.id)).toEqual(ids);
+        const { jobs, ...shown } = await reader.shownPage(filter, wanted);
+        const { places, more, ...counted } = await reader.page(filter, wanted);
+        expect(shown).toEqual({ ...counted, read: places.length, last: more ? places.at(-1) : undefined });
+        const listed = await reader.getJobs(idsOf(places), {});
+        expect(parsed(jobs)).toEqual(listed.map(toWireJob));
+        expect(idsOf(listed)).toEqual(idsOf(places));
       }
     }
   });
@@ -82,7 +87,8 @@ describe('a list in one statement', () => {
        select distinct service, type, 'host-1', 'gone', now(), now(), 1000 from jobs
        union all select distinct service, type, 'host-3', 'live', now(), now(), 1000 from jobs`,
     );
-    const { jobs } = await reader.list({}, { order: 'newest', limit: 200, offset: 0 });
+    const page = await reader.shownPage({}, { order: 'newest', limit: 200, offset: 0 });
+    const jobs = parsed(page.jobs);
     const lost = jobs.filter((job) => job.workerLost).map((job) => job.id);
     expect(lost.length).toBeGreaterThan(0);
     expect(lost).toEqual(
@@ -90,6 +96,7 @@ describe('a list in one statement', () => {
     );
     const [first = ''] = lost;
     expect((await reader.getJob(first))?.workerLost).toBe(true);
+    expect(parsed((await reader.shownJob(first)) ?? '')).toMatchObject([{ id: first, workerLost: true }]);
   });
 });
 
@@ -113,7 +120,7 @@ describe('what a page reads does not follow the table', () => {
   ];
   it.for(cases)('%s', async ([, filter]) => {
     for (const order of ['newest', 'oldest'] as const) {
-      const query = jobsQuery(countedPage(filter, { order, limit: PAGE, offset: 0 }), {});
+      const query = shownPage(filter, { order, limit: PAGE, offset: 0 }, true);
       expect(await rowsReadBy(query)).toBeLessThanOrEqual(MOST);
     }
   });

@@ -4,7 +4,16 @@ import type { JobState } from '@trellis/contracts';
 import type { Queryable, Row } from '../open-postgres.ts';
 import { Gathered } from './gathered.ts';
 import { type JobRow, jobsOfRows, type ReadJob } from './job-row.ts';
-import { type Bodies, barePage, COUNT_LIMIT, countedPage, jobsQuery, pageOfIds } from './list-query.ts';
+import {
+  type Bodies,
+  barePage,
+  COUNT_LIMIT,
+  countedPage,
+  jobsQuery,
+  pageOfIds,
+  shownJobs,
+  shownPage,
+} from './list-query.ts';
 import { isDetailed, type JobFilter, type PagePlace, type PageWanted } from './page-plan.ts';
 import { type BoundQuery, readBound, readRows } from './read-query.ts';
 
@@ -30,11 +39,13 @@ export interface PageOfIds extends Counted {
   more: boolean;
 }
 
-export interface ListedPage extends Counted {
-  /** In the order of the page; without results, logs, and payloads over `LIST_PAYLOAD_BYTES`. */
-  jobs: ReadJob[];
-  /** More jobs follow. */
-  more: boolean;
+export interface ShownPage extends Counted {
+  /** JSON of the jobs in the order of the page, with commas between; without results, logs, and payloads over `LIST_PAYLOAD_BYTES`. */
+  jobs: string;
+  /** How many these are. */
+  read: number;
+  /** The last of them, when more jobs follow. */
+  last: PagePlace | undefined;
 }
 
 export interface PipelinePosition {
@@ -81,6 +92,14 @@ interface DutyRow extends Row {
   overdue_ms: number;
 }
 
+interface ShownPageRow extends Row {
+  count: number | null;
+  read: number;
+  jobs: string | null;
+  last_id: string | null;
+  last_created_at: string | null;
+}
+
 interface PlaceRow extends Row {
   count: number | null;
   /** Null where the page has no job. */
@@ -91,7 +110,7 @@ interface PlaceRow extends Row {
 /** Everything throws `StoreUnavailable` when the store cannot answer now. */
 export class JobReader {
   readonly #store: Queryable;
-  readonly #whole = new Gathered<string, ReadJob>((ids) => this.#wholeJobs(ids), {
+  readonly #shown = new Gathered<string, string>((ids) => this.#shownJobs(ids), {
     atOnce: WHOLE_JOBS_STATEMENTS,
     maxKeys: WHOLE_JOBS_AT_ONCE,
   });
@@ -101,9 +120,18 @@ export class JobReader {
     this.#store = store;
   }
 
-  /** One job with its bodies and its newest log lines (`MAX_LOG_LINES`), or undefined. */
-  getJob(id: string): Promise<ReadJob | undefined> {
-    return this.#whole.load(id);
+  /**
+   * JSON of one job as the RPCs show it, with its bodies and its newest log lines (`MAX_LOG_LINES`), or undefined. Those who
+   * ask at the same time share statements.
+   */
+  shownJob(id: string): Promise<string | undefined> {
+    return this.#shown.load(id);
+  }
+
+  /** The same job for those who work with it. */
+  async getJob(id: string): Promise<ReadJob | undefined> {
+    const [job] = await this.getJobs([id], { payload: true, result: true, logs: true });
+    return job;
   }
 
   /** One job for a decision: without its result, its logs and a payload over `LIST_PAYLOAD_BYTES`. */
@@ -122,13 +150,23 @@ export class JobReader {
   }
 
   /** The jobs of one page as lists show them, in one statement. */
-  async list(filter: JobFilter, wanted: PageWanted): Promise<ListedPage> {
+  async shownPage(filter: JobFilter, wanted: PageWanted): Promise<ShownPage> {
     const page = oneMore(wanted);
-    const read = (of: BoundQuery) => readBound<JobRow>(this.#store, jobsQuery(of, {}));
-    const found = await read(countedPage(filter, page));
+    const read = async (counts: boolean) => {
+      const [row] = await readBound<ShownPageRow>(this.#store, shownPage(filter, page, counts));
+      return row ?? { count: 0, read: 0, jobs: null, last_id: null, last_created_at: null };
+    };
+    const found = await read(true);
     const counted = countOf(filter, found);
-    const jobs = jobsOfRows(isWhole(page, counted, found) ? found : await read(barePage(filter, page)));
-    return { jobs: jobs.slice(0, wanted.limit), more: jobs.length > wanted.limit, ...counted };
+    const row = isWhole(page, counted, found.read) ? found : await read(false);
+    const { last_id: id, last_created_at: createdAt } = row;
+    const more = row.read > wanted.limit && id !== null && createdAt !== null;
+    return {
+      jobs: row.jobs ?? '',
+      read: Math.min(row.read, wanted.limit),
+      last: more ? { id, createdAt } : undefined,
+      ...counted,
+    };
   }
 
   /** Where the jobs of one page are, whether more follow, and how many match. */
@@ -136,8 +174,8 @@ export class JobReader {
     const page = oneMore(wanted);
     const read = (of: BoundQuery) => readBound<PlaceRow>(this.#store, of);
     const found = await read(countedPage(filter, page));
-    const counted = countOf(filter, found);
-    const rows = isWhole(page, counted, found) ? found : await read(barePage(filter, page));
+    const counted = countOf(filter, found[0]);
+    const rows = isWhole(page, counted, placesIn(found)) ? found : await read(barePage(filter, page));
     const places = rows.flatMap(({ id, created_at }) => (id === null ? [] : [{ id, createdAt: created_at }]));
     return { places: places.slice(0, wanted.limit), more: places.length > wanted.limit, ...counted };
   }
@@ -193,21 +231,23 @@ export class JobReader {
     await readRows(this.#store, 'clock', []);
   }
 
-  async #wholeJobs(ids: string[]): Promise<Map<string, ReadJob>> {
-    const jobs = await this.getJobs(ids, { payload: true, result: true, logs: true });
-    return new Map(jobs.map((job) => [job.id, job]));
+  async #shownJobs(ids: string[]): Promise<Map<string, string>> {
+    const rows = await readBound<{ id: string; json: string }>(this.#store, shownJobs(ids));
+    return new Map(rows.map(({ id, json }) => [id, json]));
   }
 }
 
 /** One job more than asked for tells whether more follow. */
 const oneMore = (wanted: PageWanted): PageWanted => ({ ...wanted, limit: wanted.limit + 1 });
 
-function countOf(filter: JobFilter, [first]: readonly { count: number | null }[]): Counted {
-  const count = first?.count ?? 0;
+function countOf(filter: JobFilter, row: { count: number | null } | undefined): Counted {
+  const count = row?.count ?? 0;
   const countAtLeast = isDetailed(filter) && count > COUNT_LIMIT;
   return { count: countAtLeast ? COUNT_LIMIT : count, countAtLeast };
 }
 
+const placesIn = (rows: readonly { id: string | null }[]): number => rows.filter(({ id }) => id !== null).length;
+
 /** Whether the page lies among the newest jobs that were looked at for a count. */
-const isWhole = (page: PageWanted, { countAtLeast }: Counted, rows: readonly { id: string | null }[]): boolean =>
-  !countAtLeast || (page.order === 'newest' && rows.length === page.limit && rows[0]?.id !== null);
+const isWhole = (page: PageWanted, { countAtLeast }: Counted, read: number): boolean =>
+  !countAtLeast || (page.order === 'newest' && read === page.limit);

@@ -41,27 +41,37 @@ export function pageOfIds(ids: readonly string[]): BoundQuery {
   return { text: bind({ query: 'page-of-ids', values: [ids, most] }, values), values, prepared: true };
 }
 
+/** How a page is read. */
+type PagePlan = [found: Statement, counted?: Statement];
+
+const countedPlan = (filter: JobFilter, page: PageWanted): PagePlan =>
+  isDetailed(filter)
+    ? [detailedPageStatement(filter, page, COUNT_LIMIT + 1)]
+    : [pageStatement(filter, page), countStatement(filter)];
+
 /** A page in its order, with how many jobs match: at least one row, whose id is null where the page has no job. */
-export function countedPage(filter: JobFilter, page: PageWanted): BoundQuery {
-  if (isDetailed(filter)) return ordered(filter, page, detailedPageStatement(filter, page, COUNT_LIMIT + 1));
-  return ordered(filter, page, pageStatement(filter, page), countStatement(filter));
-}
+export const countedPage = (filter: JobFilter, page: PageWanted): BoundQuery =>
+  places(filter, page, countedPlan(filter, page));
 
 /** A page in its order, its `count` null. */
 export const barePage = (filter: JobFilter, page: PageWanted): BoundQuery =>
-  ordered(filter, page, pageStatement(filter, page));
+  places(filter, page, [pageStatement(filter, page)]);
 
-function ordered(filter: JobFilter, page: PageWanted, found: Statement, counted?: Statement): BoundQuery {
+function places(filter: JobFilter, page: PageWanted, plan: PagePlan): BoundQuery {
   const values: unknown[] = [];
+  const text = `${ordered(page, plan, 'found.id, found.created_at', values)}\norder by place`;
+  return { text, values, prepared: hasFixedPlan(filter, page) };
+}
+
+/** `count` and `place` of every job of a page, beside what is selected of it. */
+function ordered(page: PageWanted, [found, counted]: PagePlan, selected: string, values: unknown[]): string {
   const direction = page.order === 'newest' ? 'desc' : 'asc';
-  const count = found.query === 'detailed-page' ? 'count' : counted ? `counted.count` : 'null::bigint';
-  const text = `
-    select ${count} as count, found.id, found.created_at,
+  const count = found.query === 'detailed-page' ? 'found.count' : counted ? 'counted.count' : 'null::bigint';
+  return `
+    select ${count} as count, ${selected},
       row_number() over (order by found.created_at ${direction}, found.id ${direction}) as place
     from ${counted ? `(${bind(counted, values)}) as counted left join lateral ` : ''}(${bind(found, values)}) as found
-    ${counted ? 'on true' : ''}
-    order by place`;
-  return { text, values, prepared: hasFixedPlan(filter, page) };
+    ${counted ? 'on true' : ''}`;
 }
 
 /** The jobs of a page. */
@@ -81,4 +91,34 @@ export function jobsQuery(page: BoundQuery, bodies: Bodies, states?: readonly Jo
     bound,
   );
   return { text: `with page as (${page.text})\n${jobs}`, values: bound, prepared: page.prepared };
+}
+
+/** Whole jobs that are known by their ids, as they are shown; in no order. */
+export function shownJobs(ids: readonly string[]): BoundQuery {
+  const { text, values, prepared } = pageOfIds(ids);
+  const found = `select page.count, page.place, jobs.* from (${text}) as page join jobs on jobs.id = page.id`;
+  const shown = bind({ query: 'shown-jobs', values: [true, true, 0, WHOLE_TEXT, MAX_LOG_LINES] }, values);
+  return { text: `with found as (${found})\nselect id, json from (${shown}) as shown`, values, prepared };
+}
+
+/** One page as it is shown, read with one job more, with how many jobs match if `counts`. */
+export function shownPage(filter: JobFilter, page: PageWanted, counts: boolean): BoundQuery {
+  const values: unknown[] = [];
+  const plan: PagePlan = counts ? countedPlan(filter, page) : [pageStatement(filter, page)];
+  const shown = { query: 'shown-jobs', values: [false, false, LIST_PAYLOAD_BYTES, LIST_ERROR_CHARACTERS, 0] } as const;
+  const text = `
+    with found as (${foundJobs(page, plan, values)}),
+    shown as (${bind({ ...shown, values: [...shown.values] }, values)})
+    ${bind({ query: 'shown-page', values: [page.limit - 1] }, values)}`;
+  return { text, values, prepared: hasFixedPlan(filter, page) };
+}
+
+function foundJobs(page: PageWanted, plan: PagePlan, values: unknown[]): string {
+  const [{ query }] = plan;
+  // A walk has the rows in its hands. What is passed over, merged or counted is cheaper by the ids that an index has.
+  const walks = (query === 'page-newest' || query === 'page-oldest') && page.offset === 0;
+  if (walks) return ordered(page, plan, 'found.*', values);
+  return `select page.count, page.place, jobs.*
+    from (${ordered(page, plan, 'found.id', values)}) as page
+    left join jobs on jobs.id = page.id`;
 }

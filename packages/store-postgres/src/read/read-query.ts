@@ -19,6 +19,8 @@ export type ReadQuery =
   | 'queue-ages'
   | 'queue-depths'
   | 'services'
+  | 'shown-jobs'
+  | 'shown-page'
   | 'sliced-page-newest'
   | 'sliced-page-oldest'
   | 'workers';

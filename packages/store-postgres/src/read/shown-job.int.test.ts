@@ -1,0 +1,60 @@
+import { toWireJob } from '@trellis/lifecycle';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newJob, openTestCurrentStore, type TestCurrentStore } from '../testing/current-store-fixture.ts';
+import { anyFoldedJob, foldedJob } from '../testing/folded-job.ts';
+
+let test: TestCurrentStore;
+beforeAll(async () => {
+  test = await openTestCurrentStore();
+});
+afterAll(() => test[Symbol.asyncDispose]());
+
+const shown = async (id: string) => JSON.parse((await test.reader.shownJob(id)) ?? '');
+
+describe('a job as the store shows it', () => {
+  it('is the wire form of the folded job, whatever is in it', async () => {
+    await fc.assert(
+      fc.asyncProperty(anyFoldedJob, async (job) => {
+        await test.postgres.query('delete from jobs');
+        await test.commit([newJob(job)]);
+        expect(await shown(job.id)).toEqual(JSON.parse(JSON.stringify(toWireJob(job))));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('has every field there is, and nothing that is the system’s own', async () => {
+    const at = '2026-01-31T09:30:00.120Z';
+    const whole = foldedJob({
+      id: 'whole',
+      state: 'active',
+      context: { requestId: '"r"\\', traceId: 't\n', traceparent: 'p\u0001', tracestate: 'ä=1' },
+      result: null,
+      startedAt: at,
+      completedAt: at,
+      lastError: 'said "503"\n\tafter 17 ms',
+      deadline: at,
+      progress: { step: 'pick', current: 1, total: 2 },
+      concurrency: { key: 'k', keyHash: 'h', slotToken: 'secret', heartbeatAt: at },
+      queuePolicy: { outcome: 'accepted', reason: 'free' },
+      cancelRequestedAt: at,
+      instanceId: 'host "1"',
+      headMissing: true,
+      handedBack: true,
+    });
+    const lines = ['one', 'two "quoted"', 'three'].map((message) => ({
+      timestamp: at,
+      level: 'warn' as const,
+      message,
+    }));
+    const logs = lines.map((entry, line) => ({ sequence: 1, line, entry }));
+    await test.commit([{ ...newJob(whole), logs }]);
+    expect(await shown('whole')).toEqual(toWireJob({ ...whole, logs: lines }));
+    expect(await test.reader.shownJob('whole')).not.toContain('secret');
+  });
+
+  it('is undefined when there is none', async () => {
+    expect(await test.reader.shownJob('nobody')).toBeUndefined();
+  });
+});
