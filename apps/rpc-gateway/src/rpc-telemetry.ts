@@ -1,19 +1,40 @@
 // What is recorded of every RPC: a span that continues the caller's trace, how many there are, how long they take, what they
 // are refused with.
 import type { MsgHdrs } from '@nats-io/transport-node';
-import { isSpanContextValid, type Span, SpanKind, trace } from '@opentelemetry/api';
+import { context, isSpanContextValid, type Span, SpanKind, trace } from '@opentelemetry/api';
 import { ATTR, FAULTS, type FaultCode, type Job, LINK, RPC_SERVICE, RPC_SYSTEM } from '@trellis/contracts';
-import { countMetric, extractHeaders, failSpan, linkTo, moveMetric, recordMetric } from '@trellis/runtime';
+import { extractHeaders, failSpan, linkTo, observeMetrics, recordMetric } from '@trellis/runtime';
 
 /** How a request ended. */
 export type RpcOutcome = { code: 'ok' } | { code: FaultCode; error: unknown };
 
-/** Lets the counters of the methods show from the start. */
-export function showMethods(methods: readonly { name: string }[]): void {
-  for (const { name: method } of methods) {
-    for (const code of ['ok', ...Object.keys(FAULTS)]) countMetric('trellis.rpc.requests', { method, code }, 0);
-    moveMetric('trellis.rpc.in_flight', { method }, 0);
+/** What a method is asked, counted here and not by instruments: each of theirs costs as much as the request's JSON. */
+export class RpcFigures {
+  readonly method: string;
+  /** How requests ended: with `ok`, or the code of a fault. */
+  readonly ended: Record<RpcOutcome['code'], number>;
+  started = 0;
+  totalMs = 0;
+
+  constructor(method: string) {
+    this.method = method;
+    this.ended = Object.fromEntries(['ok', ...Object.keys(FAULTS)].map((code) => [code, 0])) as typeof this.ended;
   }
+
+  get answered(): number {
+    return Object.values(this.ended).reduce((sum, count) => sum + count, 0);
+  }
+}
+
+/** Shows the figures as metrics, from the start until it is disposed of. */
+export function showFigures(figures: readonly RpcFigures[]): Disposable {
+  const hide = observeMetrics(['trellis.rpc.requests', 'trellis.rpc.in_flight'], (observe) => {
+    for (const { method, ended, started, answered } of figures) {
+      for (const [code, count] of Object.entries(ended)) observe('trellis.rpc.requests', { method, code }, count);
+      observe('trellis.rpc.in_flight', { method }, started - answered);
+    }
+  });
+  return { [Symbol.dispose]: hide };
 }
 
 /**
@@ -21,10 +42,12 @@ export function showMethods(methods: readonly { name: string }[]): void {
  * @param answer never rejects; gets the id of the trace, undefined when the caller has none and no spans are recorded
  */
 export async function inServerSpan(
-  { method, headers, requestId }: { method: string; headers: MsgHdrs | undefined; requestId: string },
+  { figures, headers, requestId }: { figures: RpcFigures; headers: MsgHdrs | undefined; requestId: string },
   answer: (traceId: string | undefined) => Promise<RpcOutcome>,
 ): Promise<void> {
-  const started = performance.now();
+  const from = performance.now();
+  const { method } = figures;
+  figures.started++;
   const name = method.slice(method.indexOf('.') + 1);
   const attributes = {
     [ATTR.rpcSystem]: RPC_SYSTEM,
@@ -32,18 +55,20 @@ export async function inServerSpan(
     [ATTR.rpcMethod]: name,
     [ATTR.requestId]: requestId,
   };
-  const options = { kind: SpanKind.SERVER, attributes };
+  const parent = extractHeaders(headers);
   const tracer = trace.getTracer('trellis.rpc-gateway');
-  await tracer.startActiveSpan(`${RPC_SERVICE}/${name}`, options, extractHeaders(headers), async (span) => {
-    moveMetric('trellis.rpc.in_flight', { method }, 1);
-    const spanContext = span.spanContext();
-    const outcome = await answer(isSpanContextValid(spanContext) ? spanContext.traceId : undefined);
-    recordOutcome(span, outcome);
-    span.end();
-    moveMetric('trellis.rpc.in_flight', { method }, -1);
-    countMetric('trellis.rpc.requests', { method, code: outcome.code });
-    recordMetric('trellis.rpc.duration', { method }, (performance.now() - started) / 1_000);
-  });
+  const span = tracer.startSpan(`${RPC_SERVICE}/${name}`, { kind: SpanKind.SERVER, attributes }, parent);
+  const spanContext = span.spanContext();
+  // A context that holds nothing would only have to be carried along.
+  const outcome = isSpanContextValid(spanContext)
+    ? await context.with(trace.setSpan(parent, span), () => answer(spanContext.traceId))
+    : await answer(undefined);
+  recordOutcome(span, outcome);
+  span.end();
+  const ms = performance.now() - from;
+  figures.ended[outcome.code]++;
+  figures.totalMs += ms;
+  recordMetric('trellis.rpc.duration', { method }, ms / 1_000);
 }
 
 function recordOutcome(span: Span, outcome: RpcOutcome): void {

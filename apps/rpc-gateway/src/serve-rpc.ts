@@ -4,10 +4,10 @@ import { type ServiceMsg, Svcm } from '@nats-io/services';
 import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { FAULTS, Fault, type FaultCode, RPC_PREFIX } from '@trellis/contracts';
 import { aborted, injectHeaders, type Logger, newId } from '@trellis/runtime';
-import pLimit from 'p-limit';
+import { Admission } from './admission.ts';
 import { faultReply } from './fault-reply.ts';
 import type { Call, Method, Ports } from './method.ts';
-import { inServerSpan, type RpcOutcome, showMethods } from './rpc-telemetry.ts';
+import { inServerSpan, RpcFigures, type RpcOutcome, showFigures } from './rpc-telemetry.ts';
 
 export const SERVICE_NAME = 'trellis-jobs';
 const SERVICE_VERSION = '0.19.0';
@@ -25,22 +25,15 @@ export interface RpcServiceOptions {
   maxWaiting: number;
 }
 
-interface Figures {
-  requests: number;
-  faults: number;
-  inFlight: number;
-  totalMs: number;
-}
-
 /**
  * Answers until `signal` aborts, then takes no further requests and waits until those in hand are answered.
  * @throws Error when the service ends unasked: the framework gives up when one of its subscriptions does
  */
 export async function serveUntilStopped(options: RpcServiceOptions, signal: AbortSignal): Promise<void> {
-  const { nc, methods, ports, log, maxConcurrent, maxWaiting } = options;
-  const limit = pLimit(maxConcurrent);
+  const { nc, methods, log, maxConcurrent, maxWaiting } = options;
+  const admission = new Admission(maxConcurrent);
   const inHand = new Set<Promise<void>>();
-  const figures = new Map<string, Figures>();
+  const figures = new Map(methods.map(({ name }) => [`${RPC_PREFIX}${name}`, new RpcFigures(name)]));
 
   const service = await new Svcm(nc).add({
     name: SERVICE_NAME,
@@ -50,23 +43,20 @@ export async function serveUntilStopped(options: RpcServiceOptions, signal: Abor
     // The framework's own figures see only the synchronous part of a handler.
     statsHandler: (endpoint) => Promise.resolve(describeFigures(figures.get(endpoint.subject))),
   });
-  showMethods(methods);
+  using _shown = showFigures([...figures.values()]);
   for (const method of methods) {
     const subject = `${RPC_PREFIX}${method.name}`;
     const name = method.name.replaceAll('.', '-');
-    const own: Figures = { requests: 0, faults: 0, inFlight: 0, totalMs: 0 };
-    figures.set(subject, own);
+    const own = figures.get(subject) ?? new RpcFigures(method.name);
     const handler = (error: Error | null, message: ServiceMsg) => {
       if (error) return log.error({ error, method: method.name }, 'a subscription of the service failed');
-      const refused = limit.pendingCount >= maxWaiting;
-      const maxReplyBytes = (nc.info?.max_payload ?? 1_048_576) - HEADER_BYTES;
+      const full = admission.waiting >= maxWaiting;
       const requestId = header(message, 'request-id') ?? newId();
-      const work = inServerSpan({ method: method.name, headers: message.headers, requestId }, (traceId) => {
-        const request = { method, message, ports, log, maxReplyBytes, requestId, traceId };
-        return refused ? answerOne({ ...request, refused }, own) : limit(() => answerOne(request, own));
-      });
+      const work = inServerSpan({ figures: own, headers: message.headers, requestId }, (traceId) =>
+        answerOne({ method, message, options, requestId, traceId, admission: full ? undefined : admission }),
+      );
       inHand.add(work);
-      void work.finally(() => inHand.delete(work));
+      void work.then(() => inHand.delete(work));
     };
     service.addEndpoint(name, { subject, handler });
   }
@@ -81,23 +71,17 @@ export async function serveUntilStopped(options: RpcServiceOptions, signal: Abor
 interface OneRequest {
   method: Method;
   message: ServiceMsg;
-  ports: Ports;
-  log: Logger;
-  maxReplyBytes: number;
+  options: RpcServiceOptions;
   requestId: string;
   traceId: string | undefined;
-  /** Too many wait already. */
-  refused?: boolean;
+  /** Undefined: too many wait already. */
+  admission: Admission | undefined;
 }
 
 /** Answers one request. Never rejects: a handler that does leaves its caller waiting. */
-async function answerOne(
-  { method, message, ports, log, maxReplyBytes, requestId, traceId, refused }: OneRequest,
-  figures: Figures,
-): Promise<RpcOutcome> {
+async function answerOne({ method, message, options, requestId, traceId, admission }: OneRequest): Promise<RpcOutcome> {
+  const { nc, ports, log } = options;
   const started = performance.now();
-  figures.requests++;
-  figures.inFlight++;
   let child: Logger | undefined;
   const call: Call = {
     requestId,
@@ -108,10 +92,12 @@ async function answerOne(
       child ??= log.child({ method: method.name, requestId, ...(traceId === undefined ? {} : { traceId }) });
       return child;
     },
-    maxReplyBytes,
+    maxReplyBytes: (nc.info?.max_payload ?? 1_048_576) - HEADER_BYTES,
   };
+  const turn = admission?.enter();
+  if (turn) await turn;
   try {
-    if (refused) throw new Fault('unavailable', 'too many requests are waiting; try again');
+    if (!admission) throw new Fault('unavailable', 'too many requests are waiting; try again');
     const reply = await method.handle(message.data, call, ports);
     message.respond(reply, { headers: replyHeaders(requestId) });
     if (log.isLevelEnabled('debug')) {
@@ -119,11 +105,9 @@ async function answerOne(
     }
     return { code: 'ok' };
   } catch (error) {
-    figures.faults++;
     return { code: respondFault(message, call, error), error };
   } finally {
-    figures.inFlight--;
-    figures.totalMs += performance.now() - started;
+    admission?.leave();
   }
 }
 
@@ -147,7 +131,7 @@ function respondFault(message: ServiceMsg, call: Call, error: unknown): FaultCod
 
 function replyHeaders(requestId: string): MsgHdrs {
   const carried = headers();
-  carried.set('request-id', requestId);
+  carried.append('request-id', requestId);
   // The span that answered, for callers who brought no trace.
   injectHeaders(carried);
   return carried;
@@ -156,10 +140,10 @@ function replyHeaders(requestId: string): MsgHdrs {
 const header = (message: ServiceMsg, name: string): string | undefined =>
   message.headers?.get(name).slice(0, MAX_ECHOED) || undefined;
 
-const describeFigures = (figures: Figures | undefined) =>
+const describeFigures = (figures: RpcFigures | undefined) =>
   figures && {
-    requests: figures.requests,
-    faults: figures.faults,
-    inFlight: figures.inFlight,
-    averageMs: figures.requests === 0 ? 0 : Math.round((figures.totalMs / figures.requests) * 10) / 10,
+    requests: figures.started,
+    faults: figures.answered - figures.ended.ok,
+    inFlight: figures.started - figures.answered,
+    averageMs: figures.answered === 0 ? 0 : Math.round((figures.totalMs / figures.answered) * 10) / 10,
   };

@@ -35,6 +35,18 @@ test('a gauge is looked at only when it is read, until its observation ends', as
   expect(await recorded.metric('trellis.projector.position', { pipeline: 'current' })).toBeUndefined();
 });
 
+test('what is counted elsewhere is a counter like any other', async () => {
+  await using recorded = recordTelemetry();
+  const labels = { method: 'Jobs.Get', code: 'ok' };
+  let count = 0;
+  observeMetrics(['trellis.rpc.requests'], (observe) => observe('trellis.rpc.requests', labels, count));
+  expect(await recorded.metric('trellis.rpc.requests', labels)).toBe(0);
+  count = 3;
+  expect(await recorded.metric('trellis.rpc.requests', labels)).toBe(3);
+  const [requests] = (await recorded.metrics()).filter(({ descriptor }) => descriptor.name === 'trellis.rpc.requests');
+  expect(requests).toMatchObject({ isMonotonic: true });
+});
+
 test('a look that fails leaves its gauges out and disturbs nothing else', async () => {
   await using recorded = recordTelemetry();
   observeMetrics(['trellis.queue.jobs'], () => Promise.reject(new Error('no database')));

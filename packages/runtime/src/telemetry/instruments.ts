@@ -6,7 +6,7 @@ import {
   type Histogram,
   type MeterProvider,
   metrics,
-  type ObservableGauge,
+  type Observable,
   type UpDownCounter,
 } from '@opentelemetry/api';
 import { CATALOGUE, type CatalogueEntry, type InstrumentName, type LabelsOf, type NameOfKind } from './catalogue.ts';
@@ -18,7 +18,7 @@ interface Made {
   counter: Counter;
   upDownCounter: UpDownCounter;
   histogram: Histogram;
-  gauge: ObservableGauge;
+  observed: Observable;
 }
 
 let provider: MeterProvider | undefined;
@@ -36,7 +36,8 @@ function instrument<Kind extends keyof Made>(kind: Kind, name: string): Made[Kin
 }
 
 function create<Kind extends keyof Made>(kind: Kind, name: string): Made[Kind] {
-  const { unit, description, buckets } = ENTRIES.get(name) as CatalogueEntry;
+  const entry = ENTRIES.get(name) as CatalogueEntry;
+  const { unit, description, buckets } = entry;
   const meter = metrics.getMeter(METER);
   const options = {
     unit,
@@ -47,7 +48,11 @@ function create<Kind extends keyof Made>(kind: Kind, name: string): Made[Kind] {
     counter: () => meter.createCounter(name, options),
     upDownCounter: () => meter.createUpDownCounter(name, options),
     histogram: () => meter.createHistogram(name, options),
-    gauge: () => meter.createObservableGauge(name, options),
+    observed: () => {
+      if (entry.kind === 'counter') return meter.createObservableCounter(name, options);
+      if (entry.kind === 'upDownCounter') return meter.createObservableUpDownCounter(name, options);
+      return meter.createObservableGauge(name, options);
+    },
   };
   return creators[kind]();
 }
@@ -75,7 +80,7 @@ export function recordMetric<Name extends NameOfKind<'histogram'>>(
   instrument('histogram', name).record(value, labels as Attributes);
 }
 
-/** Says what a gauge stands at. */
+/** Says what a gauge stands at, or how much a counter has counted since the start. */
 export type Observe<Name extends InstrumentName> = <One extends Name>(
   name: One,
   labels: LabelsOf<One>,
@@ -83,21 +88,21 @@ export type Observe<Name extends InstrumentName> = <One extends Name>(
 ) => void;
 
 /**
- * Lets `look` say what gauges stand at whenever somebody reads them; what it throws leaves them out of that reading.
- * Needs the SDK to be set up. @returns a function that ends it
+ * Lets `look` say what gauges stand at, and what somebody counts himself who counts too often for an instrument, whenever
+ * somebody reads them; what it throws leaves them out of that reading. Needs the SDK to be set up. @returns a function that ends it
  */
-export function observeMetrics<Name extends NameOfKind<'gauge'>>(
+export function observeMetrics<Name extends NameOfKind<'gauge' | 'counter' | 'upDownCounter'>>(
   names: readonly Name[],
   look: (observe: Observe<Name>) => Promise<void> | void,
 ): () => void {
-  const gauges = new Map<string, ObservableGauge>(names.map((name) => [name, instrument('gauge', name)]));
+  const observables = new Map<string, Observable>(names.map((name) => [name, instrument('observed', name)]));
   const meter = metrics.getMeter(METER);
   const callback: Parameters<typeof meter.addBatchObservableCallback>[0] = (result) =>
     look((name, labels, value) => {
-      const gauge = gauges.get(name);
-      if (gauge) result.observe(gauge, value, labels as Attributes);
+      const observable = observables.get(name);
+      if (observable) result.observe(observable, value, labels as Attributes);
     });
-  const observed = [...gauges.values()];
+  const observed = [...observables.values()];
   meter.addBatchObservableCallback(callback, observed);
   return () => meter.removeBatchObservableCallback(callback, observed);
 }

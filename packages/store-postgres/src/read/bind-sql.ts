@@ -7,6 +7,18 @@ const OPTIONAL = /^(\s*(?:where|and) )\(\$(\d+)::[a-z]+(?:\[\])? is null or (.*)
 
 const STATES: ReadonlySet<unknown> = new Set(JOB_STATES);
 
+/** Text, or the number of a parameter. */
+type Piece = string | number;
+interface Optional {
+  start: string;
+  /** The parameter without which the condition falls away. */
+  needs: number;
+  condition: Piece[];
+}
+
+/** Statements that were taken apart: there are as many as files. */
+const known = new Map<string, (Piece | Optional)[]>();
+
 /**
  * The statement with its optional conditions either in force or gone. What shapes the plan is put in as it is: whole numbers (from
  * 0), booleans, and one state, alone or in a list, because states differ so much in their number that the server would not keep a plan for
@@ -15,22 +27,45 @@ const STATES: ReadonlySet<unknown> = new Set(JOB_STATES);
  * @param bound values that are bound already; those of this statement are added
  */
 export function bindSql(text: string, values: readonly unknown[], bound: unknown[]): string {
-  const at = (place: string) => values[Number(place) - 1] ?? null;
-  const places = new Map<string, number>();
-  return text
-    .replace(/^--.*\n/gm, '')
-    .replace(OPTIONAL, (_line, start: string, place: string, condition: string) =>
-      at(place) === null ? `${start}true` : `${start}(${condition})`,
-    )
-    .replace(/\$(\d+)/g, (_parameter, place: string) => {
-      const value = at(place);
-      const literal = literalOf(value);
-      if (literal !== undefined) return literal;
-      const known = places.get(place) ?? bound.push(value);
-      places.set(place, known);
-      return `$${known}`;
-    });
+  const at = (parameter: number) => values[parameter - 1] ?? null;
+  const places = new Map<number, number>();
+  const write = (piece: Piece): string => {
+    if (typeof piece === 'string') return piece;
+    const value = at(piece);
+    const literal = literalOf(value);
+    if (literal !== undefined) return literal;
+    const place = places.get(piece) ?? bound.push(value);
+    places.set(piece, place);
+    return `$${place}`;
+  };
+  let sql = '';
+  for (const piece of piecesOf(text)) {
+    if (typeof piece !== 'object') sql += write(piece);
+    else if (at(piece.needs) === null) sql += `${piece.start}true`;
+    else sql += `${piece.start}(${piece.condition.map(write).join('')})`;
+  }
+  return sql;
 }
+
+function piecesOf(text: string): (Piece | Optional)[] {
+  const found = known.get(text);
+  if (found) return found;
+  const sql = text.replace(/^--.*\n/gm, '');
+  const pieces: (Piece | Optional)[] = [];
+  let from = 0;
+  for (const { 0: line, 1: start = '', 2: needs, 3: condition = '', index } of sql.matchAll(OPTIONAL)) {
+    pieces.push(...splitAtParameters(sql.slice(from, index)));
+    pieces.push({ start, needs: Number(needs), condition: splitAtParameters(condition) });
+    from = index + line.length;
+  }
+  pieces.push(...splitAtParameters(sql.slice(from)));
+  known.set(text, pieces);
+  return pieces;
+}
+
+/** Every other piece is a parameter. */
+const splitAtParameters = (sql: string): Piece[] =>
+  sql.split(/\$(\d+)/).map((piece, index) => (index % 2 === 0 ? piece : Number(piece)));
 
 function literalOf(value: unknown): string | undefined {
   if (typeof value === 'boolean' || (Number.isSafeInteger(value) && Number(value) >= 0)) return String(value);

@@ -1,6 +1,6 @@
 // Runs the statements of queries/read-*.sql and says plainly when the store cannot answer.
 // What the statements are for is job-reader.ts.
-import type { Queryable, Row } from '../open-postgres.ts';
+import type { PreparedSql, Queryable, Row } from '../open-postgres.ts';
 import { sqlFile } from '../sql-file.ts';
 
 export type ReadQuery =
@@ -42,7 +42,7 @@ export interface BoundQuery {
 const MAX_PREPARED = 200;
 
 const texts = new Map<ReadQuery, string>();
-const names = new Map<string, string>();
+const prepared = new Map<string, PreparedSql>();
 
 /** The text of `queries/read-<name>.sql`. */
 export function textOf(name: ReadQuery): string {
@@ -63,10 +63,9 @@ export function readRows<R extends Row>(store: Queryable, name: ReadQuery, value
 
 /** The rows of a statement made for one question; throws as `readRows` does. */
 export async function readBound<R extends Row>(store: Queryable, query: BoundQuery): Promise<R[]> {
-  const { text, values, prepared } = query;
-  const name = prepared ? nameOf(text) : undefined;
+  const statement = query.prepared ? preparedSql(query.text) : query.text;
   try {
-    return (await store.query<R>(name === undefined ? text : { name, text }, values)).rows;
+    return (await store.query<R>(statement, query.values)).rows;
   } catch (error) {
     const why = whyUnavailable(error);
     if (why === undefined) throw error;
@@ -74,13 +73,14 @@ export async function readBound<R extends Row>(store: Queryable, query: BoundQue
   }
 }
 
-/** The name under which a text is prepared; undefined when there are too many already. */
-function nameOf(text: string): string | undefined {
-  const known = names.get(text);
-  if (known !== undefined || names.size >= MAX_PREPARED) return known;
-  const name = `read ${names.size + 1}`;
-  names.set(text, name);
-  return name;
+/** The text with the name under which it is prepared; the text alone when there are too many already. */
+function preparedSql(text: string): PreparedSql | string {
+  const known = prepared.get(text);
+  if (known !== undefined) return known;
+  if (prepared.size >= MAX_PREPARED) return text;
+  const statement = { name: `read ${prepared.size + 1}`, text };
+  prepared.set(text, statement);
+  return statement;
 }
 
 const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH']);
