@@ -5,6 +5,7 @@ import { ALL_EVENTS_FILTER, Fault, type HealthCheck } from '@trellis/contracts';
 import { abortable, type JobStream } from '@trellis/runtime';
 import { type JanitorDuty, type JobReader, type PipelinePosition, StoreUnavailable } from '@trellis/store-postgres';
 import { z } from 'zod';
+import { sharedAnswer } from './shared-answer.ts';
 
 export interface HealthProbesOptions {
   reader: JobReader;
@@ -50,7 +51,8 @@ export function healthProbes(options: HealthProbesOptions): HealthProbes {
     }
   };
   return {
-    async check() {
+    // Many ask at once when something is wrong, and each answer is a dozen questions.
+    check: sharedAnswer(async () => {
       const checks = await Promise.all([
         probe('nats', 'unhealthy', async () => {
           const rtt = await stream.nc.rtt();
@@ -92,7 +94,7 @@ export function healthProbes(options: HealthProbesOptions): HealthProbes {
         }),
       ]);
       return checks.flat();
-    },
+    }),
   };
 }
 
