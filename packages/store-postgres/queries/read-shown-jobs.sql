@@ -5,14 +5,15 @@
 -- $1 whole payload?  $2 result?  $3 payload bytes shown in any case  $4 characters of the error
 -- $5 log lines, the newest, in the order in which they were written
 select count, place, id, created_at, concat(
-  '{"id":"', id, '","service":"', service, '","type":"', type, '","state":"', state,
-  '","context":{"requestId":', to_json(request_id), ',"traceId":', to_json(trace_id), ',"traceparent":', to_json(traceparent),
+  '{"id":"' || id || '","service":"' || service || '","type":"' || type || '","state":"' || state
+    || '","context":{"requestId":' || to_json(request_id)::text || ',"traceId":' || to_json(trace_id)::text
+    || ',"traceparent":' || to_json(traceparent)::text,
   ',"tracestate":' || to_json(tracestate)::text,
-  '},"payload":', case when $1::boolean or payload_bytes <= $3 then payload else jsonb_build_object('$omitted', payload_bytes) end,
+  '},"createdAt":"' || to_char(created_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+    || '","updatedAt":"' || to_char(updated_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+    || '","tries":' || tries || ',"maxTries":' || max_tries || ',"payload":',
+  case when $1::boolean or payload_bytes <= $3 then payload else jsonb_build_object('$omitted', payload_bytes) end,
   case when $2::boolean then ',"result":' || result::text end,
-  ',"createdAt":"', to_char(created_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-  '","updatedAt":"', to_char(updated_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-  '","tries":', tries, ',"maxTries":', max_tries,
   ',"startedAt":"' || to_char(started_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"',
   ',"completedAt":"' || to_char(completed_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"',
   ',"lastError":' || to_json(case when length(last_error) > $4 then left(last_error, $4) || '…' else last_error end)::text,

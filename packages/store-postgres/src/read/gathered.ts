@@ -26,8 +26,8 @@ export class Gathered<Key, Answer> {
     if (known) return known.promise;
     const asked = Promise.withResolvers<Answer | undefined>();
     this.#waiting.set(key, asked);
-    // Not at once: many questions come with one packet.
-    if (this.#waiting.size === 1) setImmediate(() => this.#start());
+    // Not at once: many questions come with one packet, which is read to its end before.
+    if (this.#waiting.size === 1) queueMicrotask(() => this.#start());
     return asked.promise;
   }
 

@@ -36,10 +36,11 @@ const bind = ({ query, values }: Statement, bound: unknown[]): string => bindSql
 /** A page of jobs that are known by their ids. */
 export function pageOfIds(ids: readonly string[]): BoundQuery {
   const values: unknown[] = [];
-  // The next power of two: few texts, and each says about how many ids it is for.
-  const most = 2 ** Math.ceil(Math.log2(Math.max(1, ids.length)));
-  return { text: bind({ query: 'page-of-ids', values: [ids, most] }, values), values, prepared: true };
+  return { text: bind({ query: 'page-of-ids', values: [ids, atLeast(ids.length)] }, values), values, prepared: true };
 }
+
+/** The next power of two: few texts, and each says about how many ids it is for. */
+const atLeast = (ids: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, ids)));
 
 /** How a page is read. */
 type PagePlan = [found: Statement, counted?: Statement];
@@ -93,12 +94,27 @@ export function jobsQuery(page: BoundQuery, bodies: Bodies, states?: readonly Jo
   return { text: `with page as (${page.text})\n${jobs}`, values: bound, prepared: page.prepared };
 }
 
+/** Texts of `shownJobs` by the number of ids that they are for. */
+const shownTexts = new Map<number, string>();
+
 /** Whole jobs that are known by their ids, as they are shown; in no order. */
 export function shownJobs(ids: readonly string[]): BoundQuery {
-  const { text, values, prepared } = pageOfIds(ids);
-  const found = `select page.count, page.place, jobs.* from (${text}) as page join jobs on jobs.id = page.id`;
-  const shown = bind({ query: 'shown-jobs', values: [true, true, 0, WHOLE_TEXT, MAX_LOG_LINES] }, values);
-  return { text: `with found as (${found})\nselect id, json from (${shown}) as shown`, values, prepared };
+  const most = atLeast(ids.length);
+  const text = shownTexts.get(most) ?? shownText(most);
+  shownTexts.set(most, text);
+  return { text, values: [ids], prepared: true };
+}
+
+function shownText(most: number): string {
+  const bound: unknown[] = [];
+  const page = bind({ query: 'page-of-ids', values: [[], most] }, bound);
+  // One job is looked for where it is: who asks alone waits for every node of a plan.
+  const found =
+    most === 1
+      ? 'select null::bigint as count, 1 as place, jobs.* from jobs where id = ($1::text[])[1]'
+      : `select page.count, page.place, jobs.* from (${page}) as page join jobs on jobs.id = page.id`;
+  const shown = bind({ query: 'shown-jobs', values: [true, true, 0, WHOLE_TEXT, MAX_LOG_LINES] }, bound);
+  return `with found as (${found})\nselect id, json from (${shown}) as shown`;
 }
 
 /** One page as it is shown, read with one job more, with how many jobs match if `counts`. */
