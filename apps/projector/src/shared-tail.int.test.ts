@@ -114,6 +114,25 @@ describe('readers of one process', () => {
     await Promise.all([slow.stop(), quick.stop()]);
   });
 
+  it('that fall behind by many small batches are given them as few large ones, and told how much more waits', async () => {
+    const tail = share();
+    const slow = follow(tail, 'slow', 1, false);
+    await expect.poll(consumers).toEqual(['slow']);
+    const quick = follow(tail, 'quick');
+    for (let last = 1; last <= 16; last++) {
+      await publish(1);
+      await hasRead(quick, last);
+    }
+    slow.moves = true;
+    await hasRead(slow, 16);
+    expect(slow.batches.map(({ messages, pending }) => [messages.length, pending])).toEqual([
+      [1, 0],
+      [10, 5],
+      [5, 0],
+    ]);
+    await Promise.all([slow.stop(), quick.stop()]);
+  });
+
   it.each([
     { who: 'the owner of the tail', first: 'slow', second: 'quick' },
     { who: 'the other', first: 'quick', second: 'slow' },

@@ -110,8 +110,12 @@ export class TailFeed implements AsyncDisposable {
    */
   async batchFor(reader: Reader): Promise<ReadBatch | undefined> {
     while (!reader.signal.aborted && this.#readers.has(reader)) {
-      const batch = this.#batches.find(({ batch: { last } }) => last >= reader.next)?.batch;
-      if (batch) {
+      const waiting = this.#batches.filter(({ batch: { last } }) => last >= reader.next);
+      if (waiting.length > 0) {
+        const batch = joined(
+          waiting.map(({ batch }) => batch),
+          this.#options.maxMessages,
+        );
         const rest = batch.first < reader.next ? from(batch, reader.next) : batch;
         reader.next = batch.last + 1;
         this.#forget();
@@ -190,6 +194,31 @@ export class TailFeed implements AsyncDisposable {
   #wakeAll(): void {
     for (const reader of this.#readers) reader.wake();
   }
+}
+
+/**
+ * The first of what waits for a reader, as one batch of `maxMessages` at most: batches that another one took as the messages
+ * came are small, and whoever fell behind by them would fall further behind, taking them one by one.
+ */
+function joined(waiting: readonly ReadBatch[], maxMessages: number): ReadBatch {
+  const taken: ReadBatch[] = [];
+  let size = 0;
+  for (const batch of waiting) {
+    size += batch.messages.length;
+    if (taken.length > 0 && size > maxMessages) break;
+    taken.push(batch);
+  }
+  const [first] = taken;
+  const last = taken.at(-1);
+  if (!first || !last) throw new Error('nothing waits');
+  const left = waiting.slice(taken.length);
+  return {
+    ...last,
+    first: first.first,
+    messages: taken.flatMap(({ messages }) => messages),
+    decoded: taken.flatMap(({ decoded }) => decoded),
+    pending: left.reduce((sum, { messages }) => sum + messages.length, (left.at(-1) ?? last).pending),
+  };
 }
 
 /** The part of a batch from `first` on. */
