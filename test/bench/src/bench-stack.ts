@@ -24,6 +24,8 @@ export interface BenchStack extends AsyncDisposable {
   readonly home: string;
   /** Folder of the servers' logs. */
   readonly logs: string;
+  /** Processes of the servers, by name. */
+  readonly pids: Record<string, number>;
   /** Starts a component and waits until it is ready; it is stopped with the stack. */
   start(component: ComponentName, env?: Record<string, string>): Promise<SupervisedProcess>;
   /** Starts all components. */
@@ -67,6 +69,7 @@ export async function startBenchStack(
     urls: stack.urls,
     home,
     logs: stack.logs,
+    pids: Object.fromEntries(stack.servers.map(({ name, pid }) => [name, pid])),
     start,
     startAll: () => Promise.all(ALL_COMPONENTS.map((component) => start(component))),
     async [Symbol.asyncDispose]() {

@@ -17,14 +17,27 @@ export function usageOf(pid: number): ProcessUsage {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const megabytes = (name: string) =>
     Math.round(Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1_024);
-  // The name in parentheses may hold anything.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+  const fields = statOf(pid);
   return {
     residentMb: megabytes('VmRSS'),
     peakMb: megabytes('VmHWM'),
     cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
   };
 }
+
+/** Seconds of processor time of a process, all that came out of it, and those of these that have ended. */
+export function cpuSecondsOfTree(pid: number): number {
+  const [own, children] = [statOf(pid), readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')];
+  const used = [11, 12, 13, 14].reduce((sum, field) => sum + Number(own[field]), 0) / TICKS_PER_SECOND;
+  return children
+    .split(' ')
+    .filter(Boolean)
+    .reduce((sum, child) => sum + cpuSecondsOfTree(Number(child)), used);
+}
+
+/** What follows the name in `/proc/<pid>/stat`; the name in parentheses may hold anything. */
+const statOf = (pid: number): string[] =>
+  readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
 
 /** Runs `work` and tells which share of all cores' time was used meanwhile, by whomever. */
 export async function machineBusy<Result>(work: () => Promise<Result>): Promise<{ result: Result; busy: number }> {

@@ -2,7 +2,8 @@
 // running, beside the same with a bare consumer in the projector's place.
 import { join } from 'node:path';
 import type { BenchContext, BenchEntry, BenchResult } from '../bench-entry.ts';
-import { startBenchStack } from '../bench-stack.ts';
+import { ALL_COMPONENTS, startBenchStack } from '../bench-stack.ts';
+import { cpuSecondsOfTree } from '../process-usage.ts';
 import { shown } from '../query/query.ts';
 import { runTask, startTask } from '../run-task.ts';
 import type { Freshness, FreshnessTask } from './create-and-watch.ts';
@@ -18,15 +19,29 @@ export const freshness: BenchEntry = {
   run,
 };
 
+interface Measured extends Freshness {
+  /** Shares of a core that each process took meanwhile. */
+  cores: string;
+}
+
+const cpuSeconds = (pids: Record<string, number>): Record<string, number> =>
+  Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, cpuSecondsOfTree(pid)]));
+
+const shownCores = (cores: Record<string, string>): string =>
+  Object.entries(cores)
+    .map(([name, share]) => `${name} ${share}`)
+    .join(', ');
+
 const file = (name: string) => join(import.meta.dirname, name);
 
 async function run(context: BenchContext): Promise<BenchResult[]> {
   const { say, sizes } = context;
   await using stack = await startBenchStack(context);
   const { nats, postgres } = stack.urls;
-  const [projector] = await stack.startAll();
-  const measure = async (name: string): Promise<Freshness> => {
-    await using _worker = await startTask(file('run-jobs.ts'), { url: nats, name });
+  const components = await stack.startAll();
+  const pids = { ...stack.pids, ...Object.fromEntries(components.map(({ pid }, at) => [ALL_COMPONENTS[at], pid])) };
+  const measure = async (name: string, beside: Record<string, number>): Promise<Measured> => {
+    await using worker = await startTask(file('run-jobs.ts'), { url: nats, name });
     const task: FreshnessTask = {
       url: nats,
       name,
@@ -34,16 +49,23 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
       watched: sizes.freshnessJobs,
       oneIn: ONE_IN,
     };
+    const before = cpuSeconds({ ...beside, worker: worker.pid });
     const result = await runTask<Freshness>(file('create-and-watch.ts'), task);
+    const cpu = cpuSeconds({ ...beside, worker: worker.pid });
+    const perSecond = (used: number) => `${((used / result.ms) * 100_000).toFixed(0)} %`;
+    const cores: Record<string, string> = { 'who creates and asks': perSecond(result.cpuSeconds) };
+    for (const [process, used] of Object.entries(cpu)) cores[process] = perSecond(used - (before[process] ?? 0));
     say(
       `${name}: ${shown(result.latencies)}, ${Math.round((result.created / result.ms) * 1_000)} jobs/s, ${result.callsOfAJob.toFixed(1)} calls a job`,
     );
-    return result;
+    say(`${name}: ${shownCores(cores)}`);
+    return { ...result, cores: shownCores(cores) };
   };
-  const ours = await measure('projected');
+  const ours = await measure('projected', pids);
+  const [projector] = components;
   await projector?.stop();
-  await using _bare = await startTask(file('bare-projection.ts'), { nats, postgres });
-  const bare = await measure('bare').catch((error: Error) => error);
+  await using bareProcess = await startTask(file('bare-projection.ts'), { nats, postgres });
+  const bare = await measure('bare', { ...pids, projector: bareProcess.pid }).catch((error: Error) => error);
   const { p50Ms, p99Ms } = ours.latencies;
   return [
     {
@@ -61,6 +83,8 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
         watched: ours.latencies.count,
         callsOfAJob: ours.callsOfAJob,
         maxMs: ours.latencies.maxMs,
+        cores: ours.cores,
+        coresWithBareConsumer: bare instanceof Error ? '' : bare.cores,
         durability: 'defaults of the servers; both projections commit with synchronous_commit off',
       },
     },
