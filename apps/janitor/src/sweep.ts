@@ -48,7 +48,7 @@ export interface SweepOptions {
   log: Logger;
 }
 
-/** Longest wait until a replica looks again whether a duty is due. */
+/** Longest wait until a replica looks again whether a duty of which another one did the last pass is due. */
 const MAX_LOOK_MS = 1_000;
 
 /** Works a duty for ever, in turns with the other replicas. */
@@ -60,8 +60,9 @@ export function workDuty(duty: Duty, options: SweepOptions): Loop {
     log,
     run: async () => {
       const claim = await ledger.claim(duty.name);
-      if (claim) await runPass(duty, claim, options);
-      else await abortable(signal, Math.min(intervalMs, MAX_LOOK_MS));
+      // Before that the duty is not due for anybody.
+      const waitMs = claim ? await runPass(duty, claim, options) : Math.min(intervalMs, MAX_LOOK_MS);
+      await abortable(signal, waitMs);
     },
   });
 }
@@ -71,7 +72,12 @@ class LeaseLost extends Error {
   override readonly name = 'LeaseLost';
 }
 
-async function runPass(duty: Duty, claim: PassClaim, { ledger, intervalMs, signal, log }: SweepOptions): Promise<void> {
+/** @returns when the duty is due again, in milliseconds from now */
+async function runPass(
+  duty: Duty,
+  claim: PassClaim,
+  { ledger, intervalMs, signal, log }: SweepOptions,
+): Promise<number> {
   const lost = new AbortController();
   const ended = new AbortController();
   const renewing = keepLease(ledger, claim, { lost, ended: ended.signal, log });
@@ -99,7 +105,9 @@ async function runPass(duty: Duty, claim: PassClaim, { ledger, intervalMs, signa
     nextInMs: signal.aborted || (result.more === true && error === undefined) ? 0 : intervalMs,
   };
   logPass(passLog, report, error);
-  if (!(await ledger.finish(claim, report))) passLog.warn('the pass took so long that another replica began the next');
+  if (await ledger.finish(claim, report)) return report.nextInMs;
+  passLog.warn('the pass took so long that another replica began the next');
+  return MAX_LOOK_MS;
 }
 
 async function keepLease(
