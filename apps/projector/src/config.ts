@@ -55,7 +55,7 @@ export const ProjectorConfig = z.object({
     .int()
     .min(0)
     .max(10_000)
-    .default(5)
+    .default(10)
     .describe('how long the current pipeline waits for more events when it has caught up'),
 });
 export type ProjectorConfig = z.infer<typeof ProjectorConfig>;

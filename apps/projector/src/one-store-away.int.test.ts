@@ -21,7 +21,7 @@ it('the other store gets every event meanwhile; the one that comes back gets all
   const window = { messages: 20, bytes: 1_000_000 };
   const tail = new SharedTail({ stream, log, maxMessages: 10, lingerMs: 1, idleCheckMs: 50, window, patienceMs: 50 });
   const limit = { rows: 20, bytes: 1_000_000 };
-  const paceMs = { caughtUp: 20, behind: 50 };
+  const paceMs = { caughtUp: 20, rest: 50, behind: 50 };
   const history = loop('history', {
     signal: stopped.signal,
     log,

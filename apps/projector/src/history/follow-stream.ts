@@ -17,6 +17,16 @@ export interface BlockLimits {
   bytes: number;
 }
 
+/** Between the starts of two inserts, in milliseconds. */
+export interface Pace {
+  /** At least, when everything is caught up. */
+  caughtUp: number;
+  /** At most, however long an insert takes. */
+  rest: number;
+  /** At most, for a block to fill. */
+  behind: number;
+}
+
 export interface FollowOptions {
   stream: JobStream;
   tail: SharedTail;
@@ -25,8 +35,7 @@ export interface FollowOptions {
   lease: HistoryLease;
   writer: JournalWriter;
   limit: BlockLimits;
-  /** Between the starts of two inserts: at least, when everything is caught up; at most, for a block to fill. */
-  paceMs: { caughtUp: number; behind: number };
+  paceMs: Pace;
   signal: AbortSignal;
   log: Logger;
   /** Called after each block that was written. */
@@ -37,8 +46,8 @@ export interface FollowOptions {
 const BATCH_MESSAGES = 1_000;
 /** Encoded without a break; the other work of the process waits for so many. */
 const SLICE_MESSAGES = 250;
-/** When everything is caught up, an insert takes at most one part in so many of the time. */
-const REST_FACTOR = 4;
+/** When everything is caught up, so many times as long as an insert took passes until the next one begins. */
+const REST_FACTOR = 9;
 
 /**
  * Writes everything after the record's position, for ever; returns when `signal` aborts, the block in hand written.
@@ -93,7 +102,7 @@ async function write(options: FollowOptions, buffer: BlockBuffer, stop: AbortSig
     await record(options, collected, () => writer.writeNext(block, passed));
     ack();
     // ClickHouse folds the runs in each insert, which takes its time for a few events, too.
-    restMs = Math.max(paceMs.caughtUp, Math.min(REST_FACTOR * (performance.now() - begunAt), paceMs.behind));
+    restMs = Math.max(paceMs.caughtUp, Math.min(REST_FACTOR * (performance.now() - begunAt), paceMs.rest));
     if (block.rows === 0) continue;
     if (block.firstQuarantined) logQuarantined(log, block.quarantined, block.firstQuarantined);
     wrote({ rows: block.rows, quarantined: block.quarantined, position: passed, pending: buffer.pending });

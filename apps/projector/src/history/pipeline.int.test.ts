@@ -101,7 +101,7 @@ async function openBench(): Promise<Bench> {
           log: silentLogger(),
           signal,
           leaseMs: LEASE_MS,
-          paceMs: { caughtUp: 20, behind: 50 },
+          paceMs: { caughtUp: 20, rest: 50, behind: 50 },
           status: (status) => {
             owner.status = { ...status };
           },

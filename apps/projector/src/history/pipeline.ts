@@ -6,7 +6,7 @@ import { countMetric, type JobStream, type Logger } from '@trellis/runtime';
 import { applyRetention, type ClickHouse, JournalStore, migrateClickHouse } from '@trellis/store-clickhouse';
 import { CatchUpProgress } from '../catch-up-progress.ts';
 import { SharedTail } from '../shared-tail.ts';
-import { type BlockLimits, followStream, readRange } from './follow-stream.ts';
+import { type BlockLimits, followStream, type Pace, readRange } from './follow-stream.ts';
 import { HistoryLease } from './history-lease.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { NOTHING_WRITTEN } from './pipeline-record.ts';
@@ -52,10 +52,12 @@ export interface HistoryPipelineOptions {
   /** Days for which ClickHouse keeps the history; default: for ever. */
   ttlDays?: number;
   limit?: BlockLimits;
-  paceMs?: { caughtUp: number; behind: number };
+  paceMs?: Pace;
   /** Told after every change. */
   status?: (status: Readonly<HistoryStatus>) => void;
 }
+
+const PACE_MS: Pace = { caughtUp: 250, rest: 2_000, behind: 1_000 };
 
 /** Part of the owner's name in the record: no configuration can make two processes one owner. */
 const PROCESS = randomUUID().slice(0, 8);
@@ -116,7 +118,7 @@ async function write(
   tell: (change: Partial<HistoryStatus>) => void,
 ): Promise<void> {
   const { stream, clickhouse, log, ttlDays, consumer = 'history' } = options;
-  const { limit = { rows: 50_000, bytes: 16 * 1024 * 1024 }, paceMs = { caughtUp: 250, behind: 1_000 } } = options;
+  const { limit = { rows: 50_000, bytes: 16 * 1024 * 1024 }, paceMs = PACE_MS } = options;
   const signal = AbortSignal.any([options.signal, lease.lost]);
   const store = new JournalStore(clickhouse);
   const storeFailed = (storeError: unknown) => tell({ storeError });
