@@ -159,14 +159,13 @@ export class JobStream {
     const lastOfOwner = new Map<string, number>();
     const filter = jobIdFilter(jobId);
     // Up to the last message and no further: to find out that none follows, the server would walk the rest of the stream.
-    const last = (await this.lastOf(filter))?.sequence ?? 0;
-    for (let from = 1; from <= last; ) {
-      const at = await this.nextOf(filter, from);
-      if (at === undefined) break;
-      from = at.sequence + 1;
+    const [first, latest] = await Promise.all([this.nextOf(filter, 1), this.lastOf(filter)]);
+    const last = latest?.sequence ?? 0;
+    for (let at = first; at !== undefined && at.sequence <= last; ) {
       lastOfOwner.set(at.subject.slice(0, at.subject.lastIndexOf('.')), at.sequence);
       const decoded = decodeEvent(at);
       if (decoded.kind === 'event') events.push(decoded.stored);
+      at = at.sequence < last ? await this.nextOf(filter, at.sequence + 1) : undefined;
     }
     const job = fold(events);
     const owner = job ? `trellis.jobs.${job.service}.${job.type}.${job.id}` : undefined;
