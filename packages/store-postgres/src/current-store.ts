@@ -4,20 +4,21 @@ import type { QuarantineCode, Quarantined } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
 import type { BatchCommit, JobChange } from './job-change.ts';
 import { fromJobRow, inChunks, type LoadedJobRow, toJobRow, toLogRows, writeChanges } from './job-row.ts';
-import type { Postgres, Queryable } from './open-postgres.ts';
+import type { Postgres, PreparedSql, Queryable } from './open-postgres.ts';
 import { type Lease, PipelineLeases } from './pipeline-leases.ts';
-import { sqlFile } from './sql-file.ts';
+import { sentTogether } from './sent-together.ts';
+import { preparedSqlFile, sqlFile } from './sql-file.ts';
 import { contentRefusal, type StoreRefusal } from './store-refusal.ts';
 
 const sql = {
-  advance: sqlFile('advance-position'),
-  load: sqlFile('load-jobs'),
-  insert: sqlFile('insert-jobs'),
-  update: sqlFile('update-jobs'),
+  advance: preparedSqlFile('advance-position'),
+  load: preparedSqlFile('load-jobs'),
+  insert: preparedSqlFile('insert-jobs'),
+  update: preparedSqlFile('update-jobs'),
   deleteJobs: sqlFile('delete-jobs'),
   deleteLogs: sqlFile('delete-job-logs'),
-  insertLogs: sqlFile('insert-job-logs'),
-  addCounts: sqlFile('add-job-counts'),
+  insertLogs: preparedSqlFile('insert-job-logs'),
+  addCounts: preparedSqlFile('add-job-counts'),
   quarantine: sqlFile('insert-quarantined'),
   release: sqlFile('delete-quarantined'),
   listQuarantined: sqlFile('list-quarantined'),
@@ -120,8 +121,7 @@ export class CurrentStore {
   async #write(lease: Lease, batch: BatchCommit, dryRun: boolean): Promise<CommitOutcome> {
     try {
       return await this.#postgres.transaction(async (client) => {
-        await this.#advance(client, lease, batch);
-        const outcome = await writeBatch(client, lease, batch);
+        const [, outcome] = await sentTogether(this.#advance(client, lease, batch), writeBatch(client, lease, batch));
         if (dryRun || outcome.kind !== 'committed') throw new RollBack(outcome);
         return outcome;
       });
@@ -166,31 +166,34 @@ interface QuarantineRow extends Record<string, unknown> {
 async function writeBatch(client: Queryable, lease: Lease, batch: BatchCommit): Promise<CommitOutcome> {
   const { changes, quarantined, released } = batch;
   const { restarted, inserts, updates, logs, counts } = changes;
-  if (restarted.length > 0) {
-    const { rowCount } = await client.query(sql.deleteJobs, [restarted]);
-    if (rowCount !== restarted.length) return { kind: 'outdated' };
-    await client.query(sql.deleteLogs, [restarted]);
-  }
-  // A guard in the statement leaves rows alone that are not as the changes take them to be.
-  if ((await writeRows(client, sql.insert, inserts.values().map(toJobRow))) !== inserts.length)
-    return { kind: 'outdated' };
-  if ((await writeRows(client, sql.update, updates.values().map(toJobRow))) !== updates.length)
-    return { kind: 'outdated' };
-  await writeRows(client, sql.insertLogs, logs.values().flatMap(toLogRows));
-  await writeRows(
-    client,
-    sql.addCounts,
-    counts.values().map((delta) => JSON.stringify(delta)),
-  );
-  if (released.length > 0) await client.query(sql.release, [lease.streamCreated, released]);
+  const removing =
+    restarted.length > 0 ? [client.query(sql.deleteJobs, [restarted]), client.query(sql.deleteLogs, [restarted])] : [];
+  // A guard in each statement leaves rows alone that are not as the changes take them to be.
+  const inserting = writeRows(client, sql.insert, inserts.values().map(toJobRow));
+  const updating = writeRows(client, sql.update, updates.values().map(toJobRow));
+  const deltas = counts.values().map((delta) => JSON.stringify(delta));
+  const adding: Promise<unknown>[] = [
+    writeRows(client, sql.insertLogs, logs.values().flatMap(toLogRows)),
+    writeRows(client, sql.addCounts, deltas),
+  ];
+  if (released.length > 0) adding.push(client.query(sql.release, [lease.streamCreated, released]));
   if (quarantined.length > 0) {
-    await client.query(sql.quarantine, [lease.streamCreated, JSON.stringify(quarantined.map(toQuarantineRow))]);
+    const rows = JSON.stringify(quarantined.map(toQuarantineRow));
+    adding.push(client.query(sql.quarantine, [lease.streamCreated, rows]));
   }
-  return { kind: 'committed' };
+  const [[removed], inserted, updated] = await sentTogether(
+    sentTogether(...removing),
+    inserting,
+    updating,
+    sentTogether(...adding),
+  );
+  const isWhole =
+    (removed?.rowCount ?? 0) === restarted.length && inserted === inserts.length && updated === updates.length;
+  return { kind: isWhole ? 'committed' : 'outdated' };
 }
 
 /** @returns how many rows were written */
-async function writeRows(client: Queryable, statement: string, rows: Iterable<string>): Promise<number> {
+async function writeRows(client: Queryable, statement: PreparedSql, rows: Iterable<string>): Promise<number> {
   let written = 0;
   let running: Promise<{ rowCount: number }> | undefined;
   for (const { json } of inChunks(rows)) {

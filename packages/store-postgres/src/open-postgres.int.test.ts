@@ -1,6 +1,7 @@
 import { freshPostgres } from '@trellis/test-support';
 import { describe, expect, it } from 'vitest';
 import { openPostgres } from './open-postgres.ts';
+import { sentTogether } from './sent-together.ts';
 
 describe('a connection to Postgres', () => {
   it('reads instants as RFC 3339 UTC with milliseconds, and whole numbers as numbers', async () => {
@@ -48,6 +49,19 @@ describe('a connection to Postgres', () => {
     });
     await expect(failing).rejects.toThrow('no');
     expect((await postgres.query('select * from t')).rows).toEqual([]);
+  });
+
+  it('works statements that are sent together one after the other, and keeps none of them when one fails', async () => {
+    await using database = await freshPostgres();
+    await using postgres = openPostgres({ url: database.url, schema: 'public', maxConnections: 1 });
+    await postgres.query('create table t (x int primary key)');
+    const insert = { name: 'insert', text: 'insert into t values ($1)' };
+    const inserted = (...values: number[]) =>
+      postgres.transaction((client) => sentTogether(...values.map((value) => client.query(insert, [value]))));
+    await expect(inserted(1, 2, 1, 3)).rejects.toMatchObject({ code: '23505' });
+    expect((await postgres.query('select * from t')).rows).toEqual([]);
+    await inserted(1, 2, 3);
+    expect((await postgres.query('select * from t')).rows).toEqual([{ x: 1 }, { x: 2 }, { x: 3 }]);
   });
 
   it('outlives the loss of its sessions', async () => {

@@ -2,6 +2,7 @@
 // What is stored is the business of the stores that are given one.
 import { type Logger, silentLogger } from '@trellis/runtime';
 import pg from 'pg';
+import { sentTogether } from './sent-together.ts';
 
 export interface PostgresOptions {
   url: string;
@@ -66,6 +67,8 @@ export function openPostgres(options: PostgresOptions): Postgres {
     connectionTimeoutMillis: 5_000,
     query_timeout: queryTimeoutMs,
     keepAlive: true,
+    // Statements of a transaction that do not wait for each other share a round trip.
+    pipeline: true,
     keepAliveInitialDelayMillis: 10_000,
     options: Object.entries(settings)
       .map(([name, value]) => `-c ${name}=${value.replace(/([\\ ])/g, '\\$1')}`)
@@ -107,8 +110,10 @@ async function transaction<T>(pool: pg.Pool, work: (client: Queryable) => Promis
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
-    await client.query('begin');
-    const result = await work({ query: (sql, values, timeoutMs) => run(client, sql, values, timeoutMs) });
+    const begun = client.query('begin');
+    const query: Queryable['query'] = (sql, values, timeoutMs) => run(client, sql, values, timeoutMs);
+    // The first statement need not wait for the answer.
+    const [, result] = await sentTogether(begun, work({ query }));
     await client.query('commit');
     return result;
   } catch (error) {
