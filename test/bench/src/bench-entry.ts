@@ -11,7 +11,7 @@ export interface BenchSizes {
   /** Jobs of the table that `query` and `gateway load` read, and the large one of `query growth`. */
   tableJobs: number;
   largeTableJobs: number;
-  /** Jobs of `freshness`. */
+  /** Jobs that `freshness` watches. */
   freshnessJobs: number;
   /** Events of `history`. */
   events: number;
