@@ -1,10 +1,11 @@
 -- The newest $11 jobs that match: how many they are, and the page among them. With fewer than $11 they are all there is,
--- so that count and page come from one pass over an index of the detail (trace, request, key, time of update).
+-- so that count and page come from one pass over an index of the detail (trace, request, key, time of update). `row_at` is where
+-- the row lies, for as long as the statement runs.
 -- $1 service  $2 type  $3 state (one, not `completed`)  $4 states (any of)  $5 updated since  $6 updated before  $7 trace id  $8 request id
 -- $9 concurrency key  $10 pattern of the last error  $11 jobs looked at  $12 newest first?  $13 $14 after this created_at and id
 -- $15 limit  $16 offset
 with found as materialized (
-  select id, created_at
+  select id, created_at, ctid as row_at
   from jobs
   where ($1::text is null or service = $1)
     and ($2::text is null or type = $2)
@@ -19,10 +20,10 @@ with found as materialized (
   order by created_at desc, id desc
   limit $11
 )
-select counted.count, page.id, page.created_at
+select counted.count, page.id, page.created_at, page.row_at
 from (select count(*) as count from found) as counted
 left join lateral (
-  select id, created_at
+  select id, created_at, row_at
   from found
   where $13::timestamptz is null
     or case when $12::boolean then (created_at, id) < ($13, $14::text) else (created_at, id) > ($13, $14) end
