@@ -19,7 +19,8 @@ export interface CallFigures {
 }
 
 const TIMEOUT_MS = 10_000;
-const WARM_UP_SECONDS = 1;
+/** So long do processes that have just begun compile what they run. */
+const WARM_UP_SECONDS = 3;
 
 answerTask(async ({ url, requests, inFlight, seconds }: CallTask): Promise<CallFigures> => {
   const nc = await connectNats({ url, name: 'bench load' });

@@ -1,5 +1,5 @@
 // The questions of operators that are measured: each as a request to the gateway, and as the SQL that somebody who knows
-// the table would write for the same page.
+// the tables would write for the same answer: the page, and how many match, counted no further than the gateway does.
 import type { JobsClient } from '@trellis/client';
 import type { RpcRequest } from '@trellis/contracts';
 import type { Queryable } from '@trellis/store-postgres';
@@ -12,7 +12,6 @@ const SAMPLES = 2_000;
 const COLUMNS = `id, service, type, state, tries, max_tries, request_id, trace_id, traceparent, tracestate, created_at,
   updated_at, started_at, completed_at, deadline, cancel_requested_at, last_error, instance_id, progress, concurrency,
   queue_policy, payload`;
-const NEWEST = `order by created_at desc, id desc limit ${PAGE}`;
 
 export interface ListQuery {
   name: string;
@@ -31,23 +30,32 @@ export interface Samples {
   halfway: { cursor: string; createdAt: string; id: string };
 }
 
-const page = (where: string) => `select ${COLUMNS} from jobs where ${where} ${NEWEST}`;
+/** How many match what the counters know. */
+const counted = (where: string) => `select sum(count)::bigint from job_counts where ${where}`;
+/** How many match what they do not. */
+const matching = (where: string) => `select count(*) from (select from jobs where ${where} limit 10001) as matches`;
+
+const page = (where: string, count: string, limit = PAGE) =>
+  `select (${count}) as count, ${COLUMNS} from jobs where ${where} order by created_at desc, id desc limit ${limit}`;
 
 export function listQueries({ ids, traceIds, keys, halfway }: Samples): ListQuery[] {
   const one = <T>(of: readonly T[], turn: number): T => of[mixed(turn) % of.length] as T;
   const list = (
     name: string,
     request: (turn: number) => Omit<RpcRequest<'Jobs.List'>, 'limit'>,
-    where: string,
+    [where, count]: [where: string, count: string],
     values: ListQuery['values'] = () => [],
   ): ListQuery => ({
     name,
     ask: (client, turn) => client.rpc.jobs.list({ limit: PAGE, ...request(turn) }),
-    sql: page(where),
+    sql: page(where, count),
     values,
   });
+  const byCounters = (where: string): [string, string] => [where, counted(where)];
+  const byDetail = (where: string): [string, string] => [where, matching(where)];
   const type = (turn: number) => `type-${turn % 3}`;
   const key = (turn: number) => one(keys, turn);
+  const ended = `service = 'billing' and state in ('failed', 'dead')`;
   return [
     {
       name: 'Get',
@@ -55,43 +63,43 @@ export function listQueries({ ids, traceIds, keys, halfway }: Samples): ListQuer
       sql: `select ${COLUMNS}, result from jobs where id = $1`,
       values: (turn) => [one(ids, turn)],
     },
-    list('List', () => ({}), 'true'),
+    list('List', () => ({}), byCounters('true')),
     list(
       'List by service and type',
       (turn) => ({ service: 'billing', type: type(turn) }),
-      'service = $1 and type = $2',
+      byCounters('service = $1 and type = $2'),
       (turn) => ['billing', type(turn)],
     ),
-    list('List by a rare state', () => ({ state: ['dead'] }), `state = 'dead'`),
-    list('List by a common state', () => ({ state: ['completed'] }), `state = 'completed'`),
+    list('List by a rare state', () => ({ state: ['dead'] }), byCounters(`state = 'dead'`)),
+    list('List by a common state', () => ({ state: ['completed'] }), byCounters(`state = 'completed'`)),
     list(
       'List by trace',
       (turn) => ({ traceId: one(traceIds, turn) }),
-      'trace_id = $1',
+      byDetail('trace_id = $1'),
       (turn) => [one(traceIds, turn)],
     ),
     list(
       'List by key',
       (turn) => ({ key: key(turn) }),
-      `concurrency is not null and concurrency ->> 'key' = $1`,
+      byDetail(`concurrency is not null and concurrency ->> 'key' = $1`),
       (turn) => [key(turn)],
     ),
     list(
       'List by error text',
       (turn) => ({ search: `said 50${turn % 10}` }),
-      'last_error ilike $1',
+      byDetail('last_error ilike $1'),
       (turn) => [`%said 50${turn % 10}%`],
     ),
     list(
       'List from half-way',
       () => ({ cursor: halfway.cursor }),
-      '(created_at, id) < ($1, $2)',
+      ['(created_at, id) < ($1, $2)', counted('true')],
       () => [halfway.createdAt, halfway.id],
     ),
     {
       name: 'counts',
       ask: (client) => client.rpc.jobs.list({ service: 'billing', state: ['failed', 'dead'], limit: 1 }),
-      sql: `select sum(count) as count from job_counts where service = 'billing' and state in ('failed', 'dead')`,
+      sql: page(ended, counted(ended), 1),
       values: () => [],
     },
   ];
