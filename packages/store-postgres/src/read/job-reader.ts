@@ -10,11 +10,12 @@ import {
   COUNT_LIMIT,
   countedPage,
   jobsQuery,
+  listedJobs,
   pageOfIds,
   shownJobs,
   shownPage,
 } from './list-query.ts';
-import { isDetailed, type JobFilter, type PagePlace, type PageWanted } from './page-plan.ts';
+import { hasFixedPlan, isDetailed, type JobFilter, type PagePlace, type PageWanted } from './page-plan.ts';
 import { type BoundQuery, readBound, readRows } from './read-query.ts';
 
 export type { ReadJob } from './job-row.ts';
@@ -42,7 +43,7 @@ export interface PageOfIds extends Counted {
 export interface ShownPage extends Counted {
   /** JSON of the jobs in the order of the page, with commas between; without results, logs, and payloads over `LIST_PAYLOAD_BYTES`. */
   jobs: string;
-  /** How many these are. */
+  /** How many the page has; jobs that were removed meanwhile are not among `jobs`. */
   read: number;
   /** The last of them, when more jobs follow. */
   last: PagePlace | undefined;
@@ -110,7 +111,7 @@ interface PlaceRow extends Row {
 /** Everything throws `StoreUnavailable` when the store cannot answer now. */
 export class JobReader {
   readonly #store: Queryable;
-  readonly #shown = new Gathered<string, string>((ids) => this.#shownJobs(ids), {
+  readonly #shown = new Gathered<string, string>((ids) => this.#shownJobs(shownJobs(ids)), {
     atOnce: WHOLE_JOBS_STATEMENTS,
     maxKeys: WHOLE_JOBS_AT_ONCE,
   });
@@ -149,8 +150,12 @@ export class JobReader {
     return jobsOfRows(rows);
   }
 
-  /** The jobs of one page as lists show them, in one statement. */
-  async shownPage(filter: JobFilter, wanted: PageWanted): Promise<ShownPage> {
+  /** The jobs of one page as lists show them. */
+  shownPage(filter: JobFilter, wanted: PageWanted): Promise<ShownPage> {
+    return hasFixedPlan(filter, wanted) ? this.#shownAtOnce(filter, wanted) : this.#shownByIds(filter, wanted);
+  }
+
+  async #shownAtOnce(filter: JobFilter, wanted: PageWanted): Promise<ShownPage> {
     const page = oneMore(wanted);
     const read = async (counts: boolean) => {
       const [row] = await readBound<ShownPageRow>(this.#store, shownPage(filter, page, counts));
@@ -167,6 +172,15 @@ export class JobReader {
       last: more ? { id, createdAt } : undefined,
       ...counted,
     };
+  }
+
+  /** What is planned anew each time are ids alone: the plan of all that is shown takes longer than another round trip. */
+  async #shownByIds(filter: JobFilter, wanted: PageWanted): Promise<ShownPage> {
+    const { places, more, ...counted } = await this.page(filter, wanted);
+    const ids = places.map(({ id }) => id);
+    const shown = ids.length === 0 ? new Map<string, string>() : await this.#shownJobs(listedJobs(ids, filter.states));
+    const jobs = ids.map((id) => shown.get(id)).filter((json) => json !== undefined);
+    return { jobs: jobs.join(','), read: ids.length, last: more ? places.at(-1) : undefined, ...counted };
   }
 
   /** Where the jobs of one page are, whether more follow, and how many match. */
@@ -231,8 +245,8 @@ export class JobReader {
     await readRows(this.#store, 'clock', []);
   }
 
-  async #shownJobs(ids: string[]): Promise<Map<string, string>> {
-    const rows = await readBound<{ id: string; json: string }>(this.#store, shownJobs(ids));
+  async #shownJobs(query: BoundQuery): Promise<Map<string, string>> {
+    const rows = await readBound<{ id: string; json: string }>(this.#store, query);
     return new Map(rows.map(({ id, json }) => [id, json]));
   }
 }

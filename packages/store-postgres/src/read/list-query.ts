@@ -94,46 +94,58 @@ export function jobsQuery(page: BoundQuery, bodies: Bodies, states?: readonly Jo
   return { text: `with page as (${page.text})\n${jobs}`, values: bound, prepared: page.prepared };
 }
 
-/** Texts of `shownJobs` by the number of ids that they are for. */
-const shownTexts = new Map<number, string>();
+/** What is shown of a job: values of read-shown-jobs.sql. */
+const WHOLE = [true, true, 0, WHOLE_TEXT, MAX_LOG_LINES] as const;
+const LISTED = [false, false, LIST_PAYLOAD_BYTES, LIST_ERROR_CHARACTERS, 0] as const;
+
+const shownTexts = new Map<string, string>();
 
 /** Whole jobs that are known by their ids, as they are shown; in no order. */
-export function shownJobs(ids: readonly string[]): BoundQuery {
-  const most = atLeast(ids.length);
-  const text = shownTexts.get(most) ?? shownText(most);
-  shownTexts.set(most, text);
-  return { text, values: [ids], prepared: true };
+export const shownJobs = (ids: readonly string[]): BoundQuery => shownByIds('whole', WHOLE, [ids]);
+
+/** The same as lists show them, without those that have left `states`. */
+export const listedJobs = (ids: readonly string[], states?: readonly JobState[]): BoundQuery =>
+  states?.length ? shownByIds('in state', LISTED, [ids, states]) : shownByIds('listed', LISTED, [ids]);
+
+function shownByIds(
+  kind: string,
+  shown: readonly unknown[],
+  values: [ids: readonly string[], ...unknown[]],
+): BoundQuery {
+  const most = atLeast(values[0].length);
+  const key = `${kind} ${most}`;
+  const text = shownTexts.get(key) ?? shownText(most, shown, values.length > 1);
+  shownTexts.set(key, text);
+  return { text, values, prepared: true };
 }
 
-function shownText(most: number): string {
+function shownText(most: number, shown: readonly unknown[], inStates: boolean): string {
   const bound: unknown[] = [];
   const page = bind({ query: 'page-of-ids', values: [[], most] }, bound);
   // One job is looked for where it is: who asks alone waits for every node of a plan.
   const found =
     most === 1
       ? 'select null::bigint as count, 1 as place, jobs.* from jobs where id = ($1::text[])[1]'
-      : `select page.count, page.place, jobs.* from (${page}) as page join jobs on jobs.id = page.id`;
-  const shown = bind({ query: 'shown-jobs', values: [true, true, 0, WHOLE_TEXT, MAX_LOG_LINES] }, bound);
-  return `with found as (${found})\nselect id, json from (${shown}) as shown`;
+      : `select page.count, page.place, jobs.* from (${page}) as page join jobs on jobs.id = page.id where true`;
+  const jobs = bind({ query: 'shown-jobs', values: [...shown] }, bound);
+  return `with found as (${found}${inStates ? ' and state = any ($2::text[])' : ''})\nselect id, json from (${jobs}) as shown`;
 }
 
 /** One page as it is shown, read with one job more, with how many jobs match if `counts`. */
 export function shownPage(filter: JobFilter, page: PageWanted, counts: boolean): BoundQuery {
   const values: unknown[] = [];
   const plan: PagePlan = counts ? countedPlan(filter, page) : [pageStatement(filter, page)];
-  const shown = { query: 'shown-jobs', values: [false, false, LIST_PAYLOAD_BYTES, LIST_ERROR_CHARACTERS, 0] } as const;
   const text = `
     with found as (${foundJobs(page, plan, values)}),
-    shown as (${bind({ ...shown, values: [...shown.values] }, values)})
+    shown as (${bind({ query: 'shown-jobs', values: [...LISTED] }, values)})
     ${bind({ query: 'shown-page', values: [page.limit - 1] }, values)}`;
   return { text, values, prepared: hasFixedPlan(filter, page) };
 }
 
 function foundJobs(page: PageWanted, plan: PagePlan, values: unknown[]): string {
   const [{ query }] = plan;
-  // A walk has the rows in its hands. What is passed over, merged or counted is cheaper by the ids that an index has.
-  const walks = (query === 'page-newest' || query === 'page-oldest') && page.offset === 0;
-  if (walks) return ordered(page, plan, 'found.*', values);
+  // A walk has the rows in its hands; what is merged is cheaper by the ids that an index has.
+  if (query === 'page-newest' || query === 'page-oldest') return ordered(page, plan, 'found.*', values);
   // What was found by its rows is read again where it lies, without another walk down an index.
   const [selected, same] =
     query === 'detailed-page' ? ['found.row_at', 'jobs.ctid = page.row_at'] : ['found.id', 'jobs.id = page.id'];
