@@ -10,9 +10,8 @@ import { runTask } from '../run-task.ts';
 import type { CallFigures, CallTask } from './call-gateway.ts';
 
 const GOAL = 0.5;
-/** A second gateway has to add this much, unless nothing was left of the machine's cores with one. */
-const SECOND_ADDS = 1.5;
-const NOTHING_LEFT = 0.9;
+/** A second gateway has to make this of the rate of one, where the cores have the time for it. */
+const SECOND_MAKES = 1.5;
 const IN_FLIGHT = 128;
 const SCHEMA = 'bench_gateway';
 const CALL_FILE = join(import.meta.dirname, 'call-gateway.ts');
@@ -61,12 +60,14 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   });
   const ofGet = row('Get', figures.get, 'echo', figures.echo);
   const ofTwo = row('Get, two gateways', twice.get, 'one', figures.get);
-  const free = figures.get.busy < NOTHING_LEFT;
+  const hasTime = figures.get.busy * SECOND_MAKES <= 1;
   return [
     { ...ofGet, ...atLeast(ofGet.ratio, GOAL) },
     {
       ...ofTwo,
-      ...(free ? atLeast(ofTwo.ratio, SECOND_ADDS) : { ...reported, ratio: ofTwo.ratio, goal: 'no core was left' }),
+      ...(hasTime
+        ? atLeast(ofTwo.ratio, SECOND_MAKES)
+        : { ...reported, ratio: ofTwo.ratio, goal: `with one the cores were ${percent(figures.get.busy)} busy` }),
     },
     { ...reported, ...row('Get, List and Health', figures.mix, 'echo', figures.echo) },
     { ...reported, ...row('Get, List and Health, two gateways', twice.mix, 'one', figures.mix) },
