@@ -81,6 +81,18 @@ it('drops logs, then the result, then the payload of a job that does not fit, an
   }
 });
 
+it('leaves nothing out of a job that fits once it is written without spaces', async () => {
+  const payload = Array.from({ length: 24 * KIB }, (_, i) => i % 10);
+  const job = await gateway.jobIn('pending');
+  const known = await gateway.reader.getJob(job.id);
+  if (!known) throw new Error('the job is not projected');
+  await writeJob(gateway.postgres, known, { ...known, payload });
+  expect((await gateway.reader.shownJob(job.id))?.length).toBeGreaterThan(64 * KIB);
+  const { body } = await gateway.request('Jobs.Get', { id: job.id });
+  expect(body.job).toMatchObject({ id: job.id, payload });
+  expect(body.job).not.toHaveProperty('omitted');
+});
+
 it('shows none of the system’s secrets', async () => {
   const job = newJob();
   await gateway.publish(job, 'created', { concurrency: { key: 'k', keyHash: 'h', slotToken: 'the-token' } });

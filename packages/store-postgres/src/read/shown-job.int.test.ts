@@ -1,8 +1,11 @@
+import type { JobState } from '@trellis/contracts';
 import { toWireJob } from '@trellis/lifecycle';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newJob, openTestCurrentStore, type TestCurrentStore } from '../testing/current-store-fixture.ts';
 import { anyFoldedJob, foldedJob } from '../testing/folded-job.ts';
+import { listedJobs } from './list-query.ts';
+import { readBound } from './read-query.ts';
 
 let test: TestCurrentStore;
 beforeAll(async () => {
@@ -52,6 +55,16 @@ describe('a job as the store shows it', () => {
     await test.commit([{ ...newJob(whole), logs }]);
     expect(await shown('whole')).toEqual(toWireJob({ ...whole, logs: lines }));
     expect(await test.reader.shownJob('whole')).not.toContain('secret');
+  });
+
+  it('is not in a list of states that it has left', async () => {
+    const ids = ['in-pending', 'in-dead'];
+    await test.commit([newJob(foldedJob({ id: 'in-pending' })), newJob(foldedJob({ id: 'in-dead', state: 'dead' }))]);
+    const listed = async (of: string[], states?: JobState[]) =>
+      (await readBound<{ id: string }>(test.postgres, listedJobs(of, states))).map(({ id }) => id).sort();
+    expect(await listed(ids)).toEqual(ids.toSorted());
+    expect(await listed(ids, ['dead', 'failed'])).toEqual(['in-dead']);
+    expect(await listed(['in-pending'], ['dead'])).toEqual([]);
   });
 
   it('is undefined when there is none', async () => {
