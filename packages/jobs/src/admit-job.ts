@@ -78,19 +78,19 @@ async function admitJob(creation: KeyedCreation): Promise<Settled> {
   let replaced: string | undefined;
   let sought = false;
   for (let tries = 1; ; tries++) {
-    let suspects: QueuedJob[] = [];
+    let suspects = (): QueuedJob[] => [];
     const admitted = await keyed.change(
       identity,
       (record, now) => {
-        suspects = phantomSuspects(record, now);
+        suspects = () => phantomSuspects(record, now);
         return admit(record, { job, whenFull, limits, replaced }, now);
       },
       { signal, timeoutMs: TIMEOUT_MS },
     );
     // What is in the way may be no job at all.
-    if ((admitted.kind === 'rejected' || admitted.kind === 'coalesced') && suspects.length > 0 && !sought) {
+    if ((admitted.kind === 'rejected' || admitted.kind === 'coalesced') && !sought) {
       sought = true;
-      if (await dropPhantoms(creation, suspects)) continue;
+      if (await dropPhantoms(creation, suspects())) continue;
     }
     if (admitted.kind !== 'replace') return admitted;
     const skipped = await skip(creation, admitted.oldest);

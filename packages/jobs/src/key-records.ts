@@ -2,7 +2,7 @@
 // changed (protocol: keyed concurrency, bucket value). What is changed is decided by @trellis/lifecycle.
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type KV, Kvm, type KvStatus } from '@nats-io/kv';
-import { type KeyRecord, keyBucketName, keyRecordName, readKeyRecord } from '@trellis/contracts';
+import { type KeyRecord, keyBucketName, keyRecordName, type QueuedJob, readKeyRecord } from '@trellis/contracts';
 import { type Changed, type KeyIdentity, type KeyLimits, newKeyRecord } from '@trellis/lifecycle';
 import {
   abortable,
@@ -152,7 +152,7 @@ export class KeyRecords {
 
   /** Stores the record if the last revision of its key, deleted or not, is `revision`. @throws {JetStreamApiError} if not */
   async #write(name: string, record: KeyRecord, revision: number): Promise<KnownRecord> {
-    const data = Buffer.from(JSON.stringify(record));
+    const data = Buffer.from(textOf(record));
     const headers = new HeaderText(`Nats-Expected-Last-Subject-Sequence: ${revision}\r\n`);
     const subject = `$KV.${this.#bucket}.${name}`;
     const answer = await this.#stream.pipe.request(subject, data, { headers, timeoutMs: REQUEST_MS });
@@ -160,6 +160,21 @@ export class KeyRecords {
     if (error) throw new JetStreamApiError(error);
     return { record, revision: seq, bytes: data.length };
   }
+}
+
+/** The texts of entries that were written before: most of a record is what it was at its last change. */
+const texts = new WeakMap<QueuedJob, string>();
+
+/** The JSON text of a record. */
+export function textOf({ queued, ...rest }: KeyRecord): string {
+  const entries = queued.map((job) => {
+    const known = texts.get(job);
+    if (known !== undefined) return known;
+    const text = JSON.stringify(job);
+    texts.set(job, text);
+    return text;
+  });
+  return `${JSON.stringify(rest).slice(0, -1)},"queued":[${entries.join(',')}]}`;
 }
 
 function recordOf(name: string, data: Uint8Array): KeyRecord {
