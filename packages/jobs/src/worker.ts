@@ -1,22 +1,19 @@
 // Works one queue in one process: pulls what it can start, keeps what it holds from being delivered to others, runs it,
-// gives it back when the host stops. What happens to one message is begin-attempt, run-handler and finish-attempt.
+// gives it back when the host stops. What happens to one message is attempt-runner.ts.
 import type { JsMsg } from '@nats-io/jetstream';
 import type { QueuedJob } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
 import { abortable, type Loop, loop } from '@trellis/runtime';
 import { showMetrics } from './attempt-ended.ts';
-import { withinAttempt } from './attempt-span.ts';
-import { type Begun, beginAttempt } from './begin-attempt.ts';
-import type { Ending } from './decide-outcome.ts';
-import { finishAttempt } from './finish-attempt.ts';
+import { AttemptRunner } from './attempt-runner.ts';
 import { HandlerSlots } from './handler-slots.ts';
-import { acksSent, HeldWork, RunningAttempt } from './held-work.ts';
+import { acksSent, HeldWork } from './held-work.ts';
 import { listenForFreeKeys, takeHinted } from './key-hints.ts';
-import { isKeyed, type KeyPlace, keepLease } from './key-place.ts';
+import { isKeyed, type KeyPlace } from './key-place.ts';
 import { KeyTurns } from './key-turns.ts';
 import { PatientLine } from './patient-line.ts';
 import { announceWorker } from './presence.ts';
-import { type Handler, runHandler } from './run-handler.ts';
+import type { Handler } from './run-handler.ts';
 import { StartAhead } from './start-ahead.ts';
 import { workToStart } from './start-from-stream.ts';
 import { type Stage, Underway } from './underway.ts';
@@ -26,10 +23,8 @@ import { WorkFront } from './work-front.ts';
 import { WorkInHand } from './work-in-hand.ts';
 import { readWorkMessage, type Work } from './work-message.ts';
 import { WorkPull } from './work-pull.ts';
-import { jobLog, type WorkerScope } from './worker-scope.ts';
+import type { WorkerScope } from './worker-scope.ts';
 
-const FAULT_WAIT_MS = 1_000;
-const MAX_FAULT_WAIT_MS = 30_000;
 /** How long a handler may take to end after the shutdown signal. */
 const SETTLE_MS = 2_000;
 /** How long outcomes may still take to be stored after that. */
@@ -51,7 +46,6 @@ export interface WorkerOptions {
 
 export class QueueWorker {
   readonly #scope: WorkerScope;
-  readonly #handler: Handler<unknown, unknown>;
   readonly #options: WorkerOptions;
   /** Aborts when no more work is to be taken. */
   readonly #closing = new AbortController();
@@ -63,6 +57,7 @@ export class QueueWorker {
   /** Held and not begun: handlers became slower meanwhile, or a pull brought more than was asked for. */
   readonly #waiting = new PatientLine<HeldWork>(PATIENCE_MS, (held) => this.#leave(held));
   readonly #turns: KeyTurns;
+  readonly #runner: AttemptRunner;
   readonly #underway = new Underway();
   readonly #slots: HandlerSlots;
   readonly #ahead = new StartAhead();
@@ -87,12 +82,14 @@ export class QueueWorker {
         runsAlready: (held) => this.#held.besides(held).some(({ place }) => place !== undefined),
       },
     };
-    this.#handler = handler;
     this.#options = options;
     this.#ackWaitMs = scope.queue.settings.ackWaitMs;
     const { maxActive } = scope.keyed?.limits ?? { maxActive: 1 };
     this.#turns = new KeyTurns(maxActive, KEY_PATIENCE_MS, (held) => this.#lineUp(held));
     this.#slots = new HandlerSlots(scope.queue.settings.concurrency, PATIENCE_MS);
+    this.#runner = new AttemptRunner(this.#scope, handler, this.#slots, this.#ahead, (held) => {
+      if (held.hinted) this.#stops?.follow(held);
+    });
   }
 
   /** Begins to work. @throws {ConsumerConflict} when the queue's consumer belongs to somebody else */
@@ -281,13 +278,18 @@ export class QueueWorker {
       held.chain = chain;
       stage.unhandled();
       this.#turns.enter(held);
-      await this.#work(held, stage);
+      await this.#runner.run(held, () => this.#handled(stage));
       this.#held.delete(held);
       const next: HeldWork | undefined = held.next && (await this.#workOf(held.next));
       if (next) this.#turns.enter(next);
       this.#endTurn(held);
       held = next;
     }
+  }
+
+  #handled(stage: Stage): void {
+    stage.handled();
+    this.#beginWaiting();
   }
 
   /** The work of a place that was passed on to this worker; undefined when there is nothing to start. Never rejects. */
@@ -321,76 +323,6 @@ export class QueueWorker {
     const place = await takeHinted(scope, identity, this.#closing.signal);
     const held = place && (await this.#workOf(place));
     if (held) await this.#workThrough(held, stage);
-  }
-
-  /** One delivery from its arrival to its answer. Never rejects. */
-  async #work(held: HeldWork, stage: Stage): Promise<void> {
-    let attempt: RunningAttempt | undefined;
-    try {
-      const began = performance.now();
-      const begun = await beginAttempt(this.#scope, held);
-      if (begun.kind === 'settled') return;
-      this.#ahead.started(performance.now() - began);
-      attempt = this.#attemptOf(held, begun);
-      const ending = await this.#handle(held, attempt, begun.payload);
-      stage.handled();
-      this.#beginWaiting();
-      // From here on its own outcome must not look like somebody else's.
-      held.attempt = undefined;
-      await this.#finish(held, attempt, ending);
-    } catch (error) {
-      attempt?.span?.lost(error);
-      this.#faulted(held, error);
-    } finally {
-      held.lease?.stop();
-      held.attempt = undefined;
-    }
-  }
-
-  #attemptOf(held: HeldWork, begun: Extract<Begun, { kind: 'run' }>): RunningAttempt {
-    const scope = this.#scope;
-    const attempt = new RunningAttempt(held.work.jobId, begun);
-    held.attempt = attempt;
-    if (isKeyed(scope) && held.place) {
-      held.lease = keepLease(scope, held.place, () => attempt.stop('stale', 'another one has its place'));
-    }
-    if (held.hinted) this.#stops?.follow(held);
-    return attempt;
-  }
-
-  #finish(held: HeldWork, attempt: RunningAttempt, ending: Ending): Promise<void> {
-    return withinAttempt(attempt.span, () => finishAttempt(this.#scope, held, attempt, ending));
-  }
-
-  #faulted(held: HeldWork, error: unknown): void {
-    const scope = this.#scope;
-    const log = jobLog(scope, held.work.event);
-    scope.counts.faults++;
-    if (scope.halt.aborted) {
-      log.warn({ error }, 'the host stops with an unknown outcome; the work comes again');
-      return;
-    }
-    const waitMs = Math.min(FAULT_WAIT_MS * 2 ** Math.min(held.deliveryCount - 1, 10), MAX_FAULT_WAIT_MS);
-    log.error({ error, waitMs }, 'work could not be begun or finished; it comes again');
-    held.giveBack(waitMs);
-  }
-
-  /** Runs the handler when there is a place for it; a job that gets none is given back as one that a stop interrupts. */
-  async #handle(held: HeldWork, attempt: RunningAttempt, payload: unknown): Promise<Ending> {
-    const place = this.#slots.take();
-    if (!(place === true || (await place))) {
-      attempt.stop('shutdown');
-      return { kind: 'abandoned' };
-    }
-    try {
-      const ending = await withinAttempt(attempt.span, () =>
-        runHandler(this.#scope, held, attempt, payload, this.#handler),
-      );
-      this.#ahead.handled(attempt.ranMs ?? 0);
-      return ending;
-    } finally {
-      this.#slots.giveBack();
-    }
   }
 
   /** Tells the server that everything held is being worked on, also what waits for a slot. */
