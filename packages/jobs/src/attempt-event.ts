@@ -1,5 +1,6 @@
 // The lifecycle events that a worker publishes about the job in its hands. What they mean is @trellis/lifecycle's business.
 import type { LifecycleEvent } from '@trellis/contracts';
+import { instantNow } from './instant-now.ts';
 import type { Work } from './work-message.ts';
 import type { WorkerScope } from './worker-scope.ts';
 
@@ -34,7 +35,7 @@ export function attemptEvent(
     jobId: work.jobId,
     service: scope.service,
     jobType: scope.jobType,
-    timestamp: new Date().toISOString(),
+    timestamp: instantNow(),
     context: work.event.context,
     instanceId: scope.instanceId,
   };

@@ -1,0 +1,11 @@
+// The time as events carry it. In a busy process many events are made in the same millisecond, and its text is a tenth of what
+// one costs to make.
+
+let last = { ms: Number.NaN, text: '' };
+
+/** RFC 3339 UTC with milliseconds. */
+export function instantNow(): string {
+  const ms = Date.now();
+  if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() };
+  return last.text;
+}
