@@ -49,14 +49,14 @@ export const ProjectorConfig = z.object({
     .int()
     .min(1)
     .max(50_000)
-    .default(10_000)
+    .default(20_000)
     .describe('events in one transaction of the current pipeline, at most'),
   lingerMs: z
     .int()
     .min(0)
     .max(10_000)
     .default(10)
-    .describe('how long the current pipeline waits for more events when it has caught up'),
+    .describe('how long a pipeline that has caught up waits for more events after one'),
 });
 export type ProjectorConfig = z.infer<typeof ProjectorConfig>;
 

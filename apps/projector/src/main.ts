@@ -1,5 +1,15 @@
 // The projector: follows the JOBS stream into Postgres (`current`) and ClickHouse (`history`). What is connected to what.
-import { connectNats, createLogger, JobStream, loop, provision, runComponent, telemetryOf } from '@trellis/runtime';
+import {
+  boundHeapGrowth,
+  collectWhenQuiet,
+  connectNats,
+  createLogger,
+  JobStream,
+  loop,
+  provision,
+  runComponent,
+  telemetryOf,
+} from '@trellis/runtime';
 import { openClickHouse } from '@trellis/store-clickhouse';
 import { CurrentStore, migratePostgres, openPostgres } from '@trellis/store-postgres';
 import { startTelemetry } from '@trellis/telemetry';
@@ -15,6 +25,9 @@ const config = readConfig();
 const { instanceId, streamNames, consumerPrefix, leaseMs } = config;
 /** Messages that are read from the stream in one go, for both pipelines. */
 const TAIL_BATCH = 1_000;
+/** What a batch of events leaves behind is most of the heap while a backlog is read. */
+const HEAP_GROWTH_PERCENT = 75;
+boundHeapGrowth(HEAP_GROWTH_PERCENT);
 const telemetry = startTelemetry(telemetryOf(config, name));
 const log = createLogger({ name, level: config.logLevel, instanceId });
 
@@ -24,6 +37,7 @@ await runComponent({
   log,
   telemetry,
   start: async ({ signal, onStop, ready }) => {
+    void collectWhenQuiet(signal);
     const nc = await connectNats({ url: config.natsUrl, options: config.natsOptions, name, log });
     onStop(() => nc.drain());
     ready('nats', async () => void (await nc.rtt()));

@@ -247,24 +247,40 @@ interface DeliveryInfo {
   pending: number;
 }
 
+/** Where the tokens of the subject in hand begin; one place more, for its end. */
+const starts: number[] = [];
+
 /**
  * What the acknowledging subject tells: `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<consumer sequence>.<nanos>.<pending>`,
- * with domain and account hash before the stream in its newer form.
+ * with domain and account hash before the stream in its newer form. Read without cutting it up: there is one for each message.
  */
 function deliveryInfo(reply: string): DeliveryInfo {
-  const tokens = reply.split('.');
-  const at = tokens.length === 9 ? 5 : 7;
-  const nanoseconds = tokens[at + 2];
-  const pending = Number(tokens[at + 3]);
-  if (tokens[1] !== 'ACK' || nanoseconds === undefined || Number.isNaN(pending)) {
+  let tokens = 0;
+  for (let start = 0; start > 0 || tokens === 0; start = reply.indexOf('.', start) + 1) starts[tokens++] = start;
+  starts[tokens] = reply.length + 1;
+  const at = tokens === 9 ? 5 : 7;
+  const pending = wholeNumber(reply, at + 3);
+  if (!reply.startsWith('$JS.ACK.') || at + 3 >= tokens || Number.isNaN(pending)) {
     throw new Error(`not a delivery of JetStream: "${reply}"`);
   }
   return {
-    sequence: Number(tokens[at]),
-    consumerSequence: Number(tokens[at + 1]),
-    storedAt: toInstant(Number(nanoseconds.slice(0, -6))),
+    sequence: wholeNumber(reply, at),
+    consumerSequence: wholeNumber(reply, at + 1),
+    storedAt: toInstant(wholeNumber(reply, at + 2, 6)),
     pending,
   };
+}
+
+/** The number in a token, without its last digits; NaN when it is none. */
+function wholeNumber(reply: string, token: number, without = 0): number {
+  const end = (starts[token + 1] ?? 0) - 1 - without;
+  let number = 0;
+  for (let at = starts[token] ?? 0; at < end; at++) {
+    const digit = reply.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    number = 10 * number + digit;
+  }
+  return number;
 }
 
 let lastMillis = 0;

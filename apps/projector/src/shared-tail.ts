@@ -1,7 +1,8 @@
 // Gives every pipeline of this process the stream from its own position on. Pipelines that are near each other share one
 // tail; one that falls behind, or that another would have to wait for, gets a tail of its own until it has caught up.
 import type { JobStream, Logger } from '@trellis/runtime';
-import { type FeedOptions, type ReadBatch, Reader, TailFeed } from './tail-feed.ts';
+import { type FeedOptions, type ReadBatch, TailFeed } from './tail-feed.ts';
+import { Reader } from './tail-reader.ts';
 
 export type { ReadBatch } from './tail-feed.ts';
 
@@ -14,9 +15,9 @@ export interface SharedTailOptions {
   lingerMs: number;
   /** How often an idle tail checks that it misses nothing; default 5,000. */
   idleCheckMs?: number | undefined;
-  /** How far readers of one tail may be apart; default 8,000 messages, 8 MB. */
+  /** How far readers of one tail may be apart; default 4,000 messages, 4 MB. */
   window?: FeedOptions['window'];
-  /** How long a reader waits for another that does not move; default 5,000. */
+  /** A reader that is not near the stream's end waits for others so long, in twice so long a time; default 15,000. */
   patienceMs?: number;
 }
 
@@ -48,7 +49,7 @@ export class SharedTail {
    * `ack` shows the progress where the reader has a tail of its own, else it does nothing.
    */
   async *follow(options: FollowOptions): AsyncGenerator<ReadBatch, void, undefined> {
-    const reader = new Reader(options.from, options.signal);
+    const reader = new Reader(options.from, options.signal, this.#options.patienceMs ?? PATIENCE_MS);
     while (!options.signal.aborted) {
       const feed = this.#offered(reader, options);
       yield* feed ? this.#listen(feed, reader) : this.#lead(reader, options);
@@ -72,7 +73,7 @@ export class SharedTail {
   }
 
   async *#lead(reader: Reader, follow: FollowOptions): AsyncGenerator<ReadBatch, void, undefined> {
-    const { stream, log, maxMessages, lingerMs, idleCheckMs, window = WINDOW, patienceMs = 5_000 } = this.#options;
+    const { stream, log, maxMessages, lingerMs, idleCheckMs, window = WINDOW } = this.#options;
     const { consumer, created, signal } = follow;
     await using feed = new TailFeed(reader, {
       stream,
@@ -83,7 +84,6 @@ export class SharedTail {
       maxMessages,
       lingerMs,
       window,
-      patienceMs,
       ...(created === undefined ? {} : { created }),
       ...(idleCheckMs === undefined ? {} : { idleCheckMs }),
     });
@@ -91,6 +91,7 @@ export class SharedTail {
     try {
       for (let batch = await feed.batchFor(reader); batch; batch = await feed.batchFor(reader)) {
         yield batch;
+        if (batch.pending >= maxMessages) await this.#waitForNewcomers(feed);
         // Two tails that have come together are one too many.
         if (!feed.hasListeners && this.#offered(reader, follow)) return;
       }
@@ -98,6 +99,23 @@ export class SharedTail {
       this.#feeds.delete(feed);
     }
   }
+
+  /** Lets others that have just begun, a little behind, come to the place of this tail while there is much to read for all. */
+  async #waitForNewcomers({ owner, created }: TailFeed): Promise<void> {
+    const isNewcomer = (other: TailFeed) =>
+      other.created === created &&
+      performance.now() - other.owner.since < NEWCOMER_MS &&
+      other.owner.next < owner.next &&
+      owner.next - other.owner.next <= NEAR_MESSAGES;
+    while (this.#feeds.values().some(isNewcomer) && !owner.signal.aborted) {
+      if (!(await owner.waitForOthers(LOOK_MS))) return;
+    }
+  }
 }
 
-const WINDOW = { messages: 8_000, bytes: 8 * 1024 * 1024 };
+const PATIENCE_MS = 15_000;
+/** Pipelines of one process begin within seconds of each other: one has tables to make, the other has not. */
+const NEWCOMER_MS = 10_000;
+const LOOK_MS = 20;
+const NEAR_MESSAGES = 200_000;
+const WINDOW = { messages: 4_000, bytes: 4 * 1024 * 1024 };

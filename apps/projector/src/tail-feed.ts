@@ -2,7 +2,8 @@
 // a message is fetched and parsed once for all of them. Who reads from which feed is shared-tail.ts.
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { type Decoded, decodeEvent, type StoredMessage } from '@trellis/contracts';
-import { abortable } from '@trellis/runtime';
+import { boundYoungGeneration } from '@trellis/runtime';
+import type { Reader } from './tail-reader.ts';
 import { type TailBatch, type TailOptions, tailStream } from './tail-stream.ts';
 
 /** A batch of the tail together with what its messages say. */
@@ -11,43 +12,14 @@ export interface ReadBatch extends TailBatch {
   decoded: readonly Decoded[];
 }
 
-/** Somebody's place in the stream. */
-export class Reader {
-  /** First sequence that it has not been given. */
-  next: number;
-  readonly signal: AbortSignal;
-  #wake: AbortController | undefined;
-
-  constructor(from: number, signal: AbortSignal) {
-    this.next = Math.max(1, from);
-    this.signal = signal;
-  }
-
-  /** Resolves at the next `wake`, when the signal aborts, or after `ms`. */
-  async wait(ms = 3_600_000): Promise<void> {
-    if (this.signal.aborted) return;
-    const wake = new AbortController();
-    this.#wake = wake;
-    const stop = () => wake.abort();
-    this.signal.addEventListener('abort', stop);
-    await abortable(wake.signal, ms);
-    this.signal.removeEventListener('abort', stop);
-    this.#wake = undefined;
-  }
-
-  wake(): void {
-    this.#wake?.abort();
-  }
-}
-
 export interface FeedOptions extends Omit<TailOptions, 'maxMessages' | 'maxBytes'> {
   maxMessages: number;
   /** Bounds of what one reader has been given and another has not. */
   window: { messages: number; bytes: number };
-  /** The reader in front waits so long for one behind that does not move. */
-  patienceMs: number;
 }
 
+/** Enough for what is allocated while a batch of the tail is read and folded. */
+const YOUNG_BYTES = 16 * 1024 * 1024;
 /** Decoded without a break; the other work of the process waits for so many. */
 const SLICE = 250;
 /** Bytes of one batch; twice as many are prefetched, in four requests that each have room for the largest message. */
@@ -65,6 +37,8 @@ export class TailFeed implements AsyncDisposable {
   #messages = 0;
   #bytes = 0;
   #next: number;
+  /** Messages in the stream after those. */
+  #pending = 0;
   #pulling = false;
   #ended: { error?: unknown } | undefined;
 
@@ -139,16 +113,11 @@ export class TailFeed implements AsyncDisposable {
     return this.#messages >= messages || this.#bytes >= bytes;
   }
 
-  /** Waits for those behind; false when `reader` has to leave because they stand still. */
+  /** Waits for those behind; false when `reader` has to leave because they are too slow for it. */
   async #room(reader: Reader): Promise<boolean> {
-    const [oldest] = this.#batches;
-    const end = performance.now() + this.#options.patienceMs;
-    while (this.#isFull && this.#batches[0] === oldest && !this.#ended && !reader.signal.aborted) {
-      const left = end - performance.now();
-      if (left > 0) {
-        await reader.wait(left);
-        continue;
-      }
+    while (this.#isFull && !this.#ended && !reader.signal.aborted) {
+      // Whoever is near the end of the stream is to stay there.
+      if (this.#pending >= this.#options.maxMessages && (await reader.waitForOthers())) continue;
       if (reader !== this.owner) return false;
       for (const other of this.#readers) if (other !== reader) this.leave(other);
     }
@@ -167,6 +136,8 @@ export class TailFeed implements AsyncDisposable {
       this.#messages += value.messages.length;
       this.#bytes += bytes;
       this.#next = value.last + 1;
+      this.#pending = value.pending;
+      boundYoungGeneration(YOUNG_BYTES);
       this.#wakeAll();
     } catch (error) {
       this.#end({ error });

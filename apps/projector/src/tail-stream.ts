@@ -121,6 +121,8 @@ async function openConsumer({ stream, consumer, maxMessages }: TailOptions, posi
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: position.next,
     ack_policy: AckPolicy.All,
+    // It is made anew at every start, so nothing of it need be on disk.
+    mem_storage: true,
     // What is unacknowledged is bounded by what is pulled; a store that is down for hours must not cause redeliveries.
     max_ack_pending: -1,
     ack_wait: nanos(24 * 3_600_000),

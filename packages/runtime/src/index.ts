@@ -7,6 +7,7 @@ export * from './load-config.ts';
 export * from './logger.ts';
 export * from './loop.ts';
 export * from './new-id.ts';
+export * from './process-memory.ts';
 export * from './provision.ts';
 export { PublishError, type PublishOptions, type PublishOutcome } from './publish-event.ts';
 export type { RequestPipe } from './request-pipe.ts';

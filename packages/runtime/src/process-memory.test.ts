@@ -1,0 +1,50 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+
+const module = new URL('./process-memory.ts', import.meta.url).href;
+
+/** Runs a program in a process of its own, whose heap nobody else has made grow. @returns what it prints, as JSON */
+function run(program: string): unknown {
+  const source = `import * as memory from '${module}'; import v8 from 'node:v8'; ${program}`;
+  return JSON.parse(execFileSync(process.execPath, ['--input-type=module', '-e', source], { encoding: 'utf8' }));
+}
+
+const MEGABYTE = 2 ** 20;
+
+describe('the memory of a process', () => {
+  it('the young generation stays within its limit', () => {
+    const grow = (bound: string) =>
+      run(`
+        const kept = [];
+        let most = 0;
+        for (let round = 0; round < 1_000; round++) {
+          ${bound};
+          kept.push(Array.from({ length: 5_000 }, (_, index) => ({ index })));
+          if (kept.length > 8) kept.shift();
+          const space = v8.getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
+          most = Math.max(most, space.space_size);
+        }
+        console.log(most);
+      `) as number;
+    expect(grow('')).toBeGreaterThan(16 * MEGABYTE);
+    expect(grow(`memory.boundYoungGeneration(${16 * MEGABYTE})`)).toBeLessThanOrEqual(16 * MEGABYTE);
+  });
+
+  it('is given back when work has come to an end', () => {
+    const [before, after] = run(`
+      let garbage = Array.from({ length: 500_000 }, (_, index) => ({ index }));
+      const before = v8.getHeapStatistics().total_heap_size;
+      garbage = undefined;
+      const stop = new AbortController();
+      const collecting = memory.collectWhenQuiet(stop.signal, 10);
+      const look = setInterval(() => {
+        const after = v8.getHeapStatistics().total_heap_size;
+        if (after > before / 2) return;
+        console.log(JSON.stringify([before, after]));
+        clearInterval(look);
+        stop.abort();
+      }, 10);
+    `) as [number, number];
+    expect(after).toBeLessThan(before / 2);
+  });
+});
