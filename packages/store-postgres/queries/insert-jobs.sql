@@ -1,21 +1,27 @@
 -- Writes jobs that have no row yet.
--- $1 rows as a JSON array, sorted by id (see job-row.ts); a row whose id has come in meanwhile is left as it is
+-- $1 … $31 an array for each column of r (see job-columns.ts), sorted by id; a row whose id has come in meanwhile is left
+-- as it is
 insert into jobs (
-  id, service, type, state, tries, max_tries, request_id, trace_id, traceparent, tracestate, created_at, updated_at,
-  started_at, completed_at, deadline, cancel_requested_at, last_error, instance_id, payload, payload_bytes, result,
-  progress, concurrency, queue_policy, head_missing, handed_back, origin_sequence, origin_at, first_sequence, last_sequence
+  id, state, tries, max_tries, updated_at, started_at, completed_at, deadline, cancel_requested_at, last_error,
+  instance_id, payload, payload_bytes, result, progress, concurrency, queue_policy, handed_back, origin_sequence,
+  origin_at, last_sequence, service, type, request_id, trace_id, traceparent, tracestate, created_at, head_missing,
+  first_sequence
 )
 select
-  id, service, type, state, tries, max_tries, request_id, trace_id, traceparent, tracestate, created_at, updated_at,
-  started_at, completed_at, deadline, cancel_requested_at, last_error, instance_id, coalesce(payload, 'null'), payload_bytes,
-  case result_change when 'set' then coalesce(result, 'null') end,
-  progress, concurrency, queue_policy, head_missing, handed_back, origin_sequence, origin_at, first_sequence, last_sequence
-from json_to_recordset($1) as r (
-  id text, service text, type text, state text, tries integer, max_tries integer, request_id text, trace_id text,
-  traceparent text, tracestate text, created_at timestamptz, updated_at timestamptz, started_at timestamptz,
-  completed_at timestamptz, deadline timestamptz, cancel_requested_at timestamptz, last_error text, instance_id text,
-  payload jsonb, payload_bytes integer, result jsonb, result_change text, progress jsonb, concurrency jsonb,
-  queue_policy jsonb, head_missing boolean, handed_back boolean, origin_sequence bigint, origin_at timestamptz,
-  first_sequence bigint, last_sequence bigint
+  id, state, tries, max_tries, updated_at, started_at, completed_at, deadline, cancel_requested_at, last_error,
+  instance_id, payload, payload_bytes, result, progress, concurrency, queue_policy, handed_back, origin_sequence,
+  origin_at, last_sequence, service, type, request_id, trace_id, traceparent, tracestate, created_at, head_missing,
+  first_sequence
+from unnest(
+  $1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[],
+  $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::jsonb[], $13::bigint[], $14::jsonb[],
+  $15::text[], $16::jsonb[], $17::jsonb[], $18::jsonb[], $19::boolean[], $20::bigint[], $21::timestamptz[],
+  $22::bigint[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::timestamptz[],
+  $30::boolean[], $31::bigint[]
+) as r (
+  id, state, tries, max_tries, updated_at, started_at, completed_at, deadline, cancel_requested_at, last_error,
+  instance_id, payload, payload_bytes, result, result_change, progress, concurrency, queue_policy, handed_back,
+  origin_sequence, origin_at, last_sequence, service, type, request_id, trace_id, traceparent, tracestate, created_at,
+  head_missing, first_sequence
 )
 on conflict (id) do nothing

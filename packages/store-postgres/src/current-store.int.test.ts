@@ -115,12 +115,12 @@ describe('a batch', () => {
   it.each([
     ['an index row that is too large', '54000', { concurrency: { key: randomText(20_000), keyHash: 'a' } }],
     ['a number that is too large', '22003', { tries: 2_147_483_648 }],
-    ['an instant that is none', '22007', { deadline: 'some day' }],
+    ['an instant that is none', '22008', { deadline: 'some day' }],
     ['an instant that is too far', '22008', { deadline: '2026-13-45T00:00:00.000Z' }],
-    ['a NUL character in text', '22P05', { lastError: 'a\u0000b' }],
+    ['a NUL character in text', '22021', { lastError: 'a\u0000b' }],
     ['a NUL character in a body', '22P05', { payload: { a: '\u0000' } }],
     ['a lone surrogate in a body', '22P02', { payload: { a: '\ud800' } }],
-    ['a lone surrogate in text', '22P02', { lastError: '\ud800' }],
+    ['a lone surrogate in text', '22021', { lastError: '\ud800' }],
   ])('is refused with the code of Postgres, and writes nothing: %s', async (_what, storeCode, fields) => {
     await using test = await openTestCurrentStore();
     const good = newJob(foldedJob({ id: 'good' }));

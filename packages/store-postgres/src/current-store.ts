@@ -3,7 +3,8 @@
 import type { QuarantineCode, Quarantined } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
 import type { BatchCommit, JobChange } from './job-change.ts';
-import { fromJobRow, inChunks, type LoadedJobRow, toJobRow, toLogRows, writeChanges } from './job-row.ts';
+import { insertParameters, updateParameters } from './job-columns.ts';
+import { fromJobRow, inChunks, type LoadedJobRow, toLogRows, writeChanges } from './job-row.ts';
 import type { Postgres, PreparedSql, Queryable } from './open-postgres.ts';
 import { type Lease, PipelineLeases } from './pipeline-leases.ts';
 import { sentTogether } from './sent-together.ts';
@@ -169,12 +170,12 @@ async function writeBatch(client: Queryable, lease: Lease, batch: BatchCommit): 
   const removing =
     restarted.length > 0 ? [client.query(sql.deleteJobs, [restarted]), client.query(sql.deleteLogs, [restarted])] : [];
   // A guard in each statement leaves rows alone that are not as the changes take them to be.
-  const inserting = writeRows(client, sql.insert, inserts.values().map(toJobRow));
-  const updating = writeRows(client, sql.update, updates.values().map(toJobRow));
+  const inserting = write(client, sql.insert, insertParameters(inserts));
+  const updating = write(client, sql.update, updateParameters(updates));
   const deltas = counts.values().map((delta) => JSON.stringify(delta));
   const adding: Promise<unknown>[] = [
-    writeRows(client, sql.insertLogs, logs.values().flatMap(toLogRows)),
-    writeRows(client, sql.addCounts, deltas),
+    write(client, sql.insertLogs, asParameter(logs.values().flatMap(toLogRows))),
+    write(client, sql.addCounts, asParameter(deltas)),
   ];
   if (released.length > 0) adding.push(client.query(sql.release, [lease.streamCreated, released]));
   if (quarantined.length > 0) {
@@ -192,14 +193,16 @@ async function writeBatch(client: Queryable, lease: Lease, batch: BatchCommit): 
   return { kind: isWhole ? 'committed' : 'outdated' };
 }
 
-/** @returns how many rows were written */
-async function writeRows(client: Queryable, statement: PreparedSql, rows: Iterable<string>): Promise<number> {
+const asParameter = (rows: Iterable<string>) => inChunks(rows).map((json) => [json]);
+
+/** Runs a statement with one list of parameters after the other. @returns how many rows were written */
+async function write(client: Queryable, statement: PreparedSql, chunks: Iterable<unknown[]>): Promise<number> {
   let written = 0;
   let running: Promise<{ rowCount: number }> | undefined;
-  for (const { json } of inChunks(rows)) {
-    // This chunk was made while the server was busy with the former one.
+  for (const parameters of chunks) {
+    // These were made while the server was busy with the former ones.
     written += (await running)?.rowCount ?? 0;
-    running = client.query(statement, [json]);
+    running = client.query(statement, parameters);
   }
   return written + ((await running)?.rowCount ?? 0);
 }

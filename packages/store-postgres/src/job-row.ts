@@ -1,4 +1,4 @@
-// Changes of jobs as rows of the tables, and a row of `jobs` as a folded job.
+// Changes of jobs by what is to be done with their rows, their log lines as rows, and a row of `jobs` as a folded job.
 
 import type { JobContext } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
@@ -22,25 +22,19 @@ export function writeChanges(changes: readonly JobChange[]): WrittenChanges {
 const CHUNK_ROWS = 2_000;
 const CHUNK_LENGTH = 4_000_000;
 
-export interface RowsText {
-  rows: number;
-  /** A JSON array. */
-  json: string;
-}
-
 /** Rows as JSON arrays of moderate size, each made when it is asked for. */
-export function* inChunks(rows: Iterable<string>): Generator<RowsText> {
+export function* inChunks(rows: Iterable<string>): Generator<string> {
   let chunk: string[] = [];
   let length = 0;
   for (const row of rows) {
     chunk.push(row);
     length += row.length;
     if (chunk.length < CHUNK_ROWS && length < CHUNK_LENGTH) continue;
-    yield { rows: chunk.length, json: `[${chunk.join(',')}]` };
+    yield `[${chunk.join(',')}]`;
     chunk = [];
     length = 0;
   }
-  if (chunk.length > 0) yield { rows: chunk.length, json: `[${chunk.join(',')}]` };
+  if (chunk.length > 0) yield `[${chunk.join(',')}]`;
 }
 
 /** The log lines of a change as rows for insert-job-logs. */
@@ -50,56 +44,6 @@ export function* toLogRows({ job, logs }: JobChange): Generator<string> {
     yield JSON.stringify({ job_id: job.id, sequence, line, logged_at, level, message });
   }
 }
-
-/** A row for insert-jobs or update-jobs. Bodies that did not change are left out; what JSON leaves out is NULL. */
-export function toJobRow({ before, job, restarted }: JobChange): string {
-  const base = restarted ? undefined : before;
-  const row = changingColumns(job);
-  if (base === undefined) Object.assign(row, lastingColumns(job));
-  if (base === undefined || base.result !== job.result) {
-    row.result_change = job.result === undefined ? 'clear' : 'set';
-    row.result = job.result;
-  }
-  if (base !== undefined && base.payload === job.payload) return JSON.stringify(row);
-  // The payload's text is put in as it is, so that its size is known without writing it twice.
-  const payload = JSON.stringify(job.payload ?? null);
-  row.payload_bytes = Buffer.byteLength(payload);
-  return `{"payload":${payload},${JSON.stringify(row).slice(1)}`;
-}
-
-const changingColumns = (job: FoldedJob): Row => ({
-  id: job.id,
-  state: job.state,
-  tries: job.tries,
-  max_tries: job.maxTries,
-  updated_at: job.updatedAt,
-  started_at: job.startedAt,
-  completed_at: job.completedAt,
-  deadline: job.deadline,
-  cancel_requested_at: job.cancelRequestedAt,
-  last_error: job.lastError,
-  instance_id: job.instanceId,
-  progress: job.progress,
-  concurrency: job.concurrency,
-  queue_policy: job.queuePolicy,
-  handed_back: job.handedBack,
-  origin_sequence: job.originSequence,
-  origin_at: job.originAt,
-  last_sequence: job.lastSequence,
-});
-
-/** What stays as it is for as long as the job has its row. */
-const lastingColumns = (job: FoldedJob): Row => ({
-  service: job.service,
-  type: job.type,
-  request_id: job.context.requestId,
-  trace_id: job.context.traceId,
-  traceparent: job.context.traceparent,
-  tracestate: job.context.tracestate,
-  created_at: job.createdAt,
-  head_missing: job.headMissing,
-  first_sequence: job.firstSequence,
-});
 
 /** A row of load-jobs. */
 export interface LoadedJobRow extends Row {

@@ -1,0 +1,118 @@
+// Writes values as an array of PostgreSQL's in its binary form, for a parameter of a statement: nothing is quoted here, and
+// nothing taken apart there. Which values make a row is job-columns.ts.
+
+/** Object ids of the element types, which are the same in every PostgreSQL. */
+const ELEMENT = { text: 25, bigint: 20, boolean: 16, timestamptz: 1184, jsonb: 3802 } as const;
+const HEADER_BYTES = 20;
+const NULL_LENGTH = -1;
+const JSONB_VERSION = 1;
+/** 2000-01-01, from which PostgreSQL counts microseconds, in milliseconds since 1970. */
+const EPOCH_MS = Date.UTC(2000);
+const TWO_32 = 2 ** 32;
+/** Longest text that is first written and then measured. */
+const SHORT_TEXT = 256;
+/** No byte of UTF-8. */
+const NO_TEXT = 0xff;
+/** An instant that PostgreSQL refuses as out of range: the last number but one, as the last one means infinity. */
+const NO_INSTANT = [0x7fff_ffff, 0xffff_fffe] as const;
+
+export class BinaryArray {
+  readonly #element: keyof typeof ELEMENT;
+  #bytes: Buffer;
+  #at = HEADER_BYTES;
+  #elements = 0;
+
+  /** @param expectedBytes of all elements together; more is made room for */
+  constructor(element: keyof typeof ELEMENT, expectedBytes: number) {
+    this.#element = element;
+    this.#bytes = Buffer.allocUnsafe(HEADER_BYTES + expectedBytes);
+  }
+
+  /** The array; nothing can be added afterwards. */
+  toParameter(): Buffer {
+    const bytes = this.#bytes;
+    // One dimension, perhaps with nulls, from subscript 1.
+    bytes.writeInt32BE(1, 0);
+    bytes.writeInt32BE(1, 4);
+    bytes.writeInt32BE(ELEMENT[this.#element], 8);
+    bytes.writeInt32BE(this.#elements, 12);
+    bytes.writeInt32BE(1, 16);
+    return bytes.subarray(0, this.#at);
+  }
+
+  /** Bytes so far. */
+  get size(): number {
+    return this.#at;
+  }
+
+  null(): void {
+    this.#begin(0);
+    this.#at = this.#bytes.writeInt32BE(NULL_LENGTH, this.#at);
+  }
+
+  /** What is no text in Unicode comes out as none either, so that PostgreSQL refuses it. */
+  text(value: string): void {
+    const start = this.#at + 4;
+    this.#text(value, 0);
+    if (!value.isWellFormed()) this.#bytes[start] = NO_TEXT;
+  }
+
+  /** @param text JSON */
+  jsonb(text: string): void {
+    this.#text(text, 1);
+  }
+
+  /** A whole number of at most 53 bits. */
+  bigint(value: number): void {
+    this.#begin(8);
+    this.#at = this.#bytes.writeInt32BE(8, this.#at);
+    this.#int64(Math.floor(value / TWO_32), value >>> 0);
+  }
+
+  boolean(value: boolean): void {
+    this.#begin(1);
+    this.#at = this.#bytes.writeInt32BE(1, this.#at);
+    this.#bytes[this.#at++] = value ? 1 : 0;
+  }
+
+  /** @param instant RFC 3339 UTC; what is no instant is refused by PostgreSQL */
+  timestamptz(instant: string): void {
+    this.#begin(8);
+    this.#at = this.#bytes.writeInt32BE(8, this.#at);
+    // In two halves: the microseconds of far years are no double.
+    const millis = Date.parse(instant) - EPOCH_MS;
+    if (Number.isNaN(millis)) {
+      this.#int64(...NO_INSTANT);
+      return;
+    }
+    const high = Math.floor(millis / TWO_32);
+    const low = (millis - high * TWO_32) * 1_000;
+    const carried = Math.floor(low / TWO_32);
+    this.#int64(high * 1_000 + carried, low - carried * TWO_32);
+  }
+
+  #int64(high: number, low: number): void {
+    this.#at = this.#bytes.writeInt32BE(high, this.#at);
+    this.#at = this.#bytes.writeUInt32BE(low, this.#at);
+  }
+
+  #text(value: string, versionBytes: number): void {
+    const room = value.length <= SHORT_TEXT ? 3 * value.length : Buffer.byteLength(value);
+    this.#begin(versionBytes + room);
+    const start = this.#at + 4;
+    if (versionBytes > 0) this.#bytes[start] = JSONB_VERSION;
+    const written = versionBytes + this.#bytes.write(value, start + versionBytes);
+    this.#bytes.writeInt32BE(written, this.#at);
+    this.#at = start + written;
+  }
+
+  /** Makes room for an element of at most so many bytes. */
+  #begin(bytes: number): void {
+    this.#elements++;
+    const wanted = this.#at + 4 + bytes;
+    if (wanted <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(wanted, 2 * this.#bytes.length));
+    this.#bytes.copy(larger, 0, 0, this.#at);
+    this.#bytes = larger;
+  }
+}
