@@ -19,7 +19,7 @@ export interface FeedOptions extends Omit<TailOptions, 'maxMessages' | 'maxBytes
 }
 
 /** Enough for what is allocated while a batch of the tail is read and folded. */
-const YOUNG_BYTES = 16 * 1024 * 1024;
+const YOUNG_BYTES = 32 * 1024 * 1024;
 /** Decoded without a break; the other work of the process waits for so many. */
 const SLICE = 250;
 /** Bytes of one batch; twice as many are prefetched, in four requests that each have room for the largest message. */
@@ -201,8 +201,8 @@ function from(batch: ReadBatch, first: number): ReadBatch {
 
 async function decodeAll(messages: readonly StoredMessage[]): Promise<Decoded[]> {
   const decoded: Decoded[] = [];
-  for (const [index, message] of messages.entries()) {
-    if (index % SLICE === SLICE - 1) await yieldToOthers();
+  for (const message of messages) {
+    if (decoded.length % SLICE === SLICE - 1) await yieldToOthers();
     decoded.push(decodeEvent(message));
   }
   return decoded;

@@ -10,7 +10,7 @@ import {
   requiredEventFields,
   type StoredEvent,
 } from './event.ts';
-import { type EventSubject, isEventType, MAX_JOB_ID_LENGTH, parseEventSubject } from './names.ts';
+import { isEventType, isSubjectOf, MAX_JOB_ID_LENGTH, parseEventSubject } from './names.ts';
 import { JOB_STATES } from './state.ts';
 import { readInstant } from './time.ts';
 
@@ -61,68 +61,118 @@ const optionalCheckers = Object.entries(checked) as [string, z.ZodType][];
 
 /** Reads one stream message. Never throws. */
 export function decodeEvent(message: StoredMessage): Decoded {
-  const refuse = (code: QuarantineCode, reason: string, storeCode?: string): Decoded => ({
-    kind: 'quarantined',
-    quarantined: {
-      sequence: message.sequence,
-      storedAt: message.storedAt,
-      subject: message.subject,
-      code,
-      reason,
-      data: message.data,
-      ...(storeCode === undefined ? {} : { storeCode }),
-    },
-  });
-
-  const subject = parseEventSubject(message.subject);
-  if (!subject) return refuse('bad-subject', 'expected trellis.jobs.<service>.<type>.<jobId>.<event>');
-  if (!isEventType(subject.eventType)) return refuse('unknown-event', `unknown event "${subject.eventType}"`);
-  if (subject.jobId.length > MAX_JOB_ID_LENGTH) {
-    return refuse('unstorable', `jobId: expected at most ${MAX_JOB_ID_LENGTH} characters`, '54000');
+  const content = readContent(message.data);
+  if (!isUsual(message, content)) {
+    const problem = findProblem(message, content);
+    if (problem) return { kind: 'quarantined', quarantined: { ...pick(message), ...problem, data: message.data } };
   }
+  const event = content.body as LifecycleEvent;
+  const droppedFields = readOptionalFields(event);
+  return { kind: 'event', stored: { sequence: message.sequence, storedAt: message.storedAt, event }, droppedFields };
+}
 
-  let text: string;
-  let body: unknown;
+const pick = ({ sequence, storedAt, subject }: StoredMessage) => ({ sequence, storedAt, subject });
+
+interface Content {
+  /** Empty when it is no UTF-8. */
+  text: string;
+  body: unknown;
+  /** Why it is no JSON. */
+  error?: unknown;
+}
+
+function readContent(data: Uint8Array): Content {
+  let text = '';
   try {
-    text = utf8.decode(message.data);
-    body = JSON.parse(text);
+    text = utf8.decode(data);
+    return { text, body: JSON.parse(text) };
   } catch (error) {
-    return refuse('not-json', error instanceof Error ? error.message : String(error));
+    return { text, body: undefined, error };
   }
+}
+
+const STATES: ReadonlySet<unknown> = new Set(JOB_STATES);
+
+/**
+ * The usual event is seen to be good without the schema, which is slow for so many: everything required is there, the owner
+ * is that of the subject, and every store takes it. Whatever is wrong with any other, `findProblem` tells.
+ */
+function isUsual({ subject }: StoredMessage, { text, body }: Content): boolean {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return false;
+  const raw = body as Record<string, unknown>;
+  const { service, jobType, jobId, eventType, state, tries, timestamp } = raw;
+  const context = raw.context as Partial<Record<keyof JobContext, unknown>> | null | undefined;
+  if (typeof service !== 'string' || typeof jobType !== 'string' || typeof jobId !== 'string') return false;
+  if (typeof eventType !== 'string' || !isEventType(eventType) || jobId.length > MAX_JOB_ID_LENGTH) return false;
+  if (!isSubjectOf(subject, service, jobType, jobId, eventType)) return false;
+  if (!STATES.has(state) || !Number.isInteger(tries) || (tries as number) < 0 || (tries as number) > INT_MAX)
+    return false;
+  if (typeof context !== 'object' || context === null || Array.isArray(context)) return false;
+  if (typeof context.requestId !== 'string' || typeof context.traceId !== 'string') return false;
+  if (typeof context.traceparent !== 'string') return false;
+  if (context.tracestate !== undefined && typeof context.tracestate !== 'string') return false;
+  if (eventType === 'created' && raw.payload === undefined) return false;
+  const instant = typeof timestamp === 'string' ? readInstant(timestamp) : undefined;
+  if (instant === undefined || hasOddEscapes(text) || !isModest(raw, 1)) return false;
+  if (instant !== timestamp) raw.timestamp = instant;
+  return true;
+}
+
+type Problem = Pick<Quarantined, 'code' | 'reason' | 'storeCode'>;
+
+/** What sends a message to the quarantine; undefined when nothing does. Brings the body's required fields into their form. */
+function findProblem(message: StoredMessage, content: Content): Problem | undefined {
+  const subject = parseEventSubject(message.subject);
+  if (!subject) return { code: 'bad-subject', reason: 'expected trellis.jobs.<service>.<type>.<jobId>.<event>' };
+  if (!isEventType(subject.eventType)) {
+    return { code: 'unknown-event', reason: `unknown event "${subject.eventType}"` };
+  }
+  if (subject.jobId.length > MAX_JOB_ID_LENGTH) {
+    const reason = `jobId: expected at most ${MAX_JOB_ID_LENGTH} characters`;
+    return { code: 'unstorable', reason, storeCode: '54000' };
+  }
+
+  const { text, body, error } = content;
+  if ('error' in content) return { code: 'not-json', reason: error instanceof Error ? error.message : String(error) };
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    return refuse('bad-field', 'body: expected a JSON object');
+    return { code: 'bad-field', reason: 'body: expected a JSON object' };
   }
   const raw = body as Record<string, unknown>;
 
-  const parsed = readUsual(raw, subject) ?? required.safeParse(raw);
+  const parsed = required.safeParse(raw);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const field = issue?.path.join('.') ?? 'body';
     const missing = issue !== undefined && valueAt(raw, issue.path) === undefined;
-    return refuse(
-      missing ? 'missing-field' : 'bad-field',
-      `${field}: ${missing ? 'required field is missing' : issue?.message}`,
-    );
+    return {
+      code: missing ? 'missing-field' : 'bad-field',
+      reason: `${field}: ${missing ? 'required field is missing' : issue?.message}`,
+    };
   }
   for (const field of ['service', 'jobType', 'jobId', 'eventType'] as const) {
     if (parsed.data[field] !== subject[field]) {
-      return refuse(
-        'subject-mismatch',
-        `${field}: the body says "${parsed.data[field]}", the subject "${subject[field]}"`,
-      );
+      return {
+        code: 'subject-mismatch',
+        reason: `${field}: the body says "${parsed.data[field]}", the subject "${subject[field]}"`,
+      };
     }
   }
   if (subject.eventType === 'created' && raw.payload === undefined) {
-    return refuse('missing-field', 'payload: required field is missing');
+    return { code: 'missing-field', reason: 'payload: required field is missing' };
   }
   const unstorable = findUnstorable(text, raw);
-  if (unstorable) return refuse('unstorable', unstorable.reason, unstorable.storeCode);
+  if (unstorable) return { code: 'unstorable', ...unstorable };
+  content.body = parsed.data;
+  return undefined;
+}
 
-  const event = parsed.data as LifecycleEvent;
+/** Brings optional fields into their form; an odd one is left out. @returns the names of those */
+function readOptionalFields(event: LifecycleEvent): string[] {
+  const raw: Record<string, unknown> = event;
   const droppedFields: string[] = [];
   for (const [field, schema] of optionalCheckers) {
     const value = raw[field];
-    if (value === undefined || isUsual(field, value)) continue;
+    if (value === undefined || isUsualField(field, value)) continue;
     const result = value === null ? undefined : schema.safeParse(value);
     if (result?.success) event[field] = result.data;
     else {
@@ -139,37 +189,11 @@ export function decodeEvent(message: StoredMessage): Decoded {
     if (good.length < lines.length || !Array.isArray(raw.logs)) droppedFields.push('logs');
     event.logs = good;
   }
-  return { kind: 'event', stored: { sequence: message.sequence, storedAt: message.storedAt, event }, droppedFields };
-}
-
-const STATES: ReadonlySet<unknown> = new Set(JOB_STATES);
-
-/**
- * The usual event, read without the schema, which is slow for so many: everything required is there and the owner is that
- * of the subject. Undefined for any other, whose problem the schema names.
- */
-function readUsual(
-  raw: Record<string, unknown>,
-  subject: EventSubject,
-): { success: true; data: LifecycleEvent } | undefined {
-  const { service, jobType, jobId, eventType, state, tries, timestamp } = raw;
-  const context = raw.context as Partial<Record<keyof JobContext, unknown>> | null | undefined;
-  if (service !== subject.service || jobType !== subject.jobType) return undefined;
-  if (jobId !== subject.jobId || eventType !== subject.eventType) return undefined;
-  if (!STATES.has(state) || !Number.isInteger(tries) || (tries as number) < 0 || (tries as number) > INT_MAX)
-    return undefined;
-  if (typeof context !== 'object' || context === null || Array.isArray(context)) return undefined;
-  if (typeof context.requestId !== 'string' || typeof context.traceId !== 'string') return undefined;
-  if (typeof context.traceparent !== 'string') return undefined;
-  if (context.tracestate !== undefined && typeof context.tracestate !== 'string') return undefined;
-  const instant = typeof timestamp === 'string' ? readInstant(timestamp) : undefined;
-  if (instant === undefined) return undefined;
-  raw.timestamp = instant;
-  return { success: true, data: raw as LifecycleEvent };
+  return droppedFields;
 }
 
 /** Whether an optional field needs no schema to be seen as good. */
-function isUsual(field: string, value: unknown): boolean {
+function isUsualField(field: string, value: unknown): boolean {
   switch (field) {
     case 'maxTries':
       return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= INT_MAX;

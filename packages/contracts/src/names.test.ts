@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { eventSubject, parseEventSubject, ServiceName } from './names.ts';
+import { eventSubject, isSubjectOf, parseEventSubject, ServiceName } from './names.ts';
 
 it('a lifecycle subject is read back as it was built', () => {
   expect(parseEventSubject(eventSubject('orders-service', 'charge', 'J1', 'created'))).toEqual({
@@ -20,6 +20,22 @@ it.each([
 ])('%s is no lifecycle subject', (subject) => {
   expect(parseEventSubject(subject)).toBeUndefined();
 });
+
+it.each([
+  ['trellis.jobs.a.b.J1.created', ['a', 'b', 'J1', 'created'], true],
+  ['trellis.jobs.a.b.J1.created', ['a', 'b', 'J2', 'created'], false],
+  ['trellis.jobs.a.b.J1.created', ['a', 'b', 'J1', 'started'], false],
+  ['trellis.jobs.aXb.c.J1.created', ['a', 'b.c', 'J1', 'created'], false],
+  ['trellis.jobs.a.bXc.J1.created', ['a.b', 'c', 'J1', 'created'], false],
+  ['trellis.jobs.a.b.J1.created', ['a', 'b.J1', 'created', ''], false],
+  ['trellis.work.a.b.J1.created', ['a', 'b', 'J1', 'created'], false],
+  ['trellis.jobs.workers.b.J1.created', ['workers', 'b', 'J1', 'created'], false],
+] as [string, [string, string, string, string], boolean][])(
+  'the tokens of %s being %j: %s',
+  (subject, tokens, expected) => {
+    expect(isSubjectOf(subject, ...tokens)).toBe(expected);
+  },
+);
 
 it('no service may be named workers, and a name is one subject token', () => {
   expect(ServiceName.safeParse('workers').success).toBe(false);

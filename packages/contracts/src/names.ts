@@ -63,6 +63,8 @@ export interface EventSubject {
 const KNOWN_EVENTS: ReadonlySet<string> = new Set(EVENT_TYPES);
 export const isEventType = (text: string): text is EventType => KNOWN_EVENTS.has(text);
 
+const DOT = 0x2e;
+const EVENT_PREFIX = 'trellis.jobs.';
 const EVENT_SUBJECT = /^trellis\.jobs\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;
 
 /** The four tokens of a lifecycle event's subject, or undefined when it is not one (`eventType` is not checked). */
@@ -71,4 +73,24 @@ export function parseEventSubject(subject: string): EventSubject | undefined {
   if (service === undefined || jobType === undefined || jobId === undefined || eventType === undefined)
     return undefined;
   return service === 'workers' ? undefined : { service, jobType, jobId, eventType };
+}
+
+/** Whether a lifecycle event's subject has these four tokens; takes nothing apart, as there is one for each message. */
+export function isSubjectOf(subject: string, service: string, type: string, jobId: string, event: string): boolean {
+  const typeAt = EVENT_PREFIX.length + service.length + 1;
+  const idAt = typeAt + type.length + 1;
+  const eventAt = idAt + jobId.length + 1;
+  return (
+    subject.length === eventAt + event.length &&
+    subject.startsWith(service, EVENT_PREFIX.length) &&
+    subject.startsWith(type, typeAt) &&
+    subject.startsWith(jobId, idAt) &&
+    subject.endsWith(event) &&
+    subject.charCodeAt(typeAt - 1) === DOT &&
+    subject.charCodeAt(idAt - 1) === DOT &&
+    subject.charCodeAt(eventAt - 1) === DOT &&
+    // There are no more dots than those.
+    EVENT_SUBJECT.test(subject) &&
+    service !== 'workers'
+  );
 }

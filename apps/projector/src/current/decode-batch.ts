@@ -18,8 +18,9 @@ export interface DecodedBatch {
 
 export function sortBatch({ messages, decoded }: Pick<ReadBatch, 'messages' | 'decoded'>): DecodedBatch {
   const batch: DecodedBatch = { events: [], quarantined: [], droppedFields: [] };
-  for (const [index, message] of messages.entries()) {
-    const one = decoded[index];
+  let index = 0;
+  for (const message of messages) {
+    const one = decoded[index++];
     if (one?.kind === 'event') {
       batch.events.push({ stored: one.stored, message });
       if (one.droppedFields.length > 0) batch.droppedFields.push(...one.droppedFields);

@@ -57,8 +57,11 @@ export class BatchFold {
     for (const decoded of events) {
       const { stored, message } = decoded;
       const { event, sequence } = stored;
-      const fold = this.#touched.get(event.jobId) ?? startFold(known.get(event.jobId));
-      this.#touched.set(event.jobId, fold);
+      let fold = this.#touched.get(event.jobId);
+      if (fold === undefined) {
+        fold = startFold(known.get(event.jobId));
+        this.#touched.set(event.jobId, fold);
+      }
       const refusal = refused.get(sequence);
       if (refusal) {
         quarantined.push({ ...quarantine(message, 'store-refused', refusal.reason), storeCode: refusal.storeCode });
@@ -76,8 +79,8 @@ export class BatchFold {
         // The lines are stored apart from the job.
         fold.job = outcome.job.logs.length > 0 ? { ...outcome.job, logs: [] } : outcome.job;
         if (sequence > countedUpTo) this.#applied.add(event);
-        const entries = event.eventType === 'logged' ? (event.logs ?? []) : [];
-        for (const [line, entry] of entries.entries()) fold.logs.push({ sequence, line, entry });
+        if (event.eventType !== 'logged') continue;
+        for (const [line, entry] of (event.logs ?? []).entries()) fold.logs.push({ sequence, line, entry });
       } else if (outcome.why === 'foreign-owner' && sequence > passed) {
         const owner = `${fold.job?.service}.${fold.job?.type}`;
         quarantined.push(quarantine(message, 'foreign-owner', `jobId: "${event.jobId}" belongs to ${owner}`));

@@ -178,12 +178,17 @@ class Run {
     const { store, stream } = this.#options;
     const former = this.#former;
     const decoded = sortBatch(read);
-    const ids = new Set(decoded.events.map(({ stored }) => stored.event.jobId));
-    const known = await store.loadJobs([...ids].filter((id) => !batch.fold.has(id) && !former.has(id)));
-    for (const id of ids) {
-      const job = batch.fold.job(id) ?? former.get(id);
-      if (job) known.set(id, job);
+    const given = new Map<string, FoldedJob>();
+    const asked = new Set<string>();
+    for (const { stored } of decoded.events) {
+      const { jobId } = stored.event;
+      if (given.has(jobId) || asked.has(jobId)) continue;
+      const job = batch.fold.job(jobId) ?? former.get(jobId);
+      if (job) given.set(jobId, job);
+      else if (!batch.fold.has(jobId)) asked.add(jobId);
     }
+    const known = await store.loadJobs([...asked]);
+    for (const [id, job] of given) known.set(id, job);
     const { events } = decoded;
     const firstOfId = await findFirstOfId(stream, events, known);
     const input = { events, known, firstOfId, refused: new Map(), countedUpTo: this.#start.rebuiltUpTo };
