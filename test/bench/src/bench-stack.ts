@@ -97,6 +97,8 @@ function startComponent({ component, urls, env, logs }: ComponentStart): Promise
         args: [join(root, 'apps', component, 'src', 'main.ts')],
         env: {
           PATH: process.env.PATH,
+          // As `npm start` has it.
+          NODE_COMPILE_CACHE: join(tmpdir(), 'trellis-bench-compile-cache'),
           NATS_URL: urls.nats,
           NATS_OPTIONS: JSON.stringify(urls.natsOptions),
           DATABASE_URL: urls.postgres,
