@@ -24,9 +24,9 @@ const name = 'projector';
 const config = readConfig();
 const { instanceId, streamNames, consumerPrefix, leaseMs } = config;
 /** Messages that are read from the stream in one go, for both pipelines. */
-const TAIL_BATCH = 1_000;
+const TAIL_BATCH = 500;
 /** What a batch of events leaves behind is most of the heap while a backlog is read. */
-const HEAP_GROWTH_PERCENT = 75;
+const HEAP_GROWTH_PERCENT = 100;
 boundHeapGrowth(HEAP_GROWTH_PERCENT);
 const telemetry = startTelemetry(telemetryOf(config, name));
 const log = createLogger({ name, level: config.logLevel, instanceId });

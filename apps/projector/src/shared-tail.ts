@@ -15,7 +15,7 @@ export interface SharedTailOptions {
   lingerMs: number;
   /** How often an idle tail checks that it misses nothing; default 5,000. */
   idleCheckMs?: number | undefined;
-  /** How far readers of one tail may be apart; default 4,000 messages, 4 MB. */
+  /** How far readers of one tail may be apart; default 2,000 messages, 4 MB. */
   window?: FeedOptions['window'];
   /** A reader that is not near the stream's end waits for others so long, in twice so long a time; default 15,000. */
   patienceMs?: number;
@@ -118,4 +118,4 @@ const PATIENCE_MS = 15_000;
 const NEWCOMER_MS = 10_000;
 const LOOK_MS = 20;
 const NEAR_MESSAGES = 200_000;
-const WINDOW = { messages: 4_000, bytes: 4 * 1024 * 1024 };
+const WINDOW = { messages: 2_000, bytes: 4 * 1024 * 1024 };

@@ -1,4 +1,4 @@
-// The rows of one insert, encoded while they are collected; a retry sends the same bytes again.
+// The rows of one insert, encoded and compressed while they are collected; a retry sends the same bytes again.
 import type { Decoded, Quarantined, StoredMessage } from '@trellis/contracts';
 import { writeJournalRow } from './journal-row.ts';
 import { RowBinaryWriter } from './row-binary.ts';
@@ -20,7 +20,7 @@ export class JournalBlock {
     this.generation = generation;
   }
 
-  /** Bytes encoded so far. */
+  /** Bytes encoded so far, before compression. */
   get bytes(): number {
     return this.#out.bytes;
   }
@@ -38,8 +38,8 @@ export class JournalBlock {
     this.toStoredAt = message.storedAt;
   }
 
-  /** The encoded rows, in order. */
-  chunks(): Buffer[] {
-    return this.#out.chunks();
+  /** The encoded rows, in order, as frames of zstd. */
+  frames(): Buffer[] {
+    return this.#out.frames();
   }
 }

@@ -171,19 +171,25 @@ function storableTime(instant: string): number | undefined {
 
 /** What has no column of its own. */
 class ExtraFields {
-  #members: string[] = [];
+  #members: string[] | undefined;
 
   /** @param json the value's JSON text */
   add(name: string, json: string): void {
+    this.#members ??= [];
     this.#members.push(`${JSON.stringify(name)}:${json}`);
   }
 
   addUnknown(name: string, value: Record<string, unknown>, known: ReadonlySet<string>): void {
-    const unknown = Object.keys(value).filter((key) => !known.has(key));
-    if (unknown.length > 0) this.add(name, JSON.stringify(Object.fromEntries(unknown.map((key) => [key, value[key]]))));
+    let unknown: [string, unknown][] | undefined;
+    for (const key in value) {
+      if (known.has(key)) continue;
+      unknown ??= [];
+      unknown.push([key, value[key]]);
+    }
+    if (unknown) this.add(name, JSON.stringify(Object.fromEntries(unknown)));
   }
 
   toJson(): string | undefined {
-    return this.#members.length === 0 ? undefined : `{${this.#members.join(',')}}`;
+    return this.#members && `{${this.#members.join(',')}}`;
   }
 }

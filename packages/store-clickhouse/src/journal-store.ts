@@ -89,7 +89,8 @@ export class JournalStore {
     await this.#run(async () => {
       const { stream } = await this.#client.exec({
         query: INSERT_JOURNAL,
-        values: Readable.from(block.chunks(), { objectMode: false }),
+        values: Readable.from(block.frames(), { objectMode: false }),
+        http_headers: { 'Content-Encoding': 'zstd' },
         clickhouse_settings: settings,
       });
       stream.resume();

@@ -30,6 +30,16 @@ describe('BlockBuffer', () => {
     expect(buffer.full).toBe(true);
   });
 
+  test('fills until no more is to come than is in it', () => {
+    const { buffer } = bufferOf({ rows: 10, bytes: 10_000 });
+    add(buffer, 1);
+    buffer.passed(1, 2, () => undefined);
+    expect(buffer.fills).toBe(true);
+    add(buffer, 2);
+    buffer.passed(2, 1, () => undefined);
+    expect(buffer.fills).toBe(false);
+  });
+
   test('a block that is taken in the middle of a batch does not acknowledge the batch', () => {
     const { buffer } = bufferOf({ rows: 10, bytes: 10_000 });
     const acknowledged: string[] = [];

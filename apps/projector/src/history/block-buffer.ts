@@ -41,6 +41,11 @@ export class BlockBuffer {
     return this.block.rows >= this.#limit.rows || this.block.bytes >= this.#limit.bytes;
   }
 
+  /** Whether more is to come than is in it: so towards the end blocks become smaller, and the last one does not take long. */
+  get fills(): boolean {
+    return !this.full && this.#pending > this.block.rows;
+  }
+
   /** Messages that the stream still has after those collected. */
   get pending(): number {
     return this.#pending;

@@ -72,13 +72,14 @@ async function collect(options: FollowOptions, buffer: BlockBuffer, stop: AbortS
   const { tail, consumer, lease } = options;
   const { position, streamCreated: created } = lease.record;
   for await (const batch of tail.follow({ consumer, from: position + 1, created, signal: stop })) {
-    for (const [index, message] of batch.messages.entries()) {
+    let index = 0;
+    for (const message of batch.messages) {
       if (buffer.full) await buffer.until(() => !buffer.full);
       if (index % SLICE_MESSAGES === SLICE_MESSAGES - 1) {
         await yieldToOthers();
         if (stop.aborted) return;
       }
-      const decoded = batch.decoded[index];
+      const decoded = batch.decoded[index++];
       if (decoded) buffer.add(message, decoded);
     }
     buffer.passed(batch.last, batch.pending, batch.ack);
@@ -87,13 +88,14 @@ async function collect(options: FollowOptions, buffer: BlockBuffer, stop: AbortS
 
 async function write(options: FollowOptions, buffer: BlockBuffer, stop: AbortSignal): Promise<void> {
   const { writer, paceMs, log, wrote } = options;
-  let begunAt = Number.NEGATIVE_INFINITY;
+  // The first block of a backlog fills like any other.
+  let begunAt = performance.now();
   let restMs = 0;
   while (!stop.aborted) {
     await buffer.until(() => buffer.waiting);
     await buffer.until(() => buffer.full, begunAt + restMs - performance.now());
     if (buffer.pending > 0) {
-      await buffer.until(() => buffer.full || buffer.pending === 0, begunAt + paceMs.behind - performance.now());
+      await buffer.until(() => !buffer.fills, begunAt + paceMs.behind - performance.now());
     }
     if (stop.aborted) return;
     const collected = buffer.take();

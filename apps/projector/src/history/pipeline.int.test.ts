@@ -560,6 +560,19 @@ test('blocks end where they are full, also in the middle of what was read at onc
   expect(owner.status?.blocks).toBeGreaterThanOrEqual(Math.ceil(last / 37));
 });
 
+test('the first block of a backlog fills like any other', async () => {
+  const last = await publish(...jobs(3_000));
+  let first = 0;
+  await bench.start('one', {
+    paceMs: { caughtUp: 0, rest: 0, behind: 3_600_000 },
+    status: ({ blocks, rows }) => {
+      if (blocks === 1) first = rows;
+    },
+  });
+  await written(last);
+  expect(first).toBeGreaterThanOrEqual(last / 2);
+});
+
 /** Compares runs and minutes with what the events of the journal come to. */
 async function expectExactViews(): Promise<void> {
   const views = new HistoryBench(bench.clickhouse);

@@ -57,7 +57,8 @@ export interface HistoryPipelineOptions {
   status?: (status: Readonly<HistoryStatus>) => void;
 }
 
-const PACE_MS: Pace = { caughtUp: 250, rest: 2_000, behind: 2_500 };
+const LIMIT: BlockLimits = { rows: 100_000, bytes: 32 * 1024 * 1024 };
+const PACE_MS: Pace = { caughtUp: 250, rest: 2_000, behind: 5_000 };
 
 /** Part of the owner's name in the record: no configuration can make two processes one owner. */
 const PROCESS = randomUUID().slice(0, 8);
@@ -118,7 +119,7 @@ async function write(
   tell: (change: Partial<HistoryStatus>) => void,
 ): Promise<void> {
   const { stream, clickhouse, log, ttlDays, consumer = 'history' } = options;
-  const { limit = { rows: 50_000, bytes: 12 * 1024 * 1024 }, paceMs = PACE_MS } = options;
+  const { limit = LIMIT, paceMs = PACE_MS } = options;
   const signal = AbortSignal.any([options.signal, lease.lost]);
   const store = new JournalStore(clickhouse);
   const storeFailed = (storeError: unknown) => tell({ storeError });
