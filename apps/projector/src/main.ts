@@ -55,7 +55,12 @@ await runComponent({
         log,
         // What a crash of the server may lose is projected again: position and rows go together. An owner that stands still
         // in the middle of a transaction must not hold its successor up.
-        settings: { synchronous_commit: 'off', idle_in_transaction_session_timeout: `${leaseMs}ms` },
+        settings: {
+          synchronous_commit: 'off',
+          idle_in_transaction_session_timeout: `${leaseMs}ms`,
+          // A plan that is kept would be the one for the table as it was when it was empty.
+          plan_cache_mode: 'force_custom_plan',
+        },
       });
       onStop(() => postgres.close());
       ready('postgres', () => postgres.ping());
