@@ -19,6 +19,11 @@ export function boundYoungGeneration(limitBytes: number): void {
   setFlagsFromString(`--semi-space-growth-factor=${mayDouble ? 2 : 1}`);
 }
 
+/** V8 takes what is kept from one message to the next for something that stays, and makes it where only full collections look. */
+export function expectNothingToStay(): void {
+  setFlagsFromString('--no-allocation-site-pretenuring');
+}
+
 const LOOK_MS = 2_000;
 /** Less allocated between two looks is no work worth speaking of. */
 const QUIET_BYTES = 1024 * 1024;
