@@ -13,6 +13,7 @@ import {
   startSupervised,
 } from '@trellis/devstack';
 import type { BenchContext } from './bench-entry.ts';
+import { COMPILE_CACHE } from './run-task.ts';
 
 export const root = join(import.meta.dirname, '..', '..', '..');
 
@@ -97,8 +98,7 @@ function startComponent({ component, urls, env, logs }: ComponentStart): Promise
         args: [join(root, 'apps', component, 'src', 'main.ts')],
         env: {
           PATH: process.env.PATH,
-          // As `npm start` has it.
-          NODE_COMPILE_CACHE: join(tmpdir(), 'trellis-bench-compile-cache'),
+          NODE_COMPILE_CACHE: COMPILE_CACHE,
           NATS_URL: urls.nats,
           NATS_OPTIONS: JSON.stringify(urls.natsOptions),
           DATABASE_URL: urls.postgres,

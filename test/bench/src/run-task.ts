@@ -9,8 +9,8 @@ export interface RunningTask<Result> extends AsyncDisposable {
   readonly result: Result;
 }
 
-/** As services should have it: with the compiled code at hand a process never loads the compiler, which would take 20 MB. */
-const COMPILE_CACHE = join(tmpdir(), 'trellis-bench-compile-cache');
+/** As `npm start` has it: with the compiled code at hand a process never loads the compiler, which would take 20 MB. */
+export const COMPILE_CACHE = join(tmpdir(), 'trellis-bench-compile-cache');
 
 /** Starts `file` with `task` and waits for its answer; the process lives on until it is disposed. */
 export async function startTask<Result>(
