@@ -98,13 +98,16 @@ async function write(options: FollowOptions, buffer: BlockBuffer, stop: AbortSig
       await buffer.until(() => !buffer.fills, begunAt + paceMs.behind - performance.now());
     }
     if (stop.aborted) return;
+    const wasBehind = buffer.pending > 0;
     const collected = buffer.take();
     const { block, passed, ack } = collected;
     begunAt = performance.now();
     await record(options, collected, () => writer.writeNext(block, passed));
     ack();
-    // ClickHouse folds the runs in each insert, which takes its time for a few events, too.
-    restMs = Math.max(paceMs.caughtUp, Math.min(REST_FACTOR * (performance.now() - begunAt), paceMs.rest));
+    // ClickHouse folds the runs in each insert, which takes its time for a few events, too. A backlog is not held up: there
+    // the filling of blocks is the pace.
+    const dueMs = wasBehind ? 0 : REST_FACTOR * (performance.now() - begunAt);
+    restMs = Math.max(paceMs.caughtUp, Math.min(dueMs, paceMs.rest));
     if (block.rows === 0) continue;
     if (block.firstQuarantined) logQuarantined(log, block.quarantined, block.firstQuarantined);
     wrote({ rows: block.rows, quarantined: block.quarantined, position: passed, pending: buffer.pending });

@@ -6,8 +6,9 @@ import { type BenchStack, startBenchStack } from '../bench-stack.ts';
 import { rate } from '../latencies.ts';
 import { orderPayload } from '../order-payload.ts';
 import { BUSY, fillBacklog, fullySpread, type Spread } from './backlog.ts';
-import { type Drained, drain } from './drain.ts';
+import { drain } from './drain.ts';
 import { rawClickHouseInsert, rawConsume, rawPostgresUpsert } from './raw-engines.ts';
+import { storedBytes } from './stored-bytes.ts';
 
 const GOAL = 0.9;
 export const DURABILITY = 'defaults of the three servers; the projector commits with synchronous_commit off';
@@ -24,7 +25,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   const spread = await measure(context, fullySpread(jobs), async () => busy.raw);
   const { raw, events } = busy;
   const limitMs = raw.consumeMs + raw.upsertMs + raw.insertMs;
-  const rowOf = (name: string, drained: Drained) => ({
+  const rowOf = (name: string, { drained, stored }: Awaited<ReturnType<typeof measure>>) => ({
     row: name,
     ours: rate(events, drained.ms),
     beside: `${rate(events, limitMs)} raw, one after the other`,
@@ -34,14 +35,15 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
       jobs,
       ...rounded(drained),
       ...rounded(raw),
+      ...stored,
       payloadBytes: JSON.stringify(orderPayload(0)).length,
       durability: DURABILITY,
     },
   });
-  const close = rowOf('catch-up', busy.drained);
+  const close = rowOf('catch-up', busy);
   return [
     { ...close, ...atLeast(close.ratio, GOAL) },
-    { ...reported, ...rowOf('catch-up: all created, then all started, then all completed', spread.drained) },
+    { ...reported, ...rowOf('catch-up: all created, then all started, then all completed', spread) },
   ];
 }
 
@@ -56,7 +58,8 @@ async function measure(context: BenchContext, spread: Spread, rawOf: typeof meas
   await using stack = await startBenchStack(context);
   const events = await publishBacklog(stack, sizes.jobs, say, spread);
   const raw = await rawOf(stack, sizes.jobs, say);
-  return { events, raw, drained: await drain(stack, say) };
+  const drained = await drain(stack, say);
+  return { events, raw, drained, stored: await storedBytes(stack, sizes.jobs) };
 }
 
 async function measureRaw({ urls }: BenchStack, jobs: number, say: (line: string) => void): Promise<Raw> {

@@ -3,7 +3,7 @@ import { abortable, connectNats, JobStream } from '@trellis/runtime';
 import { type ClickHouse, openClickHouse } from '@trellis/store-clickhouse';
 import { openPostgres, type Postgres } from '@trellis/store-postgres';
 import type { BenchStack } from '../bench-stack.ts';
-import { usageOf } from '../process-usage.ts';
+import { cpuSecondsOfTree, usageOf } from '../process-usage.ts';
 
 const LOOK_MS = 100;
 const STALLED_MS = 60_000;
@@ -16,6 +16,10 @@ export interface Drained {
   /** Most memory that the projector had resident until then, and processor time that it used. */
   peakMb: number;
   cpuSeconds: number;
+  /** Processor time that the servers used meanwhile. */
+  natsCpuSeconds: number;
+  postgresCpuSeconds: number;
+  clickhouseCpuSeconds: number;
 }
 
 /** Starts a projector, waits until it has drained the stream, and stops it. */
@@ -23,18 +27,26 @@ export async function drain(stack: BenchStack, say: (line: string) => void): Pro
   const { lastSequence, messages } = await streamInfo(stack);
   await using postgres = openPostgres({ url: stack.urls.postgres, maxConnections: 1 });
   await using clickhouse = openClickHouse({ url: stack.urls.clickhouse });
+  const used = (server: string) => cpuSecondsOfTree(stack.pids[server] ?? 0);
+  const before = { nats: used('nats'), postgres: used('postgres'), clickhouse: used('clickhouse') };
   const started = performance.now();
   const [projector, times] = await Promise.all([
     stack.start('projector'),
     untilStored({ postgres, clickhouse, lastSequence, messages, started }),
   ]);
   const { peakMb, cpuSeconds } = usageOf(projector.pid);
+  const servers = {
+    natsCpuSeconds: used('nats') - before.nats,
+    postgresCpuSeconds: used('postgres') - before.postgres,
+    clickhouseCpuSeconds: used('clickhouse') - before.clickhouse,
+  };
   await projector.stop();
-  const drained = { ...times, ms: Math.max(times.currentMs, times.historyMs), peakMb, cpuSeconds };
+  const drained = { ...times, ms: Math.max(times.currentMs, times.historyMs), peakMb, cpuSeconds, ...servers };
   const seconds = (ms: number) => (ms / 1_000).toFixed(1);
   say(
     `${messages} events drained in ${seconds(drained.ms)} s (Postgres ${seconds(drained.currentMs)}, ClickHouse ` +
-      `${seconds(drained.historyMs)}; the projector used ${cpuSeconds.toFixed(1)} s of processor time, at most ${peakMb} MB)`,
+      `${seconds(drained.historyMs)}; the projector had at most ${peakMb} MB; processor time: projector ${cpuSeconds.toFixed(1)} s, ` +
+      `Postgres ${servers.postgresCpuSeconds.toFixed(1)}, ClickHouse ${servers.clickhouseCpuSeconds.toFixed(1)}, NATS ${servers.natsCpuSeconds.toFixed(1)})`,
   );
   return drained;
 }
