@@ -3,19 +3,8 @@ import { headers } from '@nats-io/transport-node';
 import { provision } from '@trellis/runtime';
 import { startTestNats } from '@trellis/test-support';
 import { expect, it } from 'vitest';
+import { workEvent } from './work-event.fixture.ts';
 import { readWorkMessage } from './work-message.ts';
-
-const body = {
-  jobId: 'j1',
-  service: 's',
-  jobType: 't',
-  eventType: 'created',
-  state: 'pending',
-  timestamp: '2026-01-31T09:30:00.000Z',
-  context: { requestId: 'r', traceId: 'a'.repeat(32), traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` },
-  tries: 0,
-  payload: { n: 1 },
-};
 
 it('a delivered message is read from its bytes as it is from its headers', async () => {
   await using nats = await startTestNats();
@@ -23,7 +12,7 @@ it('a delivered message is read from its bytes as it is from its headers', async
   await provision(nc);
   const carried = headers();
   carried.set('traceparent', 'x');
-  const data = new TextEncoder().encode(JSON.stringify(body));
+  const data = new TextEncoder().encode(JSON.stringify(workEvent));
   const stream = jetstream(nc);
   await stream.publish('trellis.work.s.t', data, { headers: carried });
   await stream.publish('trellis.work.s.t', data);

@@ -1,18 +1,8 @@
 import { headers } from '@nats-io/transport-node';
 import { describe, expect, it } from 'vitest';
+import { workEvent } from './work-event.fixture.ts';
 import { readWorkMessage } from './work-message.ts';
 
-const body = {
-  jobId: 'j1',
-  service: 's',
-  jobType: 't',
-  eventType: 'created',
-  state: 'pending',
-  timestamp: '2026-01-31T09:30:00.000Z',
-  context: { requestId: 'r', traceId: 'a'.repeat(32), traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` },
-  tries: 0,
-  payload: { n: 1 },
-};
 const LISTS =
   'trellis.jobs.*.*.*.created\ftrellis.jobs.*.*.*.retried trellis.work.{{wildcard(1)}}\ftrellis.work.{{wildcard(1)}}';
 const source = (subject = ' trellis.jobs.s.t.j1.created', stream = 'JOBS', sequence = '42') =>
@@ -22,7 +12,7 @@ const message = (sourceHeader: string | undefined, changes: object = {}) => {
   const carried = headers();
   carried.set('traceparent', 'x');
   if (sourceHeader !== undefined) carried.set('Nats-Stream-Source', sourceHeader);
-  const data = new TextEncoder().encode(JSON.stringify({ ...body, ...changes }));
+  const data = new TextEncoder().encode(JSON.stringify({ ...workEvent, ...changes }));
   return { headers: carried, data, seq: 7 };
 };
 const read = (...args: Parameters<typeof message>) =>
