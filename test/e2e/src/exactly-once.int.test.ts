@@ -1,11 +1,12 @@
 import { createClient } from '@clickhouse/client';
-import { connectNats, JobStream, provision } from '@trellis/runtime';
-import { freshClickHouse, freshPostgres, startTestNats, waitFor } from '@trellis/test-support';
+import { JobStream } from '@trellis/runtime';
+import { waitFor } from '@trellis/test-support';
 import pg from 'pg';
 import { expect, it } from 'vitest';
 import { type ComponentProcess, startComponent } from './component-process.ts';
 import { foldStream } from './fold-stream.ts';
 import { generateLoad } from './generate-load.ts';
+import { startServers } from './start-servers.ts';
 
 const JOBS = 20_000;
 const KILLS = 5;
@@ -13,17 +14,8 @@ const KILLS = 5;
 it('two projectors, killed five times while 20,000 jobs run: Postgres equals the fold, history holds every sequence once', {
   timeout: 420_000,
 }, async () => {
-  await using nats = await startTestNats();
-  await using postgres = await freshPostgres();
-  await using clickhouse = await freshClickHouse();
-  const nc = await connectNats({ url: nats.url, name: 'test' });
-  await provision(nc);
-  const env = {
-    NATS_URL: nats.url,
-    DATABASE_URL: postgres.url,
-    CLICKHOUSE_URL: clickhouse.serverUrl,
-    CLICKHOUSE_DATABASE: clickhouse.database,
-  };
+  await using servers = await startServers();
+  const { nc, env, clickhouse } = servers;
   const projectors: ComponentProcess[] = await Promise.all([
     startComponent('projector', env),
     startComponent('projector', env),
@@ -49,7 +41,7 @@ it('two projectors, killed five times while 20,000 jobs run: Postgres equals the
   expect(folded.malformed).toHaveLength(malformed);
   const lastSequence = (await (await JobStream.open(nc)).info()).lastSequence;
 
-  const pool = new pg.Pool({ connectionString: postgres.url });
+  const pool = new pg.Pool({ connectionString: servers.postgresUrl });
   pool.on('error', () => undefined);
   const rows = async <Row>(sql: string) => (await pool.query(sql)).rows as Row[];
   await waitFor(
@@ -86,7 +78,7 @@ it('two projectors, killed five times while 20,000 jobs run: Postgres equals the
   );
   expect(quarantined.map(({ sequence }) => Number(sequence))).toEqual(folded.malformed);
 
-  await using history = createClient({ url: clickhouse.serverUrl, database: clickhouse.database });
+  await using history = createClient({ url: clickhouse.url, database: clickhouse.database });
   const sequences = async (view: string) =>
     (
       await (
@@ -108,5 +100,4 @@ it('two projectors, killed five times while 20,000 jobs run: Postgres equals the
 
   await pool.end();
   await Promise.all(projectors.map((projector) => projector.end()));
-  await nc.close();
 });

@@ -1,29 +1,21 @@
 import { createClient as openClickHouse } from '@clickhouse/client';
 import { createClient } from '@trellis/client';
 import { createService, queue } from '@trellis/jobs';
-import { connectNats, JobStream, provision, silentLogger } from '@trellis/runtime';
-import { freshClickHouse, freshPostgres, startTestNats, waitFor } from '@trellis/test-support';
+import { JobStream, silentLogger } from '@trellis/runtime';
+import { waitFor } from '@trellis/test-support';
 import pg from 'pg';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { startComponent } from './component-process.ts';
+import { startServers } from './start-servers.ts';
 
 const JOBS = 1_000;
 
 it('for a thousand jobs the stream, its headers, Postgres, ClickHouse and the RPCs name the same trace', {
   timeout: 180_000,
 }, async () => {
-  await using nats = await startTestNats();
-  await using postgres = await freshPostgres();
-  await using clickhouse = await freshClickHouse();
-  const nc = await connectNats({ url: nats.url, name: 'test' });
-  await provision(nc);
-  const env = {
-    NATS_URL: nats.url,
-    DATABASE_URL: postgres.url,
-    CLICKHOUSE_URL: clickhouse.serverUrl,
-    CLICKHOUSE_DATABASE: clickhouse.database,
-  };
+  await using servers = await startServers();
+  const { nc, env, clickhouse } = servers;
   await using _projector = await startComponent('projector', env);
   await using _gateway = await startComponent('rpc-gateway', env);
 
@@ -49,7 +41,7 @@ it('for a thousand jobs the stream, its headers, Postgres, ClickHouse and the RP
   expect([...expected.keys()].sort()).toEqual(created.map(({ id }) => id).sort());
   expect(new Set(expected.values()).size).toBe(JOBS);
 
-  const pool = new pg.Pool({ connectionString: postgres.url });
+  const pool = new pg.Pool({ connectionString: servers.postgresUrl });
   pool.on('error', () => undefined);
   const rows = () => pool.query<{ id: string; trace_id: string }>(`select id, trace_id from trellis_jobs.jobs`);
   await waitFor(
@@ -59,7 +51,7 @@ it('for a thousand jobs the stream, its headers, Postgres, ClickHouse and the RP
   expect(new Map((await rows()).rows.map(({ id, trace_id }) => [id, trace_id]))).toEqual(expected);
   await pool.end();
 
-  await using history = openClickHouse({ url: clickhouse.serverUrl, database: clickhouse.database });
+  await using history = openClickHouse({ url: clickhouse.url, database: clickhouse.database });
   const traces = async (view: string) => {
     const query = `SELECT job_id, groupUniqArray(trace_id), count() FROM ${view} GROUP BY job_id`;
     return (await history.query({ query, format: 'JSONCompactEachRow' })).json<[string, string[], string | number]>();
@@ -80,5 +72,4 @@ it('for a thousand jobs the stream, its headers, Postgres, ClickHouse and the RP
   const [first] = created;
   const traceId = expected.get(first?.id ?? '') ?? '';
   expect((await client.rpc.jobs.list({ traceId, limit: 10 })).entries.map(({ id }) => id)).toEqual([first?.id]);
-  await nc.close();
 });
