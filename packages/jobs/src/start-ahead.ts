@@ -5,7 +5,7 @@
 /** Handlers slower than this gain little; a job would wait as long for one of them to end. */
 const QUICK_MS = 50;
 /** Bounds what a process has in hand, however quick its handlers are. */
-const MOST = 500;
+const MOST = 100;
 /** Weight of the newest measurement in an average. */
 const WEIGHT = 1 / 16;
 
