@@ -50,7 +50,9 @@ export class HeldWork {
 
   /** Done with the message; acked along with the next requests: a write to the socket costs more than what is in it. */
   ackSoon(pipe: RequestPipe): void {
-    pipe.alongside(() => this.ack());
+    // The type leaves out where an answer goes.
+    const { reply } = (this.message ?? {}) as { reply?: string };
+    if (reply) pipe.alongside({ subject: reply, body: '+ACK' });
   }
 
   /** The message is to come again after `ms` milliseconds; 0: at once. */

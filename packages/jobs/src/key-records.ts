@@ -4,15 +4,7 @@ import { JetStreamApiError } from '@nats-io/jetstream';
 import { type KV, Kvm, type KvStatus } from '@nats-io/kv';
 import { type KeyRecord, keyBucketName, keyRecordName, type QueuedJob, readKeyRecord } from '@trellis/contracts';
 import { type Changed, type KeyIdentity, type KeyLimits, newKeyRecord } from '@trellis/lifecycle';
-import {
-  abortable,
-  backoffMs,
-  HeaderText,
-  isConnected,
-  type JobStream,
-  type Logger,
-  whenConnected,
-} from '@trellis/runtime';
+import { abortable, backoffMs, isConnected, type JobStream, type Logger, whenConnected } from '@trellis/runtime';
 import { type KnownRecord, KnownRecords } from './known-records.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 
@@ -32,7 +24,6 @@ const LOST_RACE = new Set([10071, 10164]);
 const BUCKET_DIFFERS = 10058;
 const REQUEST_MS = 5_000;
 const NOT_FOUND = 404;
-const NOTHING = new Uint8Array();
 
 export class KeyRecords {
   readonly #bucket: string;
@@ -142,7 +133,7 @@ export class KeyRecords {
       };
     }
     const subject = `$JS.API.DIRECT.GET.KV_${this.#bucket}.$KV.${this.#bucket}.${name}`;
-    const { headers, data } = await this.#stream.pipe.request(subject, NOTHING, { timeoutMs: REQUEST_MS });
+    const { headers, data } = await this.#stream.pipe.request(subject, '', { timeoutMs: REQUEST_MS });
     if (headers?.code === NOT_FOUND) return { record: undefined, revision: 0 };
     const revision = Number(headers?.get('Nats-Sequence'));
     if (!(revision >= 1)) throw new Error(`record ${name}: ${headers?.status ?? 'no answer to a get'}`);
@@ -152,13 +143,13 @@ export class KeyRecords {
 
   /** Stores the record if the last revision of its key, deleted or not, is `revision`. @throws {JetStreamApiError} if not */
   async #write(name: string, record: KeyRecord, revision: number): Promise<KnownRecord> {
-    const data = Buffer.from(textOf(record));
-    const headers = new HeaderText(`Nats-Expected-Last-Subject-Sequence: ${revision}\r\n`);
+    const text = textOf(record);
+    const headers = `Nats-Expected-Last-Subject-Sequence: ${revision}\r\n`;
     const subject = `$KV.${this.#bucket}.${name}`;
-    const answer = await this.#stream.pipe.request(subject, data, { headers, timeoutMs: REQUEST_MS });
+    const answer = await this.#stream.pipe.request(subject, text, { headers, timeoutMs: REQUEST_MS });
     const { seq, error } = answer.json<{ seq: number; error?: ConstructorParameters<typeof JetStreamApiError>[0] }>();
     if (error) throw new JetStreamApiError(error);
-    return { record, revision: seq, bytes: data.length };
+    return { record, revision: seq, bytes: Buffer.byteLength(text) };
   }
 }
 

@@ -1,7 +1,6 @@
 export * from './component.ts';
 export * from './connect-nats.ts';
 export * from './describe-config.ts';
-export * from './header-text.ts';
 export * from './job-stream.ts';
 export * from './load-config.ts';
 export * from './logger.ts';

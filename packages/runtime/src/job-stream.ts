@@ -53,7 +53,6 @@ export interface ReadJob {
   events: StoredEvent[];
 }
 
-const encoder = new TextEncoder();
 const GET_MS = 5_000;
 
 interface GetAnswer {
@@ -175,7 +174,7 @@ export class JobStream {
   private async get(query: MsgRequest | NextMsgRequest): Promise<StreamMessage | undefined> {
     await whenConnected(this.nc);
     const subject = `$JS.API.STREAM.MSG.GET.${this.names.jobs}`;
-    const answer = await this.pipe.request(subject, encoder.encode(JSON.stringify(query)), { timeoutMs: GET_MS });
+    const answer = await this.pipe.request(subject, JSON.stringify(query), { timeoutMs: GET_MS });
     const { error, message } = answer.json<GetAnswer>();
     if (error?.err_code === JetStreamApiCodes.NoMessageFound) return undefined;
     if (error) throw new JetStreamApiError(error);

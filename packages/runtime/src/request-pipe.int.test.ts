@@ -17,9 +17,8 @@ beforeAll(async () => {
 afterAll(() => nats.stop());
 
 const connect = (user = 'any') => nats.connect({ user, pass: user });
-const data = (text: string) => new TextEncoder().encode(text);
 const ask = (pipe: RequestPipe, subject: string, text = '', timeoutMs = 10_000) =>
-  pipe.request(subject, data(text), { timeoutMs });
+  pipe.request(subject, text, { timeoutMs });
 
 it('every request gets its own answer, in whatever order they come and however many wait', async () => {
   const nc = await connect();

@@ -9,12 +9,9 @@ import {
   PermissionViolationError,
   TimeoutError,
 } from '@nats-io/transport-node';
-import type { HeaderText } from './header-text.ts';
+import { MessageFrames, type OutgoingMessage } from './message-frames.ts';
 
-interface Request {
-  subject: string;
-  data: Uint8Array;
-  headers: HeaderText | undefined;
+interface Request extends Omit<OutgoingMessage, 'reply'> {
   timeoutMs: number;
   /** Until when it may wait to be sent, then until when it is to be answered, in milliseconds of the process clock. */
   deadline: number;
@@ -36,7 +33,8 @@ export class RequestPipe {
   /** In the order in which they are to be sent. */
   #waiting: Request[] = [];
   /** What is to be published along with them. */
-  #alongside: (() => void)[] = [];
+  #alongside: OutgoingMessage[] = [];
+  readonly #frames: MessageFrames;
   #inbox: string | undefined;
   #watching: Promise<void> | undefined;
   #sent = 0;
@@ -45,28 +43,30 @@ export class RequestPipe {
 
   constructor(nc: NatsConnection) {
     this.#nc = nc;
+    this.#frames = new MessageFrames(nc);
   }
 
   /**
    * Sends a request and resolves with its answer.
+   * @param options.headers as `OutgoingMessage` has them
    * @param options.timeoutMs from its being sent
    * @throws {NoRespondersError} and {PermissionViolationError} when the server did not take it; {TimeoutError} when it was
    * not answered (or not even sent) in time, and other errors when the connection is lost: then it is not known whether it
    * was taken
    */
-  request(subject: string, data: Uint8Array, options: { headers?: HeaderText; timeoutMs: number }): Promise<Msg> {
+  request(subject: string, body: string, options: { headers?: string; timeoutMs: number }): Promise<Msg> {
     const { promise, resolve, reject } = Promise.withResolvers<Msg>();
     const { headers, timeoutMs } = options;
     const deadline = performance.now() + WAITING_MS;
-    this.#waiting.push({ subject, data, headers, timeoutMs, deadline, resolve, reject });
+    this.#waiting.push({ subject, body, headers, timeoutMs, deadline, resolve, reject });
     this.#sendSoon();
     this.#sweeper ??= setTimeout(() => this.#sweep(), SWEEP_MS);
     return promise;
   }
 
-  /** Calls `publish` at the end of this turn of the event loop: what it publishes goes out in one write with the requests. */
-  alongside(publish: () => void): void {
-    this.#alongside.push(publish);
+  /** Publishes at the end of this turn of the event loop, in one write with the requests; nothing once the connection closes. */
+  alongside(message: OutgoingMessage): void {
+    this.#alongside.push(message);
     this.#sendSoon();
   }
 
@@ -83,10 +83,9 @@ export class RequestPipe {
 
   #send(request: Request): void {
     const token = ++this.#sent;
-    const { subject, data, headers } = request;
+    const { subject, body, headers } = request;
     try {
-      const reply = `${this.#inboxOfAnswers()}.${token}`;
-      this.#nc.publish(subject, data, headers ? { headers: headers.toSend(), reply } : { reply });
+      this.#frames.add({ subject, body, headers, reply: `${this.#inboxOfAnswers()}.${token}` });
       request.deadline = performance.now() + request.timeoutMs;
       this.#open.set(token, request);
     } catch (error) {
@@ -121,11 +120,22 @@ export class RequestPipe {
   }
 
   #sendWaiting(): void {
-    const alongside = this.#alongside;
-    this.#alongside = [];
-    for (const publish of alongside) publish();
+    this.#sendAlongside();
     const due = this.#waiting.splice(0, MAX_OPEN - this.#open.size);
     for (const request of due) this.#send(request);
+    this.#frames.send();
+  }
+
+  #sendAlongside(): void {
+    const alongside = this.#alongside;
+    if (alongside.length === 0) return;
+    this.#alongside = [];
+    try {
+      for (const message of alongside) this.#frames.add(message);
+    } catch (error) {
+      if (!(error instanceof errors.ClosedConnectionError || error instanceof errors.DrainingConnectionError))
+        throw error;
+    }
   }
 
   #sweep(): void {
