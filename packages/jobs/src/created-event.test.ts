@@ -33,6 +33,6 @@ describe('a job that would be quarantined or refused later is refused now, by fi
     ['payload.text', { payload: { text: '\uD800' } }],
     ['payload', { payload: 'x'.repeat(70_000), maxBytes: 65_536 }],
   ])('%s', async (field, changes) => {
-    await expect(createdEvent(job(changes))).rejects.toMatchObject({ name: 'ValidationError', field });
+    await expect((async () => createdEvent(job(changes)))()).rejects.toMatchObject({ name: 'ValidationError', field });
   });
 });

@@ -10,7 +10,7 @@ import {
 import { ValidationError } from './errors.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 import type { Queue } from './queue.ts';
-import { toWire } from './wire-value.ts';
+import { type MaybeLater, toWire, type WireValue } from './wire-value.ts';
 
 export interface NewJob {
   service: string;
@@ -28,17 +28,28 @@ export interface NewJob {
 /** Room for headers and the framing of a message. */
 const HEADER_BYTES = 2_048;
 
-/** The event, and its JSON text. @throws {ValidationError} naming the field */
-export async function createdEvent(job: NewJob): Promise<{ event: LifecycleEvent; json: string }> {
-  const { service, jobType, queue, now } = job;
-  const id = JobId.safeParse(job.jobId);
+export interface CreatedEvent {
+  event: LifecycleEvent;
+  /** Its JSON text. */
+  json: string;
+}
+
+/** The event of a new job; at once unless the payload's schema takes its time. @throws {ValidationError} naming the field */
+export function createdEvent(job: NewJob): MaybeLater<CreatedEvent> {
+  const { jobId, queue } = job;
+  const id = JobId.safeParse(jobId);
   if (!id.success) throw new ValidationError('id', id.error.issues[0]?.message ?? 'not accepted');
-  const payload = await toWire(queue.payload, 'payload', job.payload);
+  const payload = toWire(queue.payload, 'payload', job.payload);
+  return payload instanceof Promise ? payload.then((late) => withPayload(job, late)) : withPayload(job, payload);
+}
+
+function withPayload(job: NewJob, payload: WireValue<unknown>): CreatedEvent {
+  const { service, jobType, jobId, queue, now } = job;
   if (payload.kind === 'refused') throw new ValidationError(payload.field, payload.problem);
   if (payload.wire === undefined) throw new ValidationError('payload', 'expected a value that has a JSON form');
   const { maxDeliver, defaultDeadlineMs } = queue.settings;
   const event: LifecycleEvent = {
-    jobId: id.data,
+    jobId,
     service,
     jobType,
     eventType: 'created',

@@ -1,13 +1,20 @@
 // One queue of a running service, as its author uses it: create jobs, handle them, refer to them.
-import { type JobContext, jobIdFilter, type LifecycleEvent, type WhenFull } from '@trellis/contracts';
-import type { FoldedJob } from '@trellis/lifecycle';
-import { countMetric, failSpan, newId } from '@trellis/runtime';
+import {
+  type JobContext,
+  jobIdFilter,
+  type LifecycleEvent,
+  type StoredMessage,
+  type WhenFull,
+} from '@trellis/contracts';
+import type { FoldedJob, KeyIdentity } from '@trellis/lifecycle';
+import { countMetric, failSpan, newId, type PublishOptions } from '@trellis/runtime';
 import type { z } from 'zod';
 import { createKeyed, type Submitted } from './admit-job.ts';
-import { createdEvent } from './created-event.ts';
+import { type CreatedEvent, createdEvent } from './created-event.ts';
 import { describeCreation, openCreation, traceparentOfAnother } from './creation-span.ts';
 import { AdmissionRejected, ValidationError } from './errors.ts';
 import { JobRef } from './job-ref.ts';
+import type { KeyedQueue } from './keyed-queue.ts';
 import type { Queue } from './queue.ts';
 import type { Handler } from './run-handler.ts';
 import { QueueWorker } from './worker.ts';
@@ -35,7 +42,25 @@ export type Submission<Result> =
   /** Nothing was created. */
   | { outcome: 'rejected'; reason: AdmissionRejected['reason']; key: string };
 
+interface Admitted {
+  submitted: Submitted;
+  /** The `traceparent` of the job that there was already, where that is not this creation's own. */
+  existing: string | undefined;
+}
+
+interface Created extends Admitted {
+  /** False when the job exists already. */
+  stored: boolean;
+}
+
 const CREATE_TRIES = 3;
+const ACCEPTED: Submitted = { kind: 'accepted' };
+
+const storedAs = (event: LifecycleEvent, found: StoredMessage | undefined): Created => ({
+  submitted: ACCEPTED,
+  stored: true,
+  existing: found && traceparentOfAnother(event, found),
+});
 
 export interface HandleOptions {
   /** Between two heartbeats of the worker. */
@@ -68,10 +93,11 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
    * @throws {AdmissionRejected} when the job's key has no room, whatever the queue does when it is full
    * @throws {PublishError} when it is not known whether the job was stored
    */
-  async create(payload: z.input<Payload>, options: CreateOptions = {}): Promise<JobRef<z.output<Result>>> {
-    const { id, submitted } = await this.#submit(payload, options, 'strict');
-    if (submitted.kind === 'rejected') throw new AdmissionRejected(submitted.key, submitted.reason);
-    return this.ref(id);
+  create(payload: z.input<Payload>, options: CreateOptions = {}): Promise<JobRef<z.output<Result>>> {
+    return this.#submit(payload, options, 'strict').then(({ id, submitted }) => {
+      if (submitted.kind === 'rejected') throw new AdmissionRejected(submitted.key, submitted.reason);
+      return this.ref(id);
+    });
   }
 
   /**
@@ -150,16 +176,16 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     }
   }
 
-  async #admit(
+  /** In plain functions: hundreds of creations may wait at a time, and a frame that waits is large. */
+  #admit(
     id: string,
     payload: z.input<Payload>,
     options: CreateOptions,
     whenFull: WhenFull | 'strict',
     context: JobContext,
-  ): Promise<{ submitted: Submitted; existing: string | undefined }> {
-    const { signal } = options;
-    const { stream, keyed, instanceId } = this.#scope;
-    const { event, json } = await createdEvent({
+  ): Promise<Admitted> {
+    const { stream, keyed } = this.#scope;
+    const created = createdEvent({
       service: this.service,
       jobType: this.type,
       queue: this.#queue,
@@ -170,17 +196,29 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
       keyed,
       maxBytes: stream.nc.info?.max_payload,
     });
-    const identity = keyed?.keyOfEvent(event);
-    if (keyed === undefined || identity === undefined) {
-      const { existing } = await this.#publishCreated(event, { json, signal });
-      return { submitted: { kind: 'accepted' }, existing };
-    }
+    const admit = (made: CreatedEvent) => {
+      const identity = keyed?.keyOfEvent(made.event);
+      if (keyed === undefined || identity === undefined)
+        return this.#publishCreated(made.event, options.signal, made.json);
+      return this.#admitKeyed(keyed, identity, made.event, options, whenFull);
+    };
+    return created instanceof Promise ? created.then(admit) : admit(created);
+  }
+
+  async #admitKeyed(
+    keyed: KeyedQueue,
+    identity: KeyIdentity,
+    event: LifecycleEvent,
+    { id, signal }: CreateOptions,
+    whenFull: WhenFull | 'strict',
+  ): Promise<Admitted> {
+    const { stream, instanceId } = this.#scope;
     // Creating a job again gives that job, however full its key is now.
-    const own = options.id === undefined ? undefined : await this.#own(id);
-    if (own) return { submitted: { kind: 'accepted' }, existing: own.context.traceparent };
+    const own = id === undefined ? undefined : await this.#own(id);
+    if (own) return { submitted: ACCEPTED, existing: own.context.traceparent };
     let existing: string | undefined;
     const publish = async (created: LifecycleEvent) => {
-      const published = await this.#publishCreated(created, { signal });
+      const published = await this.#publishCreated(created, signal);
       existing = published.existing;
       return published.stored;
     };
@@ -188,30 +226,32 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     return { submitted, existing };
   }
 
-  /**
-   * `stored` is false when the job exists already. `existing`: the `traceparent` of the job that does, where that is not this
-   * creation's own.
-   */
-  async #publishCreated(
-    event: LifecycleEvent,
-    { json, signal }: { json?: string; signal: AbortSignal | undefined },
-  ): Promise<{ stored: boolean; existing: string | undefined }> {
+  #publishCreated(event: LifecycleEvent, signal: AbortSignal | undefined, json?: string): Promise<Created> {
+    const { jobId } = event;
+    const options: PublishOptions = {
+      messageId: `${this.service}.${this.type}.${jobId}:created`,
+      expect: { lastSequence: 0, filter: jobIdFilter(jobId) },
+    };
+    if (json !== undefined) options.json = json;
+    if (signal) options.signal = signal;
+    return this.#scope.stream
+      .publish(event, options)
+      .then((outcome) =>
+        outcome.kind === 'stored' ? storedAs(event, outcome.found) : this.#createdBefore(event, options),
+      );
+  }
+
+  /** Something of that id was in the way of the event. */
+  async #createdBefore(event: LifecycleEvent, options: PublishOptions): Promise<Created> {
     const { jobId } = event;
     for (let tries = 1; ; tries++) {
-      const outcome = await this.#scope.stream.publish(event, {
-        messageId: `${this.service}.${this.type}.${jobId}:created`,
-        expect: { lastSequence: 0, filter: jobIdFilter(jobId) },
-        ...(json === undefined ? {} : { json }),
-        ...(signal ? { signal } : {}),
-      });
-      if (outcome.kind === 'stored') {
-        return { stored: true, existing: outcome.found && traceparentOfAnother(event, outcome.found) };
-      }
       const own = await this.#own(jobId);
-      if (own) return { stored: false, existing: own.context.traceparent };
+      if (own) return { submitted: ACCEPTED, stored: false, existing: own.context.traceparent };
       // What was in the way may have been purged meanwhile.
       if (tries === CREATE_TRIES)
         throw new ValidationError('id', `"${jobId}" is taken by messages that are no readable job`);
+      const outcome = await this.#scope.stream.publish(event, options);
+      if (outcome.kind === 'stored') return storedAs(event, outcome.found);
     }
   }
 

@@ -32,6 +32,19 @@ it('a check that asks elsewhere is awaited', async () => {
   expect(await toWire(schema, 'payload', 'taken')).toMatchObject({ kind: 'refused', problem: 'is taken' });
 });
 
+it('a schema that asks elsewhere about some values only is awaited for those', async () => {
+  const free = z.string().refine(async (text) => text !== 'taken', 'is taken');
+  const schema = z.object({ name: free.optional() });
+  for (const [value, kind] of [
+    [{}, 'ok'],
+    [{ name: 'free' }, 'ok'],
+    [{}, 'ok'],
+    [{ name: 'taken' }, 'refused'],
+  ]) {
+    expect(await toWire(schema, 'payload', value)).toMatchObject({ kind });
+  }
+});
+
 it('error texts can be stored', () => {
   expect(storableText('a\u0000b\uD800c')).toBe('a\uFFFDb\uFFFDc');
   expect(storableText('x'.repeat(9_000))).toMatch(/^x{8000}… \(1000 more characters\)$/);

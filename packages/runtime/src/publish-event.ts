@@ -7,6 +7,7 @@ import { eventSubject, type LifecycleEvent } from '@trellis/contracts';
 import { isConnected, whenConnected } from './connect-nats.ts';
 import type { JobStream, StreamMessage } from './job-stream.ts';
 import { newId } from './new-id.ts';
+import type { PipeRequest } from './request-pipe.ts';
 import { abortable, backoffMs } from './waiting.ts';
 
 export interface PublishOptions {
@@ -68,13 +69,59 @@ export function publishEvent(
     expect,
   };
   const deadline = performance.now() + timeoutMs;
-  if (!isConnected(stream.nc) || signal?.aborted || (expect && !stream.features.conditionalFilter)) {
+  if (
+    !isConnected(stream.nc) ||
+    signal?.aborted ||
+    (expect && !stream.features.conditionalFilter) ||
+    isBroken(message)
+  ) {
     return publishUntilKnown(stream, message, deadline, signal);
   }
-  // As good as always the first answer is a plain acknowledgement, and none of what all others may need is set up.
-  const first = request(stream, message, Math.min(ONE_TRY_MS, timeoutMs));
-  const goOn = () => publishUntilKnown(stream, message, deadline, signal, first);
-  return first.then((answer) => plainly(answer) ?? goOn(), goOn);
+  return new Promise((resolve) => stream.pipe.send(new FirstTry(stream, message, deadline, signal, resolve)));
+}
+
+/** As good as always the first answer is a plain acknowledgement, and none of what all others may need is set up. */
+class FirstTry implements PipeRequest {
+  readonly subject: string;
+  readonly body: string;
+  readonly headers: string;
+  readonly timeoutMs: number;
+  deadline = 0;
+  readonly #stream: JobStream;
+  readonly #message: Message;
+  readonly #givesUpAt: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #resolve: (outcome: PublishOutcome | Promise<PublishOutcome>) => void;
+
+  constructor(
+    stream: JobStream,
+    message: Message,
+    givesUpAt: number,
+    signal: AbortSignal | undefined,
+    resolve: (outcome: PublishOutcome | Promise<PublishOutcome>) => void,
+  ) {
+    this.subject = message.subject;
+    this.body = message.json;
+    this.headers = headersOf(message, message.expect);
+    this.timeoutMs = Math.min(ONE_TRY_MS, givesUpAt - performance.now());
+    this.#stream = stream;
+    this.#message = message;
+    this.#givesUpAt = givesUpAt;
+    this.#signal = signal;
+    this.#resolve = resolve;
+  }
+
+  answered(answer: Msg): void {
+    this.#resolve(plainly(answer) ?? this.#goOn(Promise.resolve(answer)));
+  }
+
+  failed(error: unknown): void {
+    this.#resolve(this.#goOn(Promise.reject(error)));
+  }
+
+  #goOn(first: Promise<Msg>): Promise<PublishOutcome> {
+    return publishUntilKnown(this.#stream, this.#message, this.#givesUpAt, this.#signal, first);
+  }
 }
 
 /** @param first the answer to a first request, where that has been sent */
@@ -188,18 +235,22 @@ interface Acknowledgement {
 }
 
 function request(stream: JobStream, message: Message, timeoutMs: number): Promise<Msg> {
-  const { requestId, traceparent, tracestate = '' } = message.event.context;
-  // One by one: what is put together for a test alone would be put together for each event.
-  const broken =
-    LINE_BREAK.test(requestId) ||
-    LINE_BREAK.test(traceparent) ||
-    LINE_BREAK.test(tracestate) ||
-    LINE_BREAK.test(message.messageId);
-  if (broken) {
+  if (isBroken(message)) {
     return Promise.reject(new PublishError('headers: line breaks cannot be carried', { refused: true }));
   }
   const condition = stream.features.conditionalFilter ? message.expect : undefined;
   return stream.pipe.request(message.subject, message.json, { headers: headersOf(message, condition), timeoutMs });
+}
+
+/** Whether a header would hold a line break. One by one: what is put together for a test alone would be put together for each event. */
+function isBroken({ event, messageId }: Message): boolean {
+  const { requestId, traceparent, tracestate = '' } = event.context;
+  return (
+    LINE_BREAK.test(requestId) ||
+    LINE_BREAK.test(traceparent) ||
+    LINE_BREAK.test(tracestate) ||
+    LINE_BREAK.test(messageId)
+  );
 }
 
 /** The outcome that a plain acknowledgement tells; undefined for every other answer. */

@@ -11,12 +11,18 @@ import {
 } from '@nats-io/transport-node';
 import { MessageFrames, type OutgoingMessage } from './message-frames.ts';
 
-interface Request extends Omit<OutgoingMessage, 'reply'> {
-  timeoutMs: number;
-  /** Until when it may wait to be sent, then until when it is to be answered, in milliseconds of the process clock. */
+/** A request, and what becomes of it: one of the two is called, once. */
+export interface PipeRequest extends Omit<OutgoingMessage, 'reply'> {
+  /** From its being sent until it is to be answered. */
+  readonly timeoutMs: number;
+  /** The pipe's own. */
   deadline: number;
-  resolve(answer: Msg): void;
-  reject(error: unknown): void;
+  answered(answer: Msg): void;
+  /**
+   * With {NoRespondersError} and {PermissionViolationError} when the server did not take it; {TimeoutError} when it was not
+   * answered (or not even sent) in time, and other errors when the connection is lost: then it is not known whether it was taken.
+   */
+  failed(error: unknown): void;
 }
 
 /** Sent and not answered. More wait here: what a slow server gets too early it answers too late. */
@@ -29,9 +35,9 @@ const NO_RESPONDERS = 503;
 
 export class RequestPipe {
   readonly #nc: NatsConnection;
-  readonly #open = new Map<number, Request>();
+  readonly #open = new Map<number, PipeRequest>();
   /** In the order in which they are to be sent. */
-  #waiting: Request[] = [];
+  #waiting: PipeRequest[] = [];
   /** What is to be published along with them. */
   #alongside: OutgoingMessage[] = [];
   readonly #frames: MessageFrames;
@@ -46,22 +52,17 @@ export class RequestPipe {
     this.#frames = new MessageFrames(nc);
   }
 
-  /**
-   * Sends a request and resolves with its answer.
-   * @param options.headers as `OutgoingMessage` has them
-   * @param options.timeoutMs from its being sent
-   * @throws {NoRespondersError} and {PermissionViolationError} when the server did not take it; {TimeoutError} when it was
-   * not answered (or not even sent) in time, and other errors when the connection is lost: then it is not known whether it
-   * was taken
-   */
+  /** Sends a request and resolves with its answer. @throws what `PipeRequest.failed` is told */
   request(subject: string, body: string, options: { headers?: string; timeoutMs: number }): Promise<Msg> {
-    const { promise, resolve, reject } = Promise.withResolvers<Msg>();
-    const { headers, timeoutMs } = options;
-    const deadline = performance.now() + WAITING_MS;
-    this.#waiting.push({ subject, body, headers, timeoutMs, deadline, resolve, reject });
+    return new Promise((answered, failed) => this.send({ subject, body, ...options, deadline: 0, answered, failed }));
+  }
+
+  /** Sends a request at the end of this turn of the event loop, or when the server has answered enough of those before. */
+  send(request: PipeRequest): void {
+    request.deadline = performance.now() + WAITING_MS;
+    this.#waiting.push(request);
     this.#sendSoon();
     this.#sweeper ??= setTimeout(() => this.#sweep(), SWEEP_MS);
-    return promise;
   }
 
   /** Publishes at the end of this turn of the event loop, in one write with the requests; nothing once the connection closes. */
@@ -81,7 +82,7 @@ export class RequestPipe {
     });
   }
 
-  #send(request: Request): void {
+  #sendNow(request: PipeRequest): void {
     const token = ++this.#sent;
     const { subject, body, headers } = request;
     try {
@@ -89,7 +90,7 @@ export class RequestPipe {
       request.deadline = performance.now() + request.timeoutMs;
       this.#open.set(token, request);
     } catch (error) {
-      request.reject(error);
+      request.failed(error);
     }
   }
 
@@ -114,15 +115,15 @@ export class RequestPipe {
     // It came too late.
     if (request === undefined) return;
     this.#open.delete(token);
-    if (answer.headers?.code === NO_RESPONDERS) request.reject(new errors.NoRespondersError(request.subject));
-    else request.resolve(answer);
+    if (answer.headers?.code === NO_RESPONDERS) request.failed(new errors.NoRespondersError(request.subject));
+    else request.answered(answer);
     this.#sendSoon();
   }
 
   #sendWaiting(): void {
     this.#sendAlongside();
     const due = this.#waiting.splice(0, MAX_OPEN - this.#open.size);
-    for (const request of due) this.#send(request);
+    for (const request of due) this.#sendNow(request);
     this.#frames.send();
   }
 
@@ -140,14 +141,14 @@ export class RequestPipe {
 
   #sweep(): void {
     const now = performance.now();
-    for (const [token, { deadline, reject }] of this.#open) {
-      if (deadline > now) continue;
+    for (const [token, request] of this.#open) {
+      if (request.deadline > now) continue;
       this.#open.delete(token);
-      reject(new TimeoutError());
+      request.failed(new TimeoutError());
     }
     const patient = this.#waiting.findIndex(({ deadline }) => deadline > now);
     const late = this.#waiting.splice(0, patient < 0 ? this.#waiting.length : patient);
-    for (const { reject } of late) reject(new TimeoutError());
+    for (const request of late) request.failed(new TimeoutError());
     this.#sendSoon();
     const busy = this.#open.size > 0 || this.#waiting.length > 0;
     this.#sweeper = busy ? setTimeout(() => this.#sweep(), SWEEP_MS) : undefined;
@@ -166,14 +167,14 @@ export class RequestPipe {
 
   #rejectAll(error: Error): void {
     this.#rejectOpen(error);
-    for (const request of this.#waiting.splice(0)) request.reject(error);
+    for (const request of this.#waiting.splice(0)) request.failed(error);
   }
 
-  #rejectOpen(error: Error, concerned: (request: Request) => boolean = () => true): void {
+  #rejectOpen(error: Error, concerned: (request: PipeRequest) => boolean = () => true): void {
     for (const [token, request] of this.#open) {
       if (!concerned(request)) continue;
       this.#open.delete(token);
-      request.reject(error);
+      request.failed(error);
     }
     this.#sendSoon();
   }
