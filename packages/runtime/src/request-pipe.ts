@@ -36,6 +36,8 @@ const NO_RESPONDERS = 503;
 export class RequestPipe {
   readonly #nc: NatsConnection;
   readonly #open = new Map<number, PipeRequest>();
+  /** Of requests that were answered. That of one that was not is never used again: an answer that comes late is nobody else's. */
+  readonly #freeTokens: number[] = [];
   /** In the order in which they are to be sent. */
   #waiting: PipeRequest[] = [];
   /** What is to be published along with them. */
@@ -43,7 +45,7 @@ export class RequestPipe {
   readonly #frames: MessageFrames;
   #inbox: string | undefined;
   #watching: Promise<void> | undefined;
-  #sent = 0;
+  #tokens = 0;
   #sending = false;
   #sweeper: NodeJS.Timeout | undefined;
 
@@ -83,7 +85,8 @@ export class RequestPipe {
   }
 
   #sendNow(request: PipeRequest): void {
-    const token = ++this.#sent;
+    // Answers go to few subjects, which the server remembers the way to.
+    const token = this.#freeTokens.pop() ?? ++this.#tokens;
     const { subject, body, headers } = request;
     try {
       this.#frames.add({ subject, body, headers, reply: `${this.#inboxOfAnswers()}.${token}` });
@@ -115,6 +118,7 @@ export class RequestPipe {
     // It came too late.
     if (request === undefined) return;
     this.#open.delete(token);
+    this.#freeTokens.push(token);
     if (answer.headers?.code === NO_RESPONDERS) request.failed(new errors.NoRespondersError(request.subject));
     else request.answered(answer);
     this.#sendSoon();
