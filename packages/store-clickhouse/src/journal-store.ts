@@ -34,11 +34,17 @@ const EXACTLY_ONCE: ClickHouseSettings = {
   max_partitions_per_insert_block: '0',
 };
 /** Newer settings that override the ones above: said only to servers that know them. */
-const WHERE_KNOWN: Record<string, string | number> = { deduplicate_insert: 'enable' };
+const WHERE_KNOWN: ClickHouseSettings = { deduplicate_insert: 'enable' };
+/**
+ * For as many rows as this, planning the query that folds runs is nearly all of an insert: uniting its steps takes longer than
+ * running them one by one.
+ */
+const FEW_ROWS = 2_000;
+const FEW_ROWS_WHERE_KNOWN: ClickHouseSettings = { query_plan_merge_expressions: 0 };
 
 export class JournalStore {
   readonly #client: ClickHouseClient;
-  #settings: Promise<ClickHouseSettings> | undefined;
+  #known: Promise<ReadonlySet<string>> | undefined;
 
   constructor(clickhouse: ClickHouse) {
     this.#client = clickhouse.client;
@@ -55,7 +61,7 @@ export class JournalStore {
 
   /** Makes `generation` the present history: the views show it from now on. */
   async beginGeneration(generation: number, streamCreated: string, why: string): Promise<void> {
-    const settings = await this.#insertSettings(`generation:${generation}`);
+    const settings = await this.#insertSettings(`generation:${generation}`, 1);
     await this.#run(() =>
       this.#client.command({
         query: INSERT_GENERATION,
@@ -85,7 +91,7 @@ export class JournalStore {
    * @throws JournalGone; any other error: it is not known whether the block was stored
    */
   async append(block: JournalBlock, token: string): Promise<void> {
-    const settings = await this.#insertSettings(token);
+    const settings = await this.#insertSettings(token, block.rows);
     await this.#run(async () => {
       const { stream } = await this.#client.exec({
         query: INSERT_JOURNAL,
@@ -122,21 +128,27 @@ export class JournalStore {
     }
   }
 
-  async #insertSettings(token: string): Promise<ClickHouseSettings> {
-    this.#settings ??= this.#knownSettings();
+  async #insertSettings(token: string, rows: number): Promise<ClickHouseSettings> {
+    this.#known ??= this.#knownSettings();
     // A failure to ask is not remembered.
-    this.#settings.catch(() => (this.#settings = undefined));
-    return { ...EXACTLY_ONCE, ...(await this.#settings), insert_deduplication_token: token };
+    this.#known.catch(() => (this.#known = undefined));
+    const known = await this.#known;
+    const wanted = Object.entries({ ...WHERE_KNOWN, ...(rows <= FEW_ROWS && FEW_ROWS_WHERE_KNOWN) });
+    return {
+      ...EXACTLY_ONCE,
+      ...Object.fromEntries(wanted.filter(([name]) => known.has(name))),
+      insert_deduplication_token: token,
+    };
   }
 
-  async #knownSettings(): Promise<ClickHouseSettings> {
+  async #knownSettings(): Promise<ReadonlySet<string>> {
     const result = await this.#client.query({
       query: 'SELECT name FROM system.settings WHERE name IN ({names: Array(String)})',
-      query_params: { names: Object.keys(WHERE_KNOWN) },
+      query_params: { names: Object.keys({ ...WHERE_KNOWN, ...FEW_ROWS_WHERE_KNOWN }) },
       format: 'JSONEachRow',
     });
     const known = await result.json<{ name: string }>();
-    return Object.fromEntries(known.map(({ name }) => [name, WHERE_KNOWN[name]]));
+    return new Set(known.map(({ name }) => name));
   }
 
   async #run<Result>(request: () => Promise<Result>): Promise<Result> {
