@@ -23,6 +23,14 @@ table job_counts with (fillfactor=50)
   count bigint not null
   constraint job_counts_pkey PRIMARY KEY (service, type, state)
   CREATE UNIQUE INDEX job_counts_pkey ON job_counts USING btree (service, type, state)
+table job_errors with (fillfactor=80)
+  comment 'Texts of last_error, each once, with how many jobs have it.'
+  id uuid not null
+  lowered text not null
+  count bigint not null
+  constraint job_errors_pkey PRIMARY KEY (id)
+  CREATE INDEX job_errors_by_text ON job_errors USING gin (lowered public.gin_trgm_ops)
+  CREATE UNIQUE INDEX job_errors_pkey ON job_errors USING btree (id)
 table job_logs
   job_id text not null
   sequence bigint not null
@@ -67,11 +75,11 @@ table jobs with (fillfactor=85, toast_tuple_target=1024)
   constraint jobs_pkey PRIMARY KEY (id)
   constraint jobs_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'active'::text, 'retry'::text, 'completed'::text, 'failed'::text, 'cancelled'::text, 'expired'::text, 'skipped'::text, 'stale'::text, 'dead'::text, 'dismissed'::text])))
   CREATE INDEX jobs_by_deadline ON jobs USING btree (deadline) WHERE ((deadline IS NOT NULL) AND (state = ANY (ARRAY['pending'::text, 'active'::text, 'retry'::text])))
-  CREATE INDEX jobs_by_error_text ON jobs USING gin (last_error public.gin_trgm_ops) WHERE (last_error IS NOT NULL)
   CREATE INDEX jobs_by_first_sequence ON jobs USING btree (first_sequence)
   CREATE INDEX jobs_by_update ON jobs USING brin (updated_at) WITH (pages_per_range='32')
   CREATE INDEX jobs_in_rare_state ON jobs USING btree (state, created_at, id) WHERE (state <> 'completed'::text)
   CREATE INDEX jobs_newest ON jobs USING btree (created_at, id)
+  CREATE INDEX jobs_of_error ON jobs USING btree (((md5(last_error))::uuid), created_at, id) WHERE (last_error IS NOT NULL)
   CREATE INDEX jobs_of_key ON jobs USING btree (((concurrency ->> 'key'::text)), created_at DESC) WHERE (concurrency IS NOT NULL)
   CREATE INDEX jobs_of_request ON jobs USING hash (request_id)
   CREATE INDEX jobs_of_service ON jobs USING btree (service, created_at, id)

@@ -4,4 +4,4 @@
 delete from jobs
 using unnest($1::text[], $2::bigint[]) as gone (id, last_sequence)
 where jobs.id = gone.id and jobs.last_sequence = gone.last_sequence
-returning jobs.id, jobs.service, jobs.type, jobs.state
+returning jobs.id, jobs.service, jobs.type, jobs.state, jobs.last_error

@@ -2,6 +2,7 @@
 // on together in one transaction under the pipeline's fence. What an event does to a job is @trellis/lifecycle's business.
 import type { QuarantineCode, Quarantined } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
+import { addErrorCounts } from './error-counts.ts';
 import type { BatchCommit, JobChange } from './job-change.ts';
 import { insertParameters, updateParameters } from './job-columns.ts';
 import { fromJobRow, inChunks, type LoadedJobRow, toLogRows, writeChanges } from './job-row.ts';
@@ -166,7 +167,7 @@ interface QuarantineRow extends Record<string, unknown> {
 
 async function writeBatch(client: Queryable, lease: Lease, batch: BatchCommit): Promise<CommitOutcome> {
   const { changes, quarantined, released } = batch;
-  const { restarted, inserts, updates, logs, counts } = changes;
+  const { restarted, inserts, updates, logs, counts, errors } = changes;
   const removing =
     restarted.length > 0 ? [client.query(sql.deleteJobs, [restarted]), client.query(sql.deleteLogs, [restarted])] : [];
   // A guard in each statement leaves rows alone that are not as the changes take them to be.
@@ -176,6 +177,7 @@ async function writeBatch(client: Queryable, lease: Lease, batch: BatchCommit): 
   const adding: Promise<unknown>[] = [
     write(client, sql.insertLogs, asParameter(logs.values().flatMap(toLogRows))),
     write(client, sql.addCounts, asParameter(deltas)),
+    addErrorCounts(client, errors),
   ];
   if (released.length > 0) adding.push(client.query(sql.release, [lease.streamCreated, released]));
   if (quarantined.length > 0) {

@@ -1,6 +1,7 @@
 // What the janitor reads of the projection, in bounded pages, and the one thing that it removes: rows of jobs of which the
 // stream holds nothing any more.
 import type { Concurrency, JobState } from '@trellis/contracts';
+import { addErrorCounts, deltasOfRemoved } from './error-counts.ts';
 import type { Postgres, Queryable, Row } from './open-postgres.ts';
 import { sqlFile } from './sql-file.ts';
 
@@ -166,8 +167,11 @@ async function removeTraces(client: Queryable, removed: RemovedRow[]): Promise<v
   const counts = Map.groupBy(removed, ({ service, type, state }) => `${service} ${type} ${state}`);
   const deltas = [...counts]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([, [first, ...others]]) => (first ? [{ ...first, id: undefined, delta: -1 - others.length }] : []));
+    .flatMap(([, [first, ...others]]) =>
+      first ? [{ ...first, id: undefined, last_error: undefined, delta: -1 - others.length }] : [],
+    );
   await client.query(sql.addCounts, [JSON.stringify(deltas)]);
+  await addErrorCounts(client, deltasOfRemoved(removed.map((row) => row.last_error)));
 }
 
 interface StoredRow extends Row {
@@ -192,6 +196,7 @@ interface RemovedRow extends Row {
   service: string;
   type: string;
   state: JobState;
+  last_error: string | null;
 }
 
 interface PositionRow extends Row {

@@ -2,6 +2,7 @@
 
 import type { JobContext } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
+import { errorDeltas } from './error-counts.ts';
 import { countDeltas, type JobChange, NOT_LOADED, type WrittenChanges } from './job-change.ts';
 import type { Row } from './open-postgres.ts';
 
@@ -15,6 +16,7 @@ export function writeChanges(changes: readonly JobChange[]): WrittenChanges {
     updates: sorted.filter((change) => !isNew(change)),
     logs: sorted.filter(({ logs }) => logs.length > 0),
     counts: countDeltas(changes),
+    errors: errorDeltas(changes),
   };
 }
 

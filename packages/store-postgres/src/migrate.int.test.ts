@@ -2,7 +2,9 @@ import { freshPostgres } from '@trellis/test-support';
 import { describe, expect, it } from 'vitest';
 import { migratePostgres } from './migrate.ts';
 import { openPostgres, type Postgres } from './open-postgres.ts';
+import { newJob, openTestCurrentStore } from './testing/current-store-fixture.ts';
 import { describeSchema } from './testing/describe-schema.ts';
+import { foldedJob } from './testing/folded-job.ts';
 
 const tables = async (postgres: Postgres, schema: string) => {
   const { rows } = await postgres.query<{ tablename: string }>(
@@ -47,7 +49,22 @@ describe('the migrations', () => {
     await postgres.query('drop schema public');
     await migratePostgres(postgres);
     const schema = await describeSchema(postgres);
-    expect(schema).toContain('jobs_with_error');
+    expect(schema).toContain('job_errors');
     expect(schema).not.toContain('gin_trgm_ops');
+  });
+
+  it('count the errors of the jobs that are there already', async () => {
+    await using test = await openTestCurrentStore();
+    const errors = ['No stock', 'no stock', 'No stock', undefined];
+    await test.commit(errors.map((lastError, index) => newJob(foldedJob({ id: `J${index}`, lastError }))));
+    await test.postgres.query('drop table job_errors');
+    await test.postgres.query('drop index jobs_of_error');
+    await test.postgres.query(`delete from schema_migrations where name = '0004_error_texts.sql'`);
+    expect(await migratePostgres(test.postgres)).toEqual(['0004_error_texts.sql']);
+    const { rows } = await test.postgres.query('select lowered, count from job_errors order by count');
+    expect(rows).toEqual([
+      { lowered: 'no stock', count: 1 },
+      { lowered: 'no stock', count: 2 },
+    ]);
   });
 });

@@ -71,6 +71,14 @@ it('two projectors, killed five times while 20,000 jobs run: Postgres equals the
     await rows(`select service, type, state, count from trellis_jobs.job_counts where count <> 0
                 except select service, type, state, count(*) from trellis_jobs.jobs group by 1, 2, 3`),
   ).toEqual([]);
+  const errors = await rows<{ lowered: string; count: string }>('select lowered, count from trellis_jobs.job_errors');
+  const failed = Map.groupBy(
+    jobs.flatMap(({ last_error }) => last_error ?? []),
+    (error) => error,
+  );
+  expect(new Map(errors.map(({ lowered, count }) => [lowered, Number(count)]))).toEqual(
+    new Map([...failed].map(([error, { length }]) => [error.toLowerCase(), length])),
+  );
   const lines = await rows<{ count: string }>('select count(*) from trellis_jobs.job_logs');
   expect(Number(lines[0]?.count)).toBe([...folded.jobs.values()].reduce((sum, job) => sum + job.logs.length, 0));
   const quarantined = await rows<{ sequence: string }>(

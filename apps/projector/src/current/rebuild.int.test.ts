@@ -20,6 +20,7 @@ const stateOf = async (projection: TestProjection) => ({
   jobs: await projection.rows('select * from jobs order by id'),
   logs: await projection.rows('select * from job_logs order by 1, 2, 3'),
   counts: await projection.rows('select * from job_counts where count <> 0 order by 1, 2, 3'),
+  errors: await projection.rows('select * from job_errors order by 1'),
 });
 
 /** A stream with jobs, log lines and something malformed, and its projection. */
@@ -49,7 +50,7 @@ describe('the projection', () => {
   it('is built from the start when Postgres was emptied, and comes to the same', async () => {
     await using projection = await projected();
     const before = await stateOf(projection);
-    await projection.postgres.query('truncate jobs, job_logs, job_counts, pipelines, quarantine');
+    await projection.postgres.query('truncate jobs, job_logs, job_counts, job_errors, pipelines, quarantine');
     expect(await runToTheEnd(projection)).toMatchObject({ rebuilds: 1, events: 6, quarantined: { 'not-json': 1 } });
     expect(await stateOf(projection)).toEqual(before);
   });

@@ -112,6 +112,11 @@ export async function writeJobs(client: Queryable, jobs: FoldedJob[]): Promise<v
      on conflict (service, type, state) do update set count = job_counts.count + excluded.count`,
     [rows],
   );
+  await client.query('delete from job_errors');
+  await client.query(
+    `insert into job_errors
+     select md5(last_error)::uuid, lower(last_error), count(*) from jobs where last_error is not null group by last_error`,
+  );
 }
 
 const rowOf = (job: FoldedJob) => ({

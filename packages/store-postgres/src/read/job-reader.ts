@@ -2,20 +2,22 @@
 // Which statement fits a filter is page-plan.ts; what a row means is job-row.ts.
 import type { JobState } from '@trellis/contracts';
 import type { Queryable, Row } from '../open-postgres.ts';
+import { type Counted, type ErrorMatches, type FoundPage, findPage } from './find-page.ts';
 import { Gathered } from './gathered.ts';
 import { type JobRow, jobsOfRows, type ReadJob } from './job-row.ts';
 import {
   type Bodies,
-  barePage,
   COUNT_LIMIT,
-  countedPage,
+  errorMatches,
   jobsQuery,
   listedJobs,
+  type PagePlan,
   pageOfIds,
+  placesOf,
   shownJobs,
   shownPage,
 } from './list-query.ts';
-import { hasFixedPlan, isDetailed, type JobFilter, type PagePlace, type PageWanted } from './page-plan.ts';
+import { hasFixedPlan, type JobFilter, type PagePlace, type PageWanted } from './page-plan.ts';
 import { type BoundQuery, readBound, readRows } from './read-query.ts';
 
 export type { ReadJob } from './job-row.ts';
@@ -25,13 +27,6 @@ export { type Bodies, COUNT_LIMIT, LIST_ERROR_CHARACTERS, LIST_PAYLOAD_BYTES, MA
 const WHOLE_JOBS_AT_ONCE = 64;
 /** Statements for single jobs that run at the same time; what is asked meanwhile shares the next one. */
 const WHOLE_JOBS_STATEMENTS = 2;
-
-interface Counted {
-  /** How many jobs match in all: exact for service, type and states, else counted up to `COUNT_LIMIT`. */
-  count: number;
-  /** There are more than `count`. */
-  countAtLeast: boolean;
-}
 
 export interface PageOfIds extends Counted {
   /** In the order of the page. */
@@ -156,21 +151,21 @@ export class JobReader {
   }
 
   async #shownAtOnce(filter: JobFilter, wanted: PageWanted): Promise<ShownPage> {
-    const page = oneMore(wanted);
-    const read = async (counts: boolean) => {
-      const [row] = await readBound<ShownPageRow>(this.#store, shownPage(filter, page, counts));
-      return row ?? { count: 0, read: 0, jobs: null, last_id: null, last_created_at: null };
+    const empty: ShownPageRow = { count: 0, read: 0, jobs: null, last_id: null, last_created_at: null };
+    const source = {
+      read: async (plan: PagePlan) => (await readBound<ShownPageRow>(this.#store, shownPage(plan)))[0] ?? empty,
+      errorMatches: (search: string) => this.#errorMatches(search),
+      empty,
     };
-    const found = await read(true);
-    const counted = countOf(filter, found);
-    const row = isWhole(page, counted, found.read) ? found : await read(false);
-    const { last_id: id, last_created_at: createdAt } = row;
-    const more = row.read > wanted.limit && id !== null && createdAt !== null;
+    const found = await findPage(source, filter, oneMore(wanted));
+    const { count, countAtLeast, last_id: id, last_created_at: createdAt } = found;
+    const more = found.read > wanted.limit && id !== null && createdAt !== null;
     return {
-      jobs: row.jobs ?? '',
-      read: Math.min(row.read, wanted.limit),
+      jobs: found.jobs ?? '',
+      read: Math.min(found.read, wanted.limit),
       last: more ? { id, createdAt } : undefined,
-      ...counted,
+      count,
+      countAtLeast,
     };
   }
 
@@ -185,13 +180,13 @@ export class JobReader {
 
   /** Where the jobs of one page are, whether more follow, and how many match. */
   async page(filter: JobFilter, wanted: PageWanted): Promise<PageOfIds> {
-    const page = oneMore(wanted);
-    const read = (of: BoundQuery) => readBound<PlaceRow>(this.#store, of);
-    const found = await read(countedPage(filter, page));
-    const counted = countOf(filter, found[0]);
-    const rows = isWhole(page, counted, placesIn(found)) ? found : await read(barePage(filter, page));
-    const places = rows.flatMap(({ id, created_at }) => (id === null ? [] : [{ id, createdAt: created_at }]));
-    return { places: places.slice(0, wanted.limit), more: places.length > wanted.limit, ...counted };
+    const source = {
+      read: async (plan: PagePlan) => toPlaces(await readBound<PlaceRow>(this.#store, placesOf(plan))),
+      errorMatches: (search: string) => this.#errorMatches(search),
+      empty: toPlaces([]),
+    };
+    const { places, count, countAtLeast } = await findPage(source, filter, oneMore(wanted));
+    return { places: places.slice(0, wanted.limit), more: places.length > wanted.limit, count, countAtLeast };
   }
 
   /** The hashes of the keys that are shown as `key` by the newest jobs of a queue; empty when it has no such job. */
@@ -245,6 +240,11 @@ export class JobReader {
     await readRows(this.#store, 'clock', []);
   }
 
+  async #errorMatches(search: string): Promise<ErrorMatches> {
+    const [row] = await readBound<ErrorMatches & Row>(this.#store, errorMatches(search));
+    return row ?? { texts: 0, jobs: 0 };
+  }
+
   async #shownJobs(query: BoundQuery): Promise<Map<string, string>> {
     const rows = await readBound<{ id: string; json: string }>(this.#store, query);
     return new Map(rows.map(({ id, json }) => [id, json]));
@@ -254,14 +254,7 @@ export class JobReader {
 /** One job more than asked for tells whether more follow. */
 const oneMore = (wanted: PageWanted): PageWanted => ({ ...wanted, limit: wanted.limit + 1 });
 
-function countOf(filter: JobFilter, row: { count: number | null } | undefined): Counted {
-  const count = row?.count ?? 0;
-  const countAtLeast = isDetailed(filter) && count > COUNT_LIMIT;
-  return { count: countAtLeast ? COUNT_LIMIT : count, countAtLeast };
+function toPlaces(rows: readonly PlaceRow[]): FoundPage & { places: PagePlace[] } {
+  const places = rows.flatMap(({ id, created_at }) => (id === null ? [] : [{ id, createdAt: created_at }]));
+  return { count: rows[0]?.count ?? null, read: places.length, places };
 }
-
-const placesIn = (rows: readonly { id: string | null }[]): number => rows.filter(({ id }) => id !== null).length;
-
-/** Whether the page lies among the newest jobs that were looked at for a count. */
-const isWhole = (page: PageWanted, { countAtLeast }: Counted, read: number): boolean =>
-  !countAtLeast || (page.order === 'newest' && read === page.limit);

@@ -5,7 +5,11 @@ import { bindSql } from './bind-sql.ts';
 import {
   countStatement,
   detailedPageStatement,
+  errorMatchesStatement,
+  errorsPageStatement,
+  errorsWalkStatement,
   hasFixedPlan,
+  hasTrigram,
   isDetailed,
   type JobFilter,
   type PageWanted,
@@ -43,29 +47,58 @@ export function pageOfIds(ids: readonly string[]): BoundQuery {
 const atLeast = (ids: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, ids)));
 
 /** How a page is read. */
-type PagePlan = [found: Statement, counted?: Statement];
-
-const countedPlan = (filter: JobFilter, page: PageWanted): PagePlan =>
-  isDetailed(filter)
-    ? [detailedPageStatement(filter, page, COUNT_LIMIT + 1)]
-    : [pageStatement(filter, page), countStatement(filter)];
-
-/** A page in its order, with how many jobs match: at least one row, whose id is null where the page has no job. */
-export const countedPage = (filter: JobFilter, page: PageWanted): BoundQuery =>
-  places(filter, page, countedPlan(filter, page));
-
-/** A page in its order, its `count` null. */
-export const barePage = (filter: JobFilter, page: PageWanted): BoundQuery =>
-  places(filter, page, [pageStatement(filter, page)]);
-
-function places(filter: JobFilter, page: PageWanted, plan: PagePlan): BoundQuery {
-  const values: unknown[] = [];
-  const text = `${ordered(page, plan, 'found.id, found.created_at', values)}\norder by place`;
-  return { text, values, prepared: hasFixedPlan(filter, page) };
+export interface PagePlan {
+  page: PageWanted;
+  found: Statement;
+  counted?: Statement;
+  /** The server may keep the plan. */
+  prepared: boolean;
 }
 
-/** `count` and `place` of every job of a page, beside what is selected of it. */
-function ordered(page: PageWanted, [found, counted]: PagePlan, selected: string, values: unknown[]): string {
+/** With how many jobs match. */
+export function countedPlan(filter: JobFilter, page: PageWanted): PagePlan {
+  const prepared = hasFixedPlan(filter, page);
+  return isDetailed(filter)
+    ? { page, found: detailedPageStatement(filter, page, COUNT_LIMIT + 1), prepared }
+    : { page, found: pageStatement(filter, page), counted: countStatement(filter), prepared };
+}
+
+export const barePlan = (filter: JobFilter, page: PageWanted): PagePlan => ({
+  page,
+  found: pageStatement(filter, page),
+  prepared: hasFixedPlan(filter, page),
+});
+
+/** The jobs that have an error with a text in it. */
+export const mergedErrorsPlan = (search: string, page: PageWanted): PagePlan => ({
+  page,
+  found: errorsPageStatement(search, page),
+  prepared: hasFixedPlan({ search }, page),
+});
+
+/** Those of them that are among the next `most` with an error, or some more. */
+export const nearErrorsPlan = (search: string, page: PageWanted, most: number): PagePlan => ({
+  page,
+  found: errorsWalkStatement(search, page, atLeast(most)),
+  prepared: hasFixedPlan({ search }, page),
+});
+
+/** How many errors have a text in them, and how many jobs have these. */
+export function errorMatches(search: string): BoundQuery {
+  const values: unknown[] = [];
+  const text = bind(errorMatchesStatement(search, COUNT_LIMIT + 1), values);
+  return { text, values, prepared: hasTrigram(search) };
+}
+
+/** A page in its order. With a count there is at least one row, whose id is null where the page has no job. */
+export function placesOf(plan: PagePlan): BoundQuery {
+  const values: unknown[] = [];
+  const text = `${ordered(plan, 'found.id, found.created_at', values)}\norder by place`;
+  return { text, values, prepared: plan.prepared };
+}
+
+/** `count` (null where it is not asked for) and `place` of every job of a page, beside what is selected of it. */
+function ordered({ page, found, counted }: PagePlan, selected: string, values: unknown[]): string {
   const direction = page.order === 'newest' ? 'desc' : 'asc';
   const count = found.query === 'detailed-page' ? 'found.count' : counted ? 'counted.count' : 'null::bigint';
   return `
@@ -131,25 +164,24 @@ function shownText(most: number, shown: readonly unknown[], inStates: boolean): 
   return `with found as (${found}${inStates ? ' and state = any ($2::text[])' : ''})\nselect id, json from (${jobs}) as shown`;
 }
 
-/** One page as it is shown, read with one job more, with how many jobs match if `counts`. */
-export function shownPage(filter: JobFilter, page: PageWanted, counts: boolean): BoundQuery {
+/** One page as it is shown, read with one job more. */
+export function shownPage(plan: PagePlan): BoundQuery {
   const values: unknown[] = [];
-  const plan: PagePlan = counts ? countedPlan(filter, page) : [pageStatement(filter, page)];
   const text = `
-    with found as (${foundJobs(page, plan, values)}),
+    with found as (${foundJobs(plan, values)}),
     shown as (${bind({ query: 'shown-jobs', values: [...LISTED] }, values)})
-    ${bind({ query: 'shown-page', values: [page.limit - 1] }, values)}`;
-  return { text, values, prepared: hasFixedPlan(filter, page) };
+    ${bind({ query: 'shown-page', values: [plan.page.limit - 1] }, values)}`;
+  return { text, values, prepared: plan.prepared };
 }
 
-function foundJobs(page: PageWanted, plan: PagePlan, values: unknown[]): string {
-  const [{ query }] = plan;
+function foundJobs(plan: PagePlan, values: unknown[]): string {
+  const { query } = plan.found;
   // A walk has the rows in its hands; what is merged is cheaper by the ids that an index has.
-  if (query === 'page-newest' || query === 'page-oldest') return ordered(page, plan, 'found.*', values);
+  if (query === 'page-newest' || query === 'page-oldest') return ordered(plan, 'found.*', values);
   // What was found by its rows is read again where it lies, without another walk down an index.
   const [selected, same] =
     query === 'detailed-page' ? ['found.row_at', 'jobs.ctid = page.row_at'] : ['found.id', 'jobs.id = page.id'];
   return `select page.count, page.place, jobs.*
-    from (${ordered(page, plan, selected, values)}) as page
+    from (${ordered(plan, selected, values)}) as page
     left join jobs on ${same}`;
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { JOB_STATES } from '@trellis/contracts';
 import { describe, expect, it } from 'vitest';
-import { countStatement, detailedPageStatement, type JobFilter, pageStatement } from './page-plan.ts';
+import { countStatement, detailedPageStatement, hasFixedPlan, type JobFilter, pageStatement } from './page-plan.ts';
 
 const page = { order: 'newest', limit: 50, offset: 0 } as const;
 const queryOf = (filter: JobFilter) => pageStatement(filter, page).query;
@@ -41,6 +41,20 @@ describe('a page is read in the order of an index where one holds it', () => {
   });
 });
 
+describe('the server may keep the plan', () => {
+  it.for<[JobFilter, number, boolean]>([
+    [{ service: 's', states: ['dead'] }, 0, true],
+    [{ service: 's' }, 10, false],
+    [{ since: '2026-01-01T00:00:00.000Z' }, 0, false],
+    [{ search: 'said 503' }, 0, true],
+    [{ search: 'said 503', states: [] }, 0, true],
+    [{ search: 'said 503', states: ['dead'] }, 0, false],
+    [{ search: '50 %' }, 0, false],
+  ])('%j from %i on: %s', ([filter, offset, expected]) => {
+    expect(hasFixedPlan(filter, { ...page, offset })).toBe(expected);
+  });
+});
+
 describe('the values of a statement', () => {
   it('compare one state alone, several as a list', () => {
     expect(pageStatement({ states: ['dead', 'dead'] }, page).values.slice(2, 4)).toEqual(['dead', undefined]);
@@ -72,12 +86,15 @@ it('reads a detailed page and its count of a bounded number of jobs', () => {
   ]);
 });
 
-it.for(['page', 'sliced-page'])('read-%s-oldest.sql is the mirror of -newest.sql', (name) => {
-  const text = (order: string) =>
-    readFileSync(new URL(`../../queries/read-${name}-${order}.sql`, import.meta.url), 'utf8');
-  const mirrored = text('newest')
-    .replaceAll('newest', 'oldest')
-    .replaceAll('(created_at, id) <', '(created_at, id) >')
-    .replaceAll(' desc', ' asc');
-  expect(text('oldest')).toBe(mirrored);
-});
+it.for(['page', 'sliced-page', 'errors-page', 'errors-walk'])(
+  'read-%s-oldest.sql is the mirror of -newest.sql',
+  (name) => {
+    const text = (order: string) =>
+      readFileSync(new URL(`../../queries/read-${name}-${order}.sql`, import.meta.url), 'utf8');
+    const mirrored = text('newest')
+      .replaceAll('newest', 'oldest')
+      .replaceAll('(created_at, id) <', '(created_at, id) >')
+      .replaceAll(' desc', ' asc');
+    expect(text('oldest')).toBe(mirrored);
+  },
+);

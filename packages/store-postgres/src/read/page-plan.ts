@@ -69,12 +69,25 @@ function needsSlices(filter: Narrowed): boolean {
 /** Whether an index by state does not hold them in order: there is none of all completed jobs. */
 const isMany = (states: readonly JobState[]): boolean => states.length > 1 || states[0] === 'completed';
 
+/** Whether nothing is asked but the text of an error. */
+export const isSearch = ({ search, ...others }: JobFilter): boolean =>
+  search !== undefined &&
+  Object.values({ ...others, states: narrow(others).states }).every((part) => part === undefined);
+
+/** What trigrams can find: without three letters or digits in a row every text has to be read. */
+const WITH_TRIGRAM = /[\p{L}\p{N}]{3}/u;
+
+/** Whether a search reads errors the same way as others do. */
+export const hasTrigram = (search: string): boolean => WITH_TRIGRAM.test(search);
+
 /**
  * Whether a filter is read the same way whatever its values are, so that the server may keep the plan. How many jobs have a
- * text or a time is different each time; offsets are passed over once.
+ * time, or an error and something else, is different each time; offsets are passed over once.
  */
-export function hasFixedPlan({ since, until, search }: JobFilter, { offset }: PageWanted): boolean {
-  return since === undefined && until === undefined && search === undefined && offset === 0;
+export function hasFixedPlan(filter: JobFilter, { offset }: PageWanted): boolean {
+  const { since, until, search } = filter;
+  if (since !== undefined || until !== undefined || offset !== 0) return false;
+  return search === undefined || (isSearch(filter) && hasTrigram(search));
 }
 
 /** How to read one page of ids in the order of an index. */
@@ -105,6 +118,26 @@ export function detailedPageStatement(wanted: JobFilter, page: PageWanted, among
   return { query: 'detailed-page', values: [...matchValues(narrow(wanted)), among, ...place] };
 }
 
+/** How to count the errors with a text in them, and the jobs that have one of these, looking at `among` errors. */
+export const errorMatchesStatement = (search: string, among: number): Statement => ({
+  query: 'error-matches',
+  values: [toPattern(search), among],
+});
+
+/** How to read one page of jobs whose error has a text in it, error by error. */
+export const errorsPageStatement = (search: string, page: PageWanted): Statement => ({
+  query: page.order === 'newest' ? 'errors-page-newest' : 'errors-page-oldest',
+  values: [toPattern(search), page.after?.createdAt, page.after?.id, page.limit, page.offset],
+});
+
+/** How to look for it among the next `among` jobs that have an error. */
+export const errorsWalkStatement = (search: string, page: PageWanted, among: number): Statement => ({
+  query: page.order === 'newest' ? 'errors-walk-newest' : 'errors-walk-oldest',
+  values: [toPattern(search), page.after?.createdAt, page.after?.id, among, page.limit, page.offset],
+});
+
+const toPattern = (search: string): string => `%${search.replace(/[\\%_]/g, '\\$&')}%`;
+
 /** $1 … $10 of the statements that match row by row. One state is compared alone: only then is an index in order. */
 function matchValues(filter: Narrowed): unknown[] {
   const one = filter.states === undefined || isMany(filter.states) ? undefined : filter.states[0];
@@ -118,6 +151,6 @@ function matchValues(filter: Narrowed): unknown[] {
     filter.traceId,
     filter.requestId,
     filter.key,
-    filter.search === undefined ? undefined : `%${filter.search.replace(/[\\%_]/g, '\\$&')}%`,
+    filter.search === undefined ? undefined : toPattern(filter.search),
   ];
 }

@@ -4,7 +4,7 @@ import { type CommitOutcome, CurrentStore } from '../current-store.ts';
 import type { BatchCommit, JobChange } from '../job-change.ts';
 import { writeChanges } from '../job-row.ts';
 import { migratePostgres } from '../migrate.ts';
-import { openPostgres, type Postgres } from '../open-postgres.ts';
+import { openPostgres, type Postgres, type Row } from '../open-postgres.ts';
 import type { Lease } from '../pipeline-leases.ts';
 import { JobReader } from '../read/index.ts';
 
@@ -16,6 +16,7 @@ export interface TestCurrentStore extends AsyncDisposable {
   /** Commits at the position that the commits before have come to. */
   commit(changes: JobChange[], rest?: Partial<Omit<BatchCommit, 'changes'>>): Promise<CommitOutcome>;
   counts(): Promise<Record<string, number>>;
+  rows(sql: string): Promise<Row[]>;
 }
 
 export const STREAM_CREATED = '2026-01-01T00:00:00.000Z';
@@ -47,6 +48,7 @@ export async function openTestCurrentStore(): Promise<TestCurrentStore> {
       );
       return Object.fromEntries(rows.map(({ service, state, count }) => [`${service} ${state}`, count]));
     },
+    rows: async (sql) => (await postgres.query(sql)).rows,
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

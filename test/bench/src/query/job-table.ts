@@ -15,8 +15,13 @@ export async function fillJobTable(url: string, schema: string, jobs: number): P
   await postgres.query('alter table jobs set unlogged');
   await withoutIndexes(postgres, () => postgres.query(FILL, [jobs, new Date().toISOString()]));
   await postgres.query('insert into job_counts select service, type, state, count(*) from jobs group by 1, 2, 3');
+  await postgres.query(
+    `insert into job_errors
+     select md5(last_error)::uuid, lower(last_error), count(*) from jobs where last_error is not null group by last_error`,
+  );
   await postgres.query('vacuum analyze jobs');
   await postgres.query('vacuum analyze job_counts');
+  await postgres.query('vacuum analyze job_errors');
 }
 
 /** Indexes made at the end cost a fraction of indexes kept meanwhile. */

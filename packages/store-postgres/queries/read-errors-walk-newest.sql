@@ -1,0 +1,15 @@
+-- The same by a walk over the newest $4 jobs that have an error: less for a text that many of them have. A page that is not full
+-- may lack jobs that are further away.
+-- $1 pattern  $2 $3 after this created_at and id  $4 jobs looked at  $5 limit  $6 offset
+select id, created_at
+from (
+  select id, created_at, last_error
+  from jobs
+  where last_error is not null
+    and ($2::timestamptz is null or (created_at, id) < ($2, $3::text))
+  order by created_at desc, id desc
+  limit $4
+) as nearest
+where last_error ilike $1
+order by created_at desc, id desc
+limit $5 offset $6

@@ -1,0 +1,8 @@
+// For tests that write rows of jobs themselves: counts the texts of their errors, as the projector does while it writes.
+import type { Queryable } from '../open-postgres.ts';
+
+export async function countErrors(client: Queryable): Promise<void> {
+  await client.query('delete from job_errors');
+  await client.query(`insert into job_errors
+    select md5(last_error)::uuid, lower(last_error), count(*) from jobs where last_error is not null group by last_error`);
+}
