@@ -27,7 +27,12 @@ await runComponent({
       schema: config.databaseSchema,
       maxConnections: config.databaseConnections,
       applicationName: `trellis-rpc-gateway ${config.instanceId}`,
-      settings: { statement_timeout: String(config.statementTimeoutMs), default_transaction_read_only: 'on' },
+      settings: {
+        statement_timeout: String(config.statementTimeoutMs),
+        default_transaction_read_only: 'on',
+        // Compiling takes longer than any of the statements, and estimates are all that it goes by.
+        jit: 'off',
+      },
       log,
     });
     scope.onStop(() => postgres.close());

@@ -16,7 +16,7 @@ with found as materialized (
     and ($7::text is null or trace_id = $7)
     and ($8::text is null or request_id = $8)
     and ($9::text is null or (concurrency is not null and concurrency ->> 'key' = $9))
-    and ($10::text is null or last_error is not null and md5(last_error)::uuid in (select id from job_errors where lowered like lower($10)))
+    and ($10::text is null or last_error ilike $10)
   order by created_at desc, id desc
   limit $11
 )

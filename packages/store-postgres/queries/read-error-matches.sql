@@ -1,4 +1,11 @@
--- How many texts of errors have a text in them, and how many jobs have one of these.
--- $1 pattern  $2 texts looked at
+-- How many texts of errors have a text in them, and how many jobs have one of these. The subquery hides the pattern from the
+-- planner, which would otherwise plan anew for each.
+-- $1 pattern that trigrams can find, or $2 one that they cannot  $3 texts looked at
 select count(*) as texts, coalesce(sum(count), 0)::bigint as jobs
-from (select count from job_errors where lowered like lower($1) limit $2) as matching
+from (
+  select count
+  from job_errors
+  where ($1::text is null or lowered like (select lower($1)))
+    and ($2::text is null or lowered || '' like (select lower($2)))
+  limit $3
+) as matching

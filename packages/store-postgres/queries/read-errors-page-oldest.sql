@@ -1,15 +1,19 @@
 -- The jobs of one page, oldest first, whose last error has a text in it: the oldest of each such error, merged. Costs errors × page.
--- $1 pattern  $2 $3 after this created_at and id  $4 limit  $5 offset
+-- $1 pattern that trigrams can find, or $2 one that they cannot  $3 $4 after this created_at and id  $5 limit  $6 offset
 select found.id, found.created_at
-from (select id from job_errors where lowered like lower($1)) as errors
+from (
+  select id
+  from job_errors
+  where ($1::text is null or lowered like (select lower($1)))
+    and ($2::text is null or lowered || '' like (select lower($2)))
+) as errors
 cross join lateral (
   select id, created_at
   from jobs
-  where last_error is not null
-    and md5(last_error)::uuid = errors.id
-    and ($2::timestamptz is null or (created_at, id) > ($2, $3::text))
+  where md5(last_error)::uuid = errors.id
+    and ($3::timestamptz is null or (created_at, id) > ($3, $4::text))
   order by created_at asc, id asc
-  limit $4::bigint + $5::bigint
+  limit $5::bigint + $6::bigint
 ) as found
 order by created_at asc, id asc
-limit $4 offset $5
+limit $5 offset $6

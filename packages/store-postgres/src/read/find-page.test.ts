@@ -58,8 +58,11 @@ describe('a search for the text of an error', () => {
   });
 
   it('with anything else is counted by its jobs', async () => {
-    const { asked } = await find({ search: 'x', states: ['dead'] }, { texts: 1, jobs: 1 });
-    expect(asked).toEqual([['error-matches'], ['detailed-page']]);
+    const filter: JobFilter = { search: 'x', states: ['dead'] };
+    const { asked } = await find(filter, { texts: 1, jobs: 30_000 });
+    expect(asked).toEqual([['error-matches'], ['detailed-errors']]);
+    const many = await find(filter, { texts: 1, jobs: 30_001 });
+    expect(many.asked).toEqual([['error-matches'], ['detailed-page']]);
   });
 });
 

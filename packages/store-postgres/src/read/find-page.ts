@@ -1,10 +1,20 @@
 // Which statements read one page, one after the other: mostly a single one. What they are is page-plan.ts, how they run and
 // what they read is the caller's.
-import { barePlan, COUNT_LIMIT, countedPlan, mergedErrorsPlan, nearErrorsPlan, type PagePlan } from './list-query.ts';
+import {
+  barePlan,
+  COUNT_LIMIT,
+  countedErrorsPlan,
+  countedPlan,
+  mergedErrorsPlan,
+  nearErrorsPlan,
+  type PagePlan,
+} from './list-query.ts';
 import { isDetailed, isSearch, type JobFilter, type PageWanted } from './page-plan.ts';
 
 /** Up to so many jobs are merged without first looking whether the page is near. */
 const FEW_JOBS = 250;
+/** Up to so many that have an error are looked at for what is asked beside it. */
+const LOOKED_AT = 3 * COUNT_LIMIT;
 
 export interface Counted {
   /** How many jobs match in all: exact for service, type and states, else counted up to `COUNT_LIMIT`. */
@@ -41,6 +51,7 @@ export async function findPage<Page extends FoundPage>(
   page: PageWanted,
 ): Promise<Page & Counted> {
   const { search } = filter;
+  let counting = countedPlan;
   if (search !== undefined) {
     const { texts, jobs } = await source.errorMatches(search);
     if (texts === 0) return { ...source.empty, count: 0, countAtLeast: false };
@@ -48,8 +59,9 @@ export async function findPage<Page extends FoundPage>(
       const most = Math.min(jobs, texts * (page.limit + page.offset));
       return { ...(await findErrors(source, search, page, most)), ...countedTo(jobs) };
     }
+    if (jobs <= LOOKED_AT) counting = countedErrorsPlan;
   }
-  const found = await source.read(countedPlan(filter, page));
+  const found = await source.read(counting(filter, page));
   const counted = isDetailed(filter) ? countedTo(found.count ?? 0) : { count: found.count ?? 0, countAtLeast: false };
   const whole = isWhole(page, counted, found.read) ? found : await source.read(barePlan(filter, page));
   return { ...whole, ...counted };

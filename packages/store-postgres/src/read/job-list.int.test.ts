@@ -62,6 +62,7 @@ const FILTERS: JobFilter[] = [
   { states: ['dead'] },
   { search: 'SAID 503' },
   { search: 'no such text' },
+  { search: 'SAID 503', service: 'service-0', states: ['failed'], since: at(2_000) },
   { since: at(12_000) },
   { requestId: 'request-77' },
 ];

@@ -4,12 +4,12 @@ import type { JobState } from '@trellis/contracts';
 import { bindSql } from './bind-sql.ts';
 import {
   countStatement,
+  detailedErrorsStatement,
   detailedPageStatement,
   errorMatchesStatement,
   errorsPageStatement,
   errorsWalkStatement,
   hasFixedPlan,
-  hasTrigram,
   isDetailed,
   type JobFilter,
   type PageWanted,
@@ -63,6 +63,13 @@ export function countedPlan(filter: JobFilter, page: PageWanted): PagePlan {
     : { page, found: pageStatement(filter, page), counted: countStatement(filter), prepared };
 }
 
+/** The same for a search and something else, looking at all jobs that have such an error. */
+export const countedErrorsPlan = (filter: JobFilter, page: PageWanted): PagePlan => ({
+  page,
+  found: detailedErrorsStatement(filter, page, COUNT_LIMIT + 1),
+  prepared: hasFixedPlan(filter, page),
+});
+
 export const barePlan = (filter: JobFilter, page: PageWanted): PagePlan => ({
   page,
   found: pageStatement(filter, page),
@@ -87,7 +94,7 @@ export const nearErrorsPlan = (search: string, page: PageWanted, most: number): 
 export function errorMatches(search: string): BoundQuery {
   const values: unknown[] = [];
   const text = bind(errorMatchesStatement(search, COUNT_LIMIT + 1), values);
-  return { text, values, prepared: hasTrigram(search) };
+  return { text, values, prepared: true };
 }
 
 /** A page in its order. With a count there is at least one row, whose id is null where the page has no job. */
@@ -100,13 +107,16 @@ export function placesOf(plan: PagePlan): BoundQuery {
 /** `count` (null where it is not asked for) and `place` of every job of a page, beside what is selected of it. */
 function ordered({ page, found, counted }: PagePlan, selected: string, values: unknown[]): string {
   const direction = page.order === 'newest' ? 'desc' : 'asc';
-  const count = found.query === 'detailed-page' ? 'found.count' : counted ? 'counted.count' : 'null::bigint';
+  const count = isDetailedPage(found) ? 'found.count' : counted ? 'counted.count' : 'null::bigint';
   return `
     select ${count} as count, ${selected},
       row_number() over (order by found.created_at ${direction}, found.id ${direction}) as place
     from ${counted ? `(${bind(counted, values)}) as counted left join lateral ` : ''}(${bind(found, values)}) as found
     ${counted ? 'on true' : ''}`;
 }
+
+/** Whether a statement counts, and says where rows lie. */
+const isDetailedPage = ({ query }: Statement) => query === 'detailed-page' || query === 'detailed-errors';
 
 /** The jobs of a page. */
 export function jobsQuery(page: BoundQuery, bodies: Bodies, states?: readonly JobState[]): BoundQuery {
@@ -179,8 +189,9 @@ function foundJobs(plan: PagePlan, values: unknown[]): string {
   // A walk has the rows in its hands; what is merged is cheaper by the ids that an index has.
   if (query === 'page-newest' || query === 'page-oldest') return ordered(plan, 'found.*', values);
   // What was found by its rows is read again where it lies, without another walk down an index.
-  const [selected, same] =
-    query === 'detailed-page' ? ['found.row_at', 'jobs.ctid = page.row_at'] : ['found.id', 'jobs.id = page.id'];
+  const [selected, same] = isDetailedPage(plan.found)
+    ? ['found.row_at', 'jobs.ctid = page.row_at']
+    : ['found.id', 'jobs.id = page.id'];
   return `select page.count, page.place, jobs.*
     from (${ordered(plan, selected, values)}) as page
     left join jobs on ${same}`;

@@ -74,12 +74,6 @@ export const isSearch = ({ search, ...others }: JobFilter): boolean =>
   search !== undefined &&
   Object.values({ ...others, states: narrow(others).states }).every((part) => part === undefined);
 
-/** What trigrams can find: without three letters or digits in a row every text has to be read. */
-const WITH_TRIGRAM = /[\p{L}\p{N}]{3}/u;
-
-/** Whether a search reads errors the same way as others do. */
-export const hasTrigram = (search: string): boolean => WITH_TRIGRAM.test(search);
-
 /**
  * Whether a filter is read the same way whatever its values are, so that the server may keep the plan. How many jobs have a
  * time, or an error and something else, is different each time; offsets are passed over once.
@@ -87,7 +81,7 @@ export const hasTrigram = (search: string): boolean => WITH_TRIGRAM.test(search)
 export function hasFixedPlan(filter: JobFilter, { offset }: PageWanted): boolean {
   const { since, until, search } = filter;
   if (since !== undefined || until !== undefined || offset !== 0) return false;
-  return search === undefined || (isSearch(filter) && hasTrigram(search));
+  return search === undefined || isSearch(filter);
 }
 
 /** How to read one page of ids in the order of an index. */
@@ -118,16 +112,22 @@ export function detailedPageStatement(wanted: JobFilter, page: PageWanted, among
   return { query: 'detailed-page', values: [...matchValues(narrow(wanted)), among, ...place] };
 }
 
+/** The same of a filter with a search, looking at all jobs that have such an error. */
+export const detailedErrorsStatement = (...wanted: Parameters<typeof detailedPageStatement>): Statement => ({
+  ...detailedPageStatement(...wanted),
+  query: 'detailed-errors',
+});
+
 /** How to count the errors with a text in them, and the jobs that have one of these, looking at `among` errors. */
 export const errorMatchesStatement = (search: string, among: number): Statement => ({
   query: 'error-matches',
-  values: [toPattern(search), among],
+  values: [...errorPattern(search), among],
 });
 
 /** How to read one page of jobs whose error has a text in it, error by error. */
 export const errorsPageStatement = (search: string, page: PageWanted): Statement => ({
   query: page.order === 'newest' ? 'errors-page-newest' : 'errors-page-oldest',
-  values: [toPattern(search), page.after?.createdAt, page.after?.id, page.limit, page.offset],
+  values: [...errorPattern(search), page.after?.createdAt, page.after?.id, page.limit, page.offset],
 });
 
 /** How to look for it among the next `among` jobs that have an error. */
@@ -135,6 +135,13 @@ export const errorsWalkStatement = (search: string, page: PageWanted, among: num
   query: page.order === 'newest' ? 'errors-walk-newest' : 'errors-walk-oldest',
   values: [toPattern(search), page.after?.createdAt, page.after?.id, among, page.limit, page.offset],
 });
+
+/** Without three letters or digits in a row an index of trigrams is read whole, which takes longer than all errors. */
+const WITH_TRIGRAM = /[\p{L}\p{N}]{3}/u;
+
+/** $1 and $2 of the statements that look for errors. */
+const errorPattern = (search: string): (string | undefined)[] =>
+  WITH_TRIGRAM.test(search) ? [toPattern(search), undefined] : [undefined, toPattern(search)];
 
 const toPattern = (search: string): string => `%${search.replace(/[\\%_]/g, '\\$&')}%`;
 

@@ -6,6 +6,7 @@ import { sqlFile } from '../sql-file.ts';
 export type ReadQuery =
   | 'clock'
   | 'count'
+  | 'detailed-errors'
   | 'detailed-page'
   | 'error-matches'
   | 'errors-page-newest'
