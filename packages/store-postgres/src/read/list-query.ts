@@ -12,6 +12,7 @@ import {
   hasFixedPlan,
   isDetailed,
   type JobFilter,
+  nearStatement,
   type PageWanted,
   pageStatement,
   type Statement,
@@ -51,16 +52,17 @@ export interface PagePlan {
   page: PageWanted;
   found: Statement;
   counted?: Statement;
+  /** Comes before `found` and stands for it when it finds the whole page. */
+  near?: Statement | undefined;
   /** The server may keep the plan. */
   prepared: boolean;
 }
 
 /** With how many jobs match. */
 export function countedPlan(filter: JobFilter, page: PageWanted): PagePlan {
-  const prepared = hasFixedPlan(filter, page);
   return isDetailed(filter)
-    ? { page, found: detailedPageStatement(filter, page, COUNT_LIMIT + 1), prepared }
-    : { page, found: pageStatement(filter, page), counted: countStatement(filter), prepared };
+    ? { page, found: detailedPageStatement(filter, page, COUNT_LIMIT + 1), prepared: hasFixedPlan(filter, page) }
+    : { ...barePlan(filter, page), counted: countStatement(filter) };
 }
 
 /** The same for a search and something else, looking at all jobs that have such an error. */
@@ -72,6 +74,7 @@ export const countedErrorsPlan = (filter: JobFilter, page: PageWanted): PagePlan
 
 export const barePlan = (filter: JobFilter, page: PageWanted): PagePlan => ({
   page,
+  near: nearStatement(filter, page),
   found: pageStatement(filter, page),
   prepared: hasFixedPlan(filter, page),
 });
@@ -105,14 +108,24 @@ export function placesOf(plan: PagePlan): BoundQuery {
 }
 
 /** `count` (null where it is not asked for) and `place` of every job of a page, beside what is selected of it. */
-function ordered({ page, found, counted }: PagePlan, selected: string, values: unknown[]): string {
+function ordered(plan: PagePlan, selected: string, values: unknown[]): string {
+  const { page, found, counted } = plan;
   const direction = page.order === 'newest' ? 'desc' : 'asc';
   const count = isDetailedPage(found) ? 'found.count' : counted ? 'counted.count' : 'null::bigint';
   return `
     select ${count} as count, ${selected},
       row_number() over (order by found.created_at ${direction}, found.id ${direction}) as place
-    from ${counted ? `(${bind(counted, values)}) as counted left join lateral ` : ''}(${bind(found, values)}) as found
+    from ${counted ? `(${bind(counted, values)}) as counted left join lateral ` : ''}(${foundPage(plan, values)}) as found
     ${counted ? 'on true' : ''}`;
+}
+
+function foundPage({ page, near, found }: PagePlan, values: unknown[]): string {
+  if (!near) return bind(found, values);
+  return `
+    with near as materialized (${bind(near, values)})
+    select id, created_at from near where (select count(*) from near) = ${page.limit}
+    union all
+    select id, created_at from (${bind(found, values)}) as merged where (select count(*) from near) < ${page.limit}`;
 }
 
 /** Whether a statement counts, and says where rows lie. */

@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { JOB_STATES } from '@trellis/contracts';
 import { describe, expect, it } from 'vitest';
-import { countStatement, detailedPageStatement, hasFixedPlan, type JobFilter, pageStatement } from './page-plan.ts';
+import {
+  countStatement,
+  detailedPageStatement,
+  hasFixedPlan,
+  type JobFilter,
+  nearStatement,
+  pageStatement,
+} from './page-plan.ts';
 
 const page = { order: 'newest', limit: 50, offset: 0 } as const;
 const queryOf = (filter: JobFilter) => pageStatement(filter, page).query;
@@ -39,6 +46,20 @@ describe('a page is read in the order of an index where one holds it', () => {
   ])('%j, too large to be looked at whole, is left to the index of its detail', (filter) => {
     expect(queryOf(filter)).toBe('page-newest');
   });
+});
+
+it('is looked for nearby where completed jobs of all services belong to it', () => {
+  const near = (filter: JobFilter) => nearStatement(filter, page)?.values.slice(0, 2);
+  expect(near({ states: ['completed'] })).toEqual([undefined, ['completed']]);
+  expect(near({ type: 't' })).toEqual(['t', undefined]);
+  for (const filter of [
+    {},
+    { states: ['dead', 'failed'] },
+    { service: 's', type: 't' },
+    { service: 's', states: ['completed'] },
+  ]) {
+    expect(near(filter as JobFilter)).toBeUndefined();
+  }
 });
 
 describe('the server may keep the plan', () => {
@@ -85,7 +106,7 @@ it('reads a detailed page and its count of a bounded number of jobs', () => {
   ]);
 });
 
-it.for(['page', 'sliced-page', 'errors-page', 'errors-walk'])(
+it.for(['page', 'near-page', 'sliced-page', 'errors-page', 'errors-walk'])(
   'read-%s-oldest.sql is the mirror of -newest.sql',
   (name) => {
     const text = (order: string) =>

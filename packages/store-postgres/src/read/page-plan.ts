@@ -100,6 +100,20 @@ export function pageStatement(wanted: JobFilter, page: PageWanted): Statement {
   };
 }
 
+/** Jobs that are looked at for a page that may be near, before slices are merged: as quick as three slices. */
+const NEAR_JOBS = 256;
+
+/** How to read a page nearby that would be merged of the slices of all services, when it may well be there. */
+export function nearStatement(wanted: JobFilter, page: PageWanted): Statement | undefined {
+  const filter = narrow(wanted);
+  const { service, type, states } = filter;
+  if (!needsSlices(filter) || service !== undefined || states?.includes('completed') === false) return undefined;
+  return {
+    query: page.order === 'newest' ? 'near-page-newest' : 'near-page-oldest',
+    values: [type, states, page.after?.createdAt, page.after?.id, NEAR_JOBS, page.limit, page.offset],
+  };
+}
+
 /** How to count what the counters know. */
 export function countStatement(wanted: JobFilter): Statement {
   const { service, type, states } = narrow(wanted);

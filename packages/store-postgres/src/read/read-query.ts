@@ -17,6 +17,8 @@ export type ReadQuery =
   | 'janitor-duties'
   | 'jobs'
   | 'key-hashes'
+  | 'near-page-newest'
+  | 'near-page-oldest'
   | 'page-newest'
   | 'page-of-ids'
   | 'page-oldest'
