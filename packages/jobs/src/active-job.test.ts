@@ -1,11 +1,12 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import type { LifecycleEvent } from '@trellis/contracts';
-import { type JobStream, PublishError, silentLogger } from '@trellis/runtime';
+import { type JobStream, PublishError, type RequestPipe, silentLogger } from '@trellis/runtime';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { jobInHand } from './active-job.ts';
 import { NonRetryableError } from './errors.ts';
 import { HeldWork, RunningAttempt } from './held-work.ts';
+import { LateAcks } from './late-acks.ts';
 import { queue } from './queue.ts';
 import { newCounts } from './worker-scope.ts';
 
@@ -34,6 +35,7 @@ function inHand() {
     stream: stream as unknown as JobStream,
     log: silentLogger(),
     counts: newCounts(),
+    acks: new LateAcks({} as RequestPipe),
     halt: new AbortController().signal,
   };
   const work = {

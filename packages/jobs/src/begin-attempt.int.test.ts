@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { beginAttempt } from './begin-attempt.ts';
 import { HeldWork } from './held-work.ts';
 import { type Bench, gate, newName, startBench } from './jobs-bench.fixture.ts';
+import { LateAcks } from './late-acks.ts';
 import { queue } from './queue.ts';
 import type { Work } from './work-message.ts';
 import { newCounts, type WorkerScope } from './worker-scope.ts';
@@ -43,6 +44,7 @@ async function job(options: { maxTries?: number; dlq?: boolean; stream?: JobStre
     stream: options.stream ?? bench.stream,
     log: silentLogger(),
     counts: newCounts(),
+    acks: new LateAcks((options.stream ?? bench.stream).pipe),
     halt: new AbortController().signal,
   });
   const deliver = async (

@@ -152,8 +152,8 @@ async function ignoreCompletion(scope: KeyedScope, held: HeldWork, attempt: Runn
   if (job === undefined || isEnded(job.state)) held.ack();
 }
 
-function answer({ stream }: WorkerScope, held: HeldWork, { answer: how }: Outcome): void {
-  if (how === 'ack') held.ackSoon(stream.pipe);
+function answer({ acks }: WorkerScope, held: HeldWork, { answer: how }: Outcome): void {
+  if (how === 'ack') acks.add(held);
   else if (how === 'term') held.terminate('no attempt is left');
   else held.giveBack(how.nakMs);
 }

@@ -48,7 +48,7 @@ export class HeldWork {
     this.#answer(() => this.message?.ack());
   }
 
-  /** Done with the message; acked along with the next requests: a write to the socket costs more than what is in it. */
+  /** Done with the message; acked in one write with the requests of this turn of the event loop. */
   ackSoon(pipe: RequestPipe): void {
     // The type leaves out where an answer goes.
     const { reply } = (this.message ?? {}) as { reply?: string };
@@ -73,9 +73,6 @@ export class HeldWork {
     }
   }
 }
-
-/** Resolves when what was to be acked soon is acked. */
-export const acksSent = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /** An abort signal that is made when somebody looks at it: few handlers do. */
 class LateSignal {

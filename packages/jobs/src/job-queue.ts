@@ -71,12 +71,12 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
   readonly service: string;
   readonly type: string;
   readonly #queue: Queue<Payload, Result>;
-  readonly #scope: Omit<WorkerScope, 'halt'>;
+  readonly #scope: Omit<WorkerScope, 'acks' | 'halt'>;
   readonly #options: HandleOptions;
   #worker: QueueWorker | undefined;
 
   constructor(
-    scope: Omit<WorkerScope, 'halt' | 'queue' | 'counts'>,
+    scope: Omit<WorkerScope, 'acks' | 'halt' | 'queue' | 'counts'>,
     queue: Queue<Payload, Result>,
     options: HandleOptions,
   ) {

@@ -1,9 +1,9 @@
 import { startTestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { HeldWork } from './held-work.ts';
 import { NonRetryableError, queue } from './index.ts';
 import { type Bench, startBench } from './jobs-bench.fixture.ts';
+import { LateAcks } from './late-acks.ts';
 
 let bench: Bench;
 beforeAll(async () => {
@@ -21,7 +21,7 @@ it.each(['completed', 'failed'] as const)(
   async (ending) => {
     const service = await bench.service({ work: queue({ payload: z.object({}), ackWaitMs: 200 }) });
     const { work } = service.jobs;
-    const lost = vi.spyOn(HeldWork.prototype, 'ackSoon').mockImplementationOnce(() => undefined);
+    const lost = vi.spyOn(LateAcks.prototype, 'add').mockImplementationOnce(() => undefined);
     let runs = 0;
     await work.handle(() => {
       runs++;

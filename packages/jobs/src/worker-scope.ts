@@ -3,6 +3,7 @@ import type { LifecycleEvent, QueuedJob } from '@trellis/contracts';
 import type { JobStream, Logger } from '@trellis/runtime';
 import type { HeldWork } from './held-work.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
+import type { LateAcks } from './late-acks.ts';
 import type { Queue } from './queue.ts';
 
 /** What a queue's worker has done since it started. */
@@ -76,6 +77,7 @@ export interface WorkerScope {
   readonly stream: JobStream;
   readonly log: Logger;
   readonly counts: WorkerCounts;
+  readonly acks: LateAcks;
   /** Aborts when the host waits no longer: what is not stored by then is left to the next delivery. */
   readonly halt: AbortSignal;
 }

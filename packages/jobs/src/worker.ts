@@ -7,10 +7,11 @@ import { abortable, type Loop, loop } from '@trellis/runtime';
 import { showMetrics } from './attempt-ended.ts';
 import { AttemptRunner } from './attempt-runner.ts';
 import { HandlerSlots } from './handler-slots.ts';
-import { acksSent, HeldWork } from './held-work.ts';
+import { HeldWork } from './held-work.ts';
 import { listenForFreeKeys, takeHinted } from './key-hints.ts';
 import { isKeyed, type KeyPlace } from './key-place.ts';
 import { KeyTurns } from './key-turns.ts';
+import { LateAcks } from './late-acks.ts';
 import { PatientLine } from './patient-line.ts';
 import { announceWorker } from './presence.ts';
 import type { Handler } from './run-handler.ts';
@@ -71,9 +72,10 @@ export class QueueWorker {
   #loops: Loop[] = [];
   #stops: StopWatch | undefined;
 
-  constructor(scope: Omit<WorkerScope, 'halt'>, handler: Handler<unknown, unknown>, options: WorkerOptions) {
+  constructor(scope: Omit<WorkerScope, 'acks' | 'halt'>, handler: Handler<unknown, unknown>, options: WorkerOptions) {
     this.#scope = {
       ...scope,
+      acks: new LateAcks(scope.stream.pipe),
       halt: this.#halt.signal,
       host: {
         startsNext: (held, keyHash, next) => this.#startsNext(held, keyHash, next),
@@ -169,7 +171,7 @@ export class QueueWorker {
     await this.#underway.idleWithin(HALT_MS);
     this.#halt.abort();
     await this.#underway.idle();
-    await acksSent();
+    await this.#scope.acks.flush();
     this.#closed.abort();
     this.#stops?.close();
     await Promise.all(this.#loops.map(({ done }) => done));
