@@ -24,7 +24,7 @@ export class Reader {
     if (this.signal.aborted) return;
     const wake = new AbortController();
     this.#wake = wake;
-    const stop = () => wake.abort();
+    const stop = () => wake.abort('stopped');
     this.signal.addEventListener('abort', stop);
     await abortable(wake.signal, ms);
     this.signal.removeEventListener('abort', stop);
@@ -46,6 +46,6 @@ export class Reader {
   }
 
   wake(): void {
-    this.#wake?.abort();
+    this.#wake?.abort('awake');
   }
 }

@@ -110,6 +110,7 @@ async function transaction<T>(pool: pg.Pool, work: (client: Queryable) => Promis
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
+    inOneWrite(client);
     const begun = client.query('begin');
     const query: Queryable['query'] = (sql, values, timeoutMs) => run(client, sql, values, timeoutMs);
     // The first statement need not wait for the answer.
@@ -126,6 +127,12 @@ async function transaction<T>(pool: pg.Pool, work: (client: Queryable) => Promis
   } finally {
     client.release(broken);
   }
+}
+
+/** What is sent before the event loop turns goes to the socket in one write: for small statements the write is most of the cost. */
+function inOneWrite({ connection: { stream } }: pg.PoolClient): void {
+  stream.cork();
+  process.nextTick(() => stream.uncork());
 }
 
 const BIGINT = 20;

@@ -30,7 +30,7 @@ export class BlockBuffer {
     this.#limit = limit;
     this.#signal = signal;
     this.#collected = this.#empty();
-    signal.addEventListener('abort', () => this.#wake.abort(), { once: true });
+    signal.addEventListener('abort', () => this.#wake.abort('awake'), { once: true });
   }
 
   get block(): JournalBlock {
@@ -97,7 +97,7 @@ export class BlockBuffer {
   }
 
   #changed(): void {
-    this.#wake.abort();
+    this.#wake.abort('awake');
     this.#wake = new AbortController();
   }
 
