@@ -53,10 +53,13 @@ export function healthProbes(options: HealthProbesOptions): HealthProbes {
   return {
     // Many ask at once when something is wrong, and each answer is a dozen questions.
     check: sharedAnswer(async () => {
+      const pipelines = askedOnce(() => reader.pipelines());
+      const streamInfo = askedOnce(() => stream.info());
+      const lagOf = (pipeline: Position | undefined) => pipelineFinding(pipeline, streamInfo, options);
       const checks = await Promise.all([
         probe('nats', 'unhealthy', async () => {
           const rtt = await stream.nc.rtt();
-          const { messages, lastSequence } = await stream.info();
+          const { messages, lastSequence } = await streamInfo();
           return { status: 'healthy', latencyMs: rtt, messages, lastSequence };
         }),
         probe('postgres', 'unhealthy', async () => {
@@ -71,19 +74,19 @@ export function healthProbes(options: HealthProbesOptions): HealthProbes {
           return { status: 'healthy', latencyMs: since(started) };
         }),
         probe('pipeline-current', 'degraded', async () => {
-          const current = (await reader.pipelines()).find((pipeline) => pipeline.name === 'current');
-          return pipelineFinding(current, options);
+          const current = (await pipelines()).find((pipeline) => pipeline.name === 'current');
+          return lagOf(current);
         }),
         probe('pipeline-history', 'degraded', async () => {
           const history = await historyPosition(options);
           if (history === undefined && clickhouseUrl === undefined) return undefined;
-          return pipelineFinding(history, options);
+          return lagOf(history);
         }),
         probe('janitor', 'degraded', async () =>
           janitorFinding(await reader.janitorDuties(), options.janitorOverdueMs),
         ),
         probe('presence', 'degraded', async () => {
-          const presence = (await reader.pipelines()).find((pipeline) => pipeline.name === 'presence');
+          const presence = (await pipelines()).find((pipeline) => pipeline.name === 'presence');
           return presenceFinding(presence, options.presenceFreshMs);
         }),
         probe('quarantine', 'degraded', async () => {
@@ -103,11 +106,23 @@ interface Position {
   owned: boolean;
 }
 
-async function pipelineFinding(pipeline: Position | undefined, options: HealthProbesOptions): Promise<Finding> {
+/** One question for all probes of a check that need its answer. */
+function askedOnce<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
+  let answer: Promise<Answer> | undefined;
+  return () => {
+    answer ??= ask();
+    return answer;
+  };
+}
+
+async function pipelineFinding(
+  pipeline: Position | undefined,
+  streamInfo: () => ReturnType<JobStream['info']>,
+  { stream, degradedLagMs }: HealthProbesOptions,
+): Promise<Finding> {
   if (!pipeline) return { status: 'degraded', message: 'has not run yet' };
-  const { stream, degradedLagMs } = options;
   const { position, owned } = pipeline;
-  const { lastSequence } = await stream.info();
+  const { lastSequence } = await streamInfo();
   const lagEvents = Math.max(0, lastSequence - position);
   const waiting = lagEvents === 0 ? undefined : await stream.nextOf(ALL_EVENTS_FILTER, position + 1);
   const lagMs = waiting ? Math.max(0, Date.now() - Date.parse(waiting.storedAt)) : 0;
