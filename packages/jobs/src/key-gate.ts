@@ -25,15 +25,15 @@ export async function passKey(
   switch (decision.kind) {
     case 'run': {
       if (!runnable) return whenAlone();
-      if (held.place && (await holdsPlace(scope, held.place))) return GO;
-      const answer = await takePlace(scope, held, key, decision.attempt);
-      if (answer.kind === 'taken') {
-        held.place = answer.place;
-        return GO;
+      // Also right after it was taken: the answer may have come late.
+      while (!(held.place && (await holdsPlace(scope, held.place)))) {
+        const answer = await takePlace(scope, held, key, decision.attempt);
+        held.place = answer.kind === 'taken' ? answer.place : undefined;
+        if (answer.kind === 'taken') continue;
+        held.next = answer.otherFirst;
+        return { kind: 'park', ms: answer.ms };
       }
-      held.place = undefined;
-      held.next = answer.otherFirst;
-      return { kind: 'park', ms: answer.ms };
+      return GO;
     }
     case 'cancel':
     case 'exhausted':

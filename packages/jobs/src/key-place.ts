@@ -24,6 +24,13 @@ export type KeyedScope = WorkerScope & { keyed: KeyedQueue };
 
 export const isKeyed = (scope: WorkerScope): scope is KeyedScope => scope.keyed !== undefined;
 
+/** How a record was when it was changed. */
+interface Asked {
+  takeovers: number;
+  /** Of the process clock, before the request: a process may be stopped for long before it reads the answer. */
+  askedAt: number;
+}
+
 /** A place that this worker took; somebody else may have it by now. */
 export class KeyPlace {
   readonly identity: KeyIdentity;
@@ -32,16 +39,17 @@ export class KeyPlace {
   readonly queuedAt: string | undefined;
   readonly #takeovers: number;
   #slot: ActiveSlot;
-  #renewedAt = performance.now();
+  #knownAt: number;
   /** Somebody else has it: whatever its handler brings does not count. */
   lost = false;
   /** It was given back: nothing is to be renewed. */
   given = false;
 
-  constructor(identity: KeyIdentity, slot: ActiveSlot, takeovers: number) {
+  constructor(identity: KeyIdentity, slot: ActiveSlot, { takeovers, askedAt }: Asked) {
     this.identity = identity;
     this.#slot = slot;
     this.#takeovers = takeovers;
+    this.#knownAt = askedAt;
     this.jobId = slot.jobId;
     this.token = slot.slotToken;
     this.queuedAt = slot.queuedAt;
@@ -49,12 +57,12 @@ export class KeyPlace {
 
   /** Milliseconds since this worker last knew that the place is its own. */
   get ageMs(): number {
-    return performance.now() - this.#renewedAt;
+    return performance.now() - this.#knownAt;
   }
 
-  renewed(slot: ActiveSlot): void {
+  renewed(slot: ActiveSlot, askedAt: number): void {
     this.#slot = slot;
-    this.#renewedAt = performance.now();
+    this.#knownAt = askedAt;
   }
 
   /** As lifecycle events carry it. */
@@ -98,6 +106,7 @@ export async function takePlace(
   const wish = { ...taker(scope), ...asker(scope, held) };
   let takeovers = 0;
   for (;;) {
+    const askedAt = performance.now();
     const answer: SlotAnswer = await keyed.change(
       identity,
       (record, now) => {
@@ -110,9 +119,9 @@ export async function takePlace(
     );
     switch (answer.kind) {
       case 'taken':
-        return { kind: 'taken', place: new KeyPlace(identity, answer.slot, takeovers) };
+        return { kind: 'taken', place: new KeyPlace(identity, answer.slot, { takeovers, askedAt }) };
       case 'otherFirst': {
-        const otherFirst = new KeyPlace(identity, answer.slot, takeovers);
+        const otherFirst = new KeyPlace(identity, answer.slot, { takeovers, askedAt });
         return { kind: 'park', ms: parkMs(keyed, answer.position), otherFirst };
       }
       case 'running':
@@ -147,12 +156,13 @@ export async function holdsPlace(scope: KeyedScope, place: KeyPlace): Promise<bo
 async function renewPlace(scope: KeyedScope, place: KeyPlace): Promise<void> {
   const { jobId, token: slotToken } = place;
   const leaseMs = scope.keyed.concurrency.heartbeatTtlMs;
+  const askedAt = performance.now();
   const answer = await scope.keyed.change(
     place.identity,
     (record, now) => renew(record, { jobId, slotToken, leaseMs }, now),
     { signal: scope.halt },
   );
-  if (answer.kind === 'renewed') place.renewed(answer.slot);
+  if (answer.kind === 'renewed') place.renewed(answer.slot, askedAt);
   else place.lost = !place.given;
 }
 
@@ -200,12 +210,12 @@ export async function releasePlace(scope: KeyedScope, held: HeldWork, handedBack
       : undefined;
   const { limits } = scope.keyed;
   const takerOf = nextTaker(scope, held, place.identity);
-  const { outcome, takeovers, comes } = await changed(scope, place.identity, (record, now) => {
+  const { outcome, asked, comes } = await changed(scope, place.identity, (record, now) => {
     const promote = takerOf(record);
     return release(record, { jobId, slotToken: place.token, limits, promote, backToHead }, now);
   });
   held.place = undefined;
-  passOn(scope, held, place.identity, { ...outcome, headWaits: outcome.headWaits && !comes }, takeovers);
+  passOn(scope, held, place.identity, { ...outcome, headWaits: outcome.headWaits && !comes }, asked);
 }
 
 /** The job in hand has ended: it leaves the key. `park`: its owner lives and is about to do that itself. */
@@ -217,21 +227,21 @@ export async function leavePlace(
   if (held.place) held.place.given = true;
   const { limits } = scope.keyed;
   const takerOf = nextTaker(scope, held, identity);
-  const { outcome, takeovers, comes } = await changed(scope, identity, (record, now) => {
+  const { outcome, asked, comes } = await changed(scope, identity, (record, now) => {
     const promote = takerOf(record);
     return leaveKey(record, { ...asker(scope, held), limits, promote }, now);
   });
   if (outcome.kind === 'running') return { kind: 'park', ms: untilSilentMs(scope.keyed, outcome.slot) };
   held.place = undefined;
-  passOn(scope, held, identity, { ...outcome, headWaits: outcome.headWaits && !comes }, takeovers);
+  passOn(scope, held, identity, { ...outcome, headWaits: outcome.headWaits && !comes }, asked);
   return { kind: 'left' };
 }
 
 /** The place of the first in the queue, if it is free. */
 export async function takeHeadPlace(scope: KeyedScope, identity: KeyIdentity): Promise<KeyPlace | undefined> {
   const wish = { limits: scope.keyed.limits, promote: taker(scope) };
-  const { outcome, takeovers } = await changed(scope, identity, (record, now) => takeHead(record, wish, now));
-  return outcome.promoted ? new KeyPlace(identity, outcome.promoted, takeovers) : undefined;
+  const { outcome, asked } = await changed(scope, identity, (record, now) => takeHead(record, wish, now));
+  return outcome.promoted ? new KeyPlace(identity, outcome.promoted, asked) : undefined;
 }
 
 /** A place whose job cannot be started here and now goes back, its job to the head of the queue. */
@@ -248,15 +258,16 @@ export async function dropPlace(scope: KeyedScope, place: KeyPlace): Promise<Key
   place.given = true;
   const { jobId, token: slotToken, identity } = place;
   const wish = { jobId, slotToken, limits: scope.keyed.limits, promote: taker(scope) };
-  const { outcome, takeovers } = await changed(scope, identity, (record, now) => release(record, wish, now));
-  return outcome.promoted ? new KeyPlace(identity, outcome.promoted, takeovers) : undefined;
+  const { outcome, asked } = await changed(scope, identity, (record, now) => release(record, wish, now));
+  return outcome.promoted ? new KeyPlace(identity, outcome.promoted, asked) : undefined;
 }
 
 async function changed<Outcome>(
   scope: KeyedScope,
   identity: KeyIdentity,
   decide: (record: KeyRecord, now: Date) => { record: KeyRecord; outcome: Outcome },
-): Promise<{ outcome: Outcome; takeovers: number; comes: boolean }> {
+): Promise<{ outcome: Outcome; asked: Asked; comes: boolean }> {
+  const askedAt = performance.now();
   let takeovers = 0;
   let comes = false;
   const outcome = await scope.keyed.change(
@@ -270,7 +281,7 @@ async function changed<Outcome>(
     },
     { signal: scope.halt },
   );
-  return { outcome, takeovers, comes };
+  return { outcome, asked: { takeovers, askedAt }, comes };
 }
 
 /** Who takes the place that `held` leaves: this worker, if it is to start the first one in the queue. */
@@ -294,10 +305,10 @@ function passOn(
   held: HeldWork,
   identity: KeyIdentity,
   { promoted, headWaits }: { promoted: ActiveSlot | undefined; headWaits: boolean },
-  takeovers: number,
+  asked: Asked,
 ): void {
   if (promoted) {
-    held.next = new KeyPlace(identity, promoted, takeovers);
+    held.next = new KeyPlace(identity, promoted, asked);
     jobLog(scope, held.work.event).debug({ next: promoted.jobId, key: identity.key }, 'the key is passed on');
   }
   if (headWaits) scope.keyed.hint(identity);

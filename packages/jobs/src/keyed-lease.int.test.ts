@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ActiveSlot } from '@trellis/contracts';
+import { JobStream } from '@trellis/runtime';
 import { startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { ulid } from 'ulid';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { JobStopped, type Queue, queue } from './index.ts';
 import { type Bench, CONTEXT, gate, newName, startBench } from './jobs-bench.fixture.ts';
@@ -159,7 +160,9 @@ it.each(['completed', 'retry'] as const)(
     const ref = await service.jobs.work.create({ origin: 'foo' });
     await service.jobs.work.handle(() => {});
     expect((await ref.wait({ timeoutMs: 30_000 })).state).toBe('completed');
-    expect(await bench.types(silent)).toEqual(['created', 'started', ended]);
+    // What waits for another attempt hears of it, which refuses a start by the lost worker.
+    const heard = ended === 'retry' ? ['logged'] : [];
+    expect(await bench.types(silent)).toEqual(['created', 'started', ended, ...heard]);
     expect((await record(service.name))?.staleTakeoverCount).toBe(0);
   },
 );
@@ -212,6 +215,51 @@ it('a process that was stopped for longer than its lease completes nothing; its 
     'started',
     'completed',
   ]);
+});
+
+it('a process that was stopped between taking a place and its start starts nothing while somebody else has the place', async () => {
+  const service = await bench.service({
+    work: queue({
+      payload,
+      backoffMs: [10],
+      keyConcurrency: { key: TEMPLATE, heartbeatTtlMs: 600 },
+      queue: { maxQueuedPerKey: 9 },
+    }),
+  });
+  const { work } = service.jobs;
+  const [stopped, goesOn, running, door] = [gate(), gate(), gate(), gate()];
+  const id = ulid();
+  const { publish } = JobStream.prototype;
+  let stops = 1;
+  const spy = vi.spyOn(JobStream.prototype, 'publish');
+  spy.mockImplementation(async function (this: JobStream, event, options) {
+    if (event.jobId === id && event.eventType === 'started' && event.tries === 2 && stops-- > 0) {
+      stopped.open();
+      await goesOn.opened;
+    }
+    return publish.call(this, event, options);
+  });
+  await work.handle(async (job) => {
+    if (job.id !== id) {
+      running.open();
+      await door.opened;
+    } else if (job.attempt === 1) throw new Error('once more');
+  });
+  const first = await work.create({ origin: 'foo' }, { id });
+  await stopped.opened;
+  const slot = (await record(service.name))?.active[0];
+  expect(slot?.jobId).toBe(id);
+  await until('the end of the lease', () => Date.parse(slot?.leaseExpiresAt ?? '') < Date.now());
+  const second = await work.create({ origin: 'foo' });
+  await running.opened;
+  const { parked } = work.counts;
+  goesOn.open();
+  await until('what the process does that goes on', () => work.counts.parked > parked || work.counts.started > 2);
+  door.open();
+  for (const ref of [first, second]) expect((await ref.wait({ timeoutMs: 30_000 })).state).toBe('completed');
+  spy.mockRestore();
+  const again = await bench.event(id, 'started', 2);
+  expect(again.sequence).toBeGreaterThan((await bench.event(second.id, 'completed')).sequence);
 });
 
 it('the server being away for a while costs no place: what runs is completed, what waits runs next', async () => {
