@@ -1,5 +1,6 @@
 // What a payload or a result is once it has been JSON, checked against its schema as the reader will see it.
 import { z } from 'zod';
+import { jsonForm } from './json-form.ts';
 
 export type WireValue<Parsed> =
   /** `wire` is what is sent, `parsed` what the schema makes of it. */
@@ -21,8 +22,7 @@ export function toWire<Schema extends z.ZodType>(
 ): MaybeLater<WireValue<z.output<Schema>>> {
   let wire: unknown;
   try {
-    const text: string | undefined = value === undefined ? undefined : JSON.stringify(value);
-    wire = text === undefined ? undefined : JSON.parse(text);
+    wire = jsonForm(value);
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     return { kind: 'refused', field: name, problem: `has no JSON form (${problem})` };
