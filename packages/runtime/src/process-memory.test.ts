@@ -36,15 +36,34 @@ describe('the memory of a process', () => {
       const before = v8.getHeapStatistics().total_heap_size;
       garbage = undefined;
       const stop = new AbortController();
-      const collecting = memory.collectWhenQuiet(stop.signal, 10);
+      const collecting = memory.collectWhenQuiet(stop.signal, 50);
       const look = setInterval(() => {
         const after = v8.getHeapStatistics().total_heap_size;
         if (after > before / 2) return;
         console.log(JSON.stringify([before, after]));
         clearInterval(look);
         stop.abort();
-      }, 10);
+      }, 50);
     `) as [number, number];
     expect(after).toBeLessThan(before / 2);
+  });
+
+  it('is left alone while there is work, however little the heap grows', () => {
+    const [before, after] = run(`
+      let garbage = Array.from({ length: 500_000 }, (_, index) => ({ index }));
+      const before = v8.getHeapStatistics().total_heap_size;
+      garbage = undefined;
+      const stop = new AbortController();
+      const collecting = memory.collectWhenQuiet(stop.signal, 20);
+      let rounds = 0;
+      const work = setInterval(() => {
+        for (const until = performance.now() + 5; performance.now() < until; );
+        if (++rounds < 20) return;
+        console.log(JSON.stringify([before, v8.getHeapStatistics().total_heap_size]));
+        clearInterval(work);
+        stop.abort();
+      }, 10);
+    `) as [number, number];
+    expect(after).toBeGreaterThan(before / 2);
   });
 });

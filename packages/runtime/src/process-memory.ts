@@ -25,27 +25,32 @@ export function expectNothingToStay(): void {
 }
 
 const LOOK_MS = 2_000;
-/** Less allocated between two looks is no work worth speaking of. */
-const QUIET_BYTES = 1024 * 1024;
+/** Less processor time between two looks is no work worth speaking of, as a share of one core. */
+const QUIET_SHARE = 0.01;
 /** Less held beyond what is used is not worth a collection, which takes a tenth of a second. */
 const WORTHWHILE_BYTES = 12 * 1024 * 1024;
 
-/** Collects all garbage once after work has come to an end, and gives its memory back; until `signal` aborts. */
+/**
+ * Collects all garbage once after work has come to an end, and gives its memory back; until `signal` aborts. The process stands
+ * still for as long as that takes. The size of the heap does not tell whether there is work: it goes up and down, and now and
+ * then it is the same again.
+ */
 export async function collectWhenQuiet(signal: AbortSignal, lookMs = LOOK_MS): Promise<void> {
   setFlagsFromString('--expose-gc');
   const collect: NodeJS.GCFunction = runInNewContext('gc');
-  let usedBefore = Number.NaN;
   let heldAfter = 0;
   while (!signal.aborted) {
+    const before = process.cpuUsage();
     await abortable(signal, lookMs);
-    const { used_heap_size: used, total_heap_size, external_memory } = getHeapStatistics();
-    const isQuiet = Math.abs(used - usedBefore) < QUIET_BYTES;
-    const held = total_heap_size + external_memory;
-    usedBefore = used;
-    if (!isQuiet || held - heldAfter < WORTHWHILE_BYTES) continue;
+    const { user, system } = process.cpuUsage(before);
+    const isQuiet = user + system < QUIET_SHARE * 1_000 * lookMs;
+    if (signal.aborted || !isQuiet || heldBytes() - heldAfter < WORTHWHILE_BYTES) continue;
     collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
-    const left = getHeapStatistics();
-    heldAfter = left.total_heap_size + left.external_memory;
-    usedBefore = left.used_heap_size;
+    heldAfter = heldBytes();
   }
+}
+
+function heldBytes(): number {
+  const { total_heap_size, external_memory } = getHeapStatistics();
+  return total_heap_size + external_memory;
 }
