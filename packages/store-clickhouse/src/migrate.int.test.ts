@@ -4,6 +4,8 @@ import { expect, test } from 'vitest';
 import { JournalStore } from './journal-store.ts';
 import { migrateClickHouse } from './migrate.ts';
 import { openClickHouse } from './open-clickhouse.ts';
+import { generatedHistory } from './testing/generated-history.ts';
+import { expectedViews, firstDifferences, HistoryBench } from './testing/history-bench.ts';
 
 test('several replicas migrate one missing database at the same time, and once more changes nothing', async () => {
   await using fresh = await freshClickHouse();
@@ -56,4 +58,28 @@ test('a history from before runs and minutes were kept, or whose rows were dropp
     expect(await store.greatestGeneration(), table).toBe(3 + index);
     await rows(3 + index);
   }
+});
+
+test('a history that the former fold began goes on with the present one, also when its last block is sent again', async () => {
+  await using fresh = await freshClickHouse();
+  await using clickhouse = openClickHouse({ url: fresh.url });
+  const folder = new URL('../migrations/', import.meta.url);
+  const former = readdirSync(folder).filter((name) => name < '0021');
+  for (const name of former.toSorted()) {
+    await clickhouse.client.command({
+      query: readFileSync(new URL(name, folder), 'utf8'),
+      clickhouse_settings: { async_insert: 0 },
+    });
+  }
+  const bench = new HistoryBench(clickhouse);
+  await bench.beginHistory();
+  const events = generatedHistory({ jobs: 200, from: Date.UTC(2026, 0, 1), spanMs: 600_000 });
+  const half = Math.floor(events.length / 2);
+  await bench.append(events.slice(0, half));
+  await migrateClickHouse(clickhouse);
+  expect(await bench.store.greatestGeneration()).toBe(bench.generation);
+  await bench.append(events.slice(0, half));
+  await bench.append(events.slice(half));
+  const { found, expected } = firstDifferences(await bench.views(), expectedViews(events));
+  expect(found).toEqual(expected);
 });

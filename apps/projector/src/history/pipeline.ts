@@ -68,13 +68,11 @@ const PROCESS = randomUUID().slice(0, 8);
  * @throws when it cannot go on as it is (lease lost, stream made anew, ClickHouse or NATS not there): to be run again
  */
 export async function runHistoryPipeline(options: HistoryPipelineOptions): Promise<void> {
-  const { stream, clickhouse, owner, log, signal, leaseMs = 10_000 } = options;
+  const { stream, owner, log, signal, leaseMs = 10_000 } = options;
   const status: HistoryStatus = { ...IDLE };
   const tell = (change: Partial<HistoryStatus>) => options.status?.(Object.assign(status, change));
   tell({});
 
-  const migrations = await migrateClickHouse(clickhouse);
-  if (migrations.length > 0) log.info({ migrations, database: clickhouse.database }, 'ClickHouse was migrated');
   const kv = await new Kvm(stream.js).create(options.bucket ?? PIPELINES_BUCKET, {
     history: 1,
     replicas: options.replicas ?? 1,
@@ -124,6 +122,9 @@ async function write(
   const store = new JournalStore(clickhouse);
   const storeFailed = (storeError: unknown) => tell({ storeError });
   const writer = new JournalWriter({ lease, store, log, signal, ttlDays, storeFailed });
+  // By the one that writes: no block may come in while a view is replaced.
+  const migrations = await migrateClickHouse(clickhouse);
+  if (migrations.length > 0) log.info({ migrations, database: clickhouse.database }, 'ClickHouse was migrated');
   const changed = await applyRetention(clickhouse, ttlDays);
   if (changed.length > 0)
     log.info({ tables: changed, ttlDays }, 'the retention of the history in ClickHouse was changed');
