@@ -1,5 +1,5 @@
-// The history pipeline: every message of the JOBS stream once in ClickHouse. Lease → may it go on? → finish what was begun →
-// release from the quarantine → follow the stream. Why this is exactly once: docs/adr/0003-history-exactly-once.md.
+// The history pipeline: every message of the JOBS stream once in ClickHouse. Lease → migrations → may it go on? → finish what
+// was begun → release from the quarantine → follow the stream. Why this is exactly once: docs/adr/0003-history-exactly-once.md.
 import { randomUUID } from 'node:crypto';
 import { Kvm } from '@nats-io/kv';
 import { countMetric, type JobStream, type Logger } from '@trellis/runtime';

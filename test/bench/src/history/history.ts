@@ -10,6 +10,7 @@ import { startBenchStack } from '../bench-stack.ts';
 import { median, rate } from '../latencies.ts';
 import { timed } from '../query/query.ts';
 import { dashboardQuestions, type Question } from './questions.ts';
+import { type AnswerRow, firstDifference } from './same-answers.ts';
 
 const GOAL_BYTES = 40;
 const GOAL_QUICKER = 20;
@@ -161,8 +162,8 @@ async function ask(
   const times = { ours: [] as number[], raw: [] as number[] };
   const run = (sql: string) => timed(() => rowsOf(client, sql));
   // The first time reads files that the system has not in memory yet.
-  await run(ours);
-  await run(raw);
+  const difference = firstDifference(await rowsOf<AnswerRow>(client, ours), await rowsOf<AnswerRow>(client, raw));
+  if (difference !== undefined) say(`${name}: the raw table answers otherwise: ${difference}`);
   for (let time = 0; time < TIMES; time++) {
     times.ours.push(await run(ours));
     if (time === 0 || median(times.raw) < GOAL_MS) times.raw.push(await run(raw));
@@ -182,6 +183,7 @@ async function ask(
       oursMs: Math.round(oursMs),
       oursLongestMs: Math.round(Math.max(...times.ours)),
       rawMs: Math.round(rawMs),
+      sameAnswers: difference ?? 'yes',
     },
   };
 }

@@ -1,0 +1,24 @@
+// Whether two answers to one question say the same: row by row, value by value, whatever the columns are called.
+// Percentiles come from sketches and from samples, so that numbers may differ by a hundredth.
+const TOLERANCE = 0.01;
+
+export type AnswerRow = Record<string, unknown>;
+
+/** Where the two differ first, in words; undefined when they do not. */
+export function firstDifference(ours: readonly AnswerRow[], raw: readonly AnswerRow[]): string | undefined {
+  if (ours.length !== raw.length) return `${ours.length} rows and ${raw.length}`;
+  for (const [index, row] of ours.entries()) {
+    const [a, b] = [valuesOf(row), valuesOf(raw[index] ?? {})];
+    if (a.length !== b.length || a.some((value, place) => !alike(value, b[place])))
+      return `row ${index + 1}: ${JSON.stringify(row)} and ${JSON.stringify(raw[index])}`;
+  }
+  return undefined;
+}
+
+const valuesOf = (row: AnswerRow): unknown[] => Object.values(row).flat();
+
+function alike(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  const [x, y] = [Number(a), Number(b)];
+  return Math.abs(x - y) <= TOLERANCE * Math.max(Math.abs(x), Math.abs(y));
+}
