@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
 import { StartAhead } from './start-ahead.ts';
 
-const after = (startMs: number, handlerMs: number): StartAhead => {
-  const ahead = new StartAhead();
+const after = (startMs: number, handlerMs: number, ahead = new StartAhead()): StartAhead => {
   for (let times = 0; times < 100; times++) {
     ahead.started(startMs);
     ahead.handled(handlerMs);
@@ -25,6 +24,11 @@ it('as many are started ahead as handlers end while a start is under way', () =>
 it('what is started ahead is bounded, however quick the handlers are', () => {
   expect(after(10, 0).limit(100, 0)).toBe(100);
   expect(after(10, 0.001).limit(1_000, 0)).toBe(100);
+});
+
+it('of a keyed queue more is started ahead, bounded too', () => {
+  expect(after(10, 0, new StartAhead({ keyed: true })).limit(100, 0)).toBe(500);
+  expect(after(4, 8, new StartAhead({ keyed: true })).limit(100, 0)).toBe(50);
 });
 
 it('nothing is started ahead of slow handlers, however slow a start is', () => {

@@ -4,14 +4,21 @@
 
 /** Handlers slower than this gain little; a job would wait as long for one of them to end. */
 const QUICK_MS = 50;
-/** Bounds what a process has in hand, however quick its handlers are. */
+/** Bounds what a process has in hand, however quick its handlers are: more would only wait longer, and be copied by the collector. */
 const MOST = 100;
+/** With more work of a key in hand, more of it begins in the change of the key's record that ends the one before. */
+const MOST_KEYED = 500;
 /** Weight of the newest measurement in an average. */
 const WEIGHT = 1 / 16;
 
 export class StartAhead {
+  readonly #most: number;
   #startMs: number | undefined;
   #handlerMs: number | undefined;
+
+  constructor({ keyed = false } = {}) {
+    this.#most = keyed ? MOST_KEYED : MOST;
+  }
 
   /** A job was started; it took so long from the decision to the stored `started`. */
   started(ms: number): void {
@@ -33,7 +40,7 @@ export class StartAhead {
     if (this.#startMs === undefined || this.#handlerMs === undefined) return 0;
     if (!this.quick || stuckMs > QUICK_MS) return 0;
     const endMeanwhile = (concurrency * this.#startMs) / this.#handlerMs;
-    return Math.min(MOST, Math.round(endMeanwhile));
+    return Math.min(this.#most, Math.round(endMeanwhile));
   }
 }
 

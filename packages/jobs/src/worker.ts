@@ -61,7 +61,7 @@ export class QueueWorker {
   readonly #runner: AttemptRunner;
   readonly #underway = new Underway();
   readonly #slots: HandlerSlots;
-  readonly #ahead = new StartAhead();
+  readonly #ahead: StartAhead;
   readonly #pull = new WorkPull(
     () => this.#room() - this.#waiting.size - Math.max(0, this.#turns.waiting - KEY_WAITING),
     (message) => this.#arrive(message),
@@ -88,6 +88,7 @@ export class QueueWorker {
     this.#ackWaitMs = scope.queue.settings.ackWaitMs;
     const { maxActive } = scope.keyed?.limits ?? { maxActive: 1 };
     this.#turns = new KeyTurns(maxActive, KEY_PATIENCE_MS, (held) => this.#lineUp(held));
+    this.#ahead = new StartAhead({ keyed: scope.keyed !== undefined });
     this.#slots = new HandlerSlots(scope.queue.settings.concurrency, PATIENCE_MS);
     this.#runner = new AttemptRunner(this.#scope, handler, this.#slots, this.#ahead, (held) => {
       if (held.hinted) this.#stops?.follow(held);
