@@ -1,6 +1,7 @@
 // What a payload or a result is once it has been JSON, checked against its schema as the reader will see it.
 import { z } from 'zod';
 import { jsonForm } from './json-form.ts';
+import { isPlainSchema } from './plain-schema.ts';
 
 export type WireValue<Parsed> =
   /** `wire` is what is sent, `parsed` what the schema makes of it. */
@@ -36,26 +37,14 @@ export function checkWire<Schema extends z.ZodType>(
   name: string,
   wire: unknown,
 ): MaybeLater<WireValue<z.output<Schema>>> {
-  if (atOnce.get(schema)) {
-    try {
-      return judged(name, wire, run(schema, wire, AT_ONCE) as z.core.ParsePayload);
-    } catch (error) {
-      if (!(error instanceof z.core.$ZodAsyncError)) throw error;
-      atOnce.set(schema, false);
-    }
-  }
+  // Where no promise is allowed zod takes a tenth of the time. A promise that it meets there is nobody's, and ends the process
+  // when it is rejected: no schema is asked so that might make one.
+  if (isPlainSchema(schema)) return judged(name, wire, run(schema, wire, AT_ONCE) as z.core.ParsePayload);
   // As safeParseAsync does it, which makes promises for schemas that need none, too.
   const checked = run(schema, wire, LATER_ALLOWED);
-  if (checked instanceof Promise) return checked.then((late) => judged(name, wire, late));
-  if (checked.issues.length === 0 && !atOnce.has(schema)) atOnce.set(schema, true);
-  return judged(name, wire, checked);
+  return checked instanceof Promise ? checked.then((late) => judged(name, wire, late)) : judged(name, wire, checked);
 }
 
-/**
- * Schemas that have judged a value without a promise: where none is allowed zod takes a tenth of the time. One that turns out to
- * need a promise for another value is not asked so again.
- */
-const atOnce = new WeakMap<z.ZodType, boolean>();
 const AT_ONCE = { async: false };
 const LATER_ALLOWED = { async: true };
 
