@@ -8,19 +8,10 @@ import { NonRetryableError } from './errors.ts';
 import { HeldWork, RunningAttempt } from './held-work.ts';
 import { LateAcks } from './late-acks.ts';
 import { queue } from './queue.ts';
+import { workEvent } from './work-event.fixture.ts';
 import { newCounts } from './worker-scope.ts';
 
-const origin: LifecycleEvent = {
-  jobId: 'j1',
-  service: 's',
-  jobType: 't',
-  eventType: 'created',
-  state: 'pending',
-  timestamp: '2026-01-31T09:30:00.000Z',
-  context: { requestId: 'r', traceId: 'a'.repeat(32), traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` },
-  tries: 0,
-  payload: {},
-};
+const origin = { ...workEvent, eventType: 'created', state: 'pending' } satisfies LifecycleEvent;
 
 function inHand() {
   const stored = Promise.withResolvers<{ kind: 'stored'; sequence: number }>();
