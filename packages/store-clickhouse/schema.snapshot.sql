@@ -1,13 +1,15 @@
 CREATE MATERIALIZED VIEW count_event_minutes TO event_minute_rows (`generation` UInt32,
   `stored_on` Date,
+  `last_sequence` UInt64,
   `minute` DateTime('UTC'),
   `service` LowCardinality(String),
   `job_type` LowCardinality(String),
   `event_type` LowCardinality(String),
-  `events` UInt64) AS SELECT generation, toDate(stored_at) AS stored_on, toStartOfMinute(timestamp) AS minute, service, job_type, event_type, count() AS events FROM journal WHERE quarantine_code = '' GROUP BY generation, stored_on, minute, service, job_type, event_type;
+  `events` UInt64) AS SELECT generation, toDate(stored_at) AS stored_on, max(stream_sequence) AS last_sequence, toStartOfMinute(timestamp) AS minute, service, job_type, event_type, count() AS events FROM journal WHERE quarantine_code = '' GROUP BY generation, stored_on, minute, service, job_type, event_type;
 
 CREATE MATERIALIZED VIEW count_minutes TO minute_rows (`generation` UInt32,
   `stored_on` Date,
+  `last_sequence` UInt64,
   `minute` DateTime('UTC'),
   `service` LowCardinality(String),
   `job_type` LowCardinality(String),
@@ -19,15 +21,16 @@ CREATE MATERIALIZED VIEW count_minutes TO minute_rows (`generation` UInt32,
   `waited` UInt64,
   `wait_ms_sum` UInt64,
   `run_ms_sketch` AggregateFunction(quantilesBFloat16(0.5, 0.95, 0.99), UInt64),
-  `wait_ms_sketch` AggregateFunction(quantilesBFloat16(0.5, 0.95, 0.99), UInt64)) AS SELECT generation, end_stored_on AS stored_on, toStartOfMinute(assumeNotNull(ended_at)) AS minute, service, job_type, outcome, count() AS jobs, sum(toUInt64(attempts)) AS attempts, countIf(notEmpty(attempt_ms)) AS ran, sum(run_ms) AS run_ms_sum, countIf(wait_known) AS waited, sumIf(wait_ms, wait_known) AS wait_ms_sum, quantilesBFloat16StateIf(0.5, 0.95, 0.99)(run_ms, notEmpty(attempt_ms)) AS run_ms_sketch, quantilesBFloat16StateIf(0.5, 0.95, 0.99)(wait_ms, wait_known) AS wait_ms_sketch FROM (SELECT *, arraySum(attempt_ms) AS run_ms, queued_known AND (first_started_at IS NOT NULL) AS wait_known, CAST(if(wait_known, greatest(0, dateDiff('millisecond', queued_at, assumeNotNull(first_started_at))), 0), 'UInt64') AS wait_ms FROM run_changes WHERE ends_now) GROUP BY generation, stored_on, minute, service, job_type, outcome;
+  `wait_ms_sketch` AggregateFunction(quantilesBFloat16(0.5, 0.95, 0.99), UInt64)) AS SELECT generation, end_stored_on AS stored_on, max(last_sequence) AS last_sequence, toStartOfMinute(assumeNotNull(ended_at)) AS minute, service, job_type, outcome, count() AS jobs, sum(toUInt64(attempts)) AS attempts, countIf(notEmpty(attempt_ms)) AS ran, sum(run_ms) AS run_ms_sum, countIf(wait_known) AS waited, sumIf(wait_ms, wait_known) AS wait_ms_sum, quantilesBFloat16StateIf(0.5, 0.95, 0.99)(run_ms, notEmpty(attempt_ms)) AS run_ms_sketch, quantilesBFloat16StateIf(0.5, 0.95, 0.99)(wait_ms, wait_known) AS wait_ms_sketch FROM (SELECT *, arraySum(attempt_ms) AS run_ms, queued_known AND (first_started_at IS NOT NULL) AS wait_known, CAST(if(wait_known, greatest(0, dateDiff('millisecond', queued_at, assumeNotNull(first_started_at))), 0), 'UInt64') AS wait_ms FROM run_changes WHERE ends_now) GROUP BY generation, stored_on, minute, service, job_type, outcome;
 
 CREATE TABLE event_minute_rows (`generation` UInt32 CODEC(ZSTD(1)),
   `stored_on` SimpleAggregateFunction(max, Date) COMMENT 'Day on which the stream stored the last of the events' CODEC(Delta(2), ZSTD(1)),
+  `last_sequence` SimpleAggregateFunction(max, UInt64) COMMENT 'Greatest sequence in JOBS of the events: tells whether a block has arrived here' CODEC(Delta(8), ZSTD(1)),
   `minute` DateTime64(0, 'UTC') CODEC(Delta(8), ZSTD(1)),
   `service` LowCardinality(String) CODEC(ZSTD(1)),
   `job_type` LowCardinality(String) CODEC(ZSTD(1)),
   `event_type` LowCardinality(String) CODEC(ZSTD(1)),
-  `events` SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1))) ENGINE = AggregatingMergeTree PARTITION BY (generation, toYYYYMM(stored_on)) ORDER BY (generation, service, job_type, event_type, minute) SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, index_granularity = 8192;
+  `events` SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1))) ENGINE = AggregatingMergeTree PARTITION BY (generation, toYYYYMM(stored_on)) ORDER BY (generation, toStartOfHour(minute), service, job_type, event_type, minute) SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, index_granularity = 8192;
 
 CREATE VIEW event_minutes (`minute` DateTime64(0, 'UTC') COMMENT 'Minute of the events\' timestamps',
   `service` LowCardinality(String) COMMENT 'Owner of the queue',
@@ -199,6 +202,7 @@ CREATE MATERIALIZED VIEW keep_runs TO run_rows (`generation` UInt32,
 
 CREATE TABLE minute_rows (`generation` UInt32 CODEC(ZSTD(1)),
   `stored_on` SimpleAggregateFunction(max, Date) COMMENT 'Day on which the stream stored the last of the ending events' CODEC(Delta(2), ZSTD(1)),
+  `last_sequence` SimpleAggregateFunction(max, UInt64) COMMENT 'Greatest sequence in JOBS of the jobs when they were counted: tells whether a block has arrived here' CODEC(Delta(8), ZSTD(1)),
   `minute` DateTime64(0, 'UTC') CODEC(Delta(8), ZSTD(1)),
   `service` LowCardinality(String) CODEC(ZSTD(1)),
   `job_type` LowCardinality(String) CODEC(ZSTD(1)),
@@ -210,7 +214,7 @@ CREATE TABLE minute_rows (`generation` UInt32 CODEC(ZSTD(1)),
   `waited` SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
   `wait_ms_sum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
   `run_ms_sketch` AggregateFunction(quantilesBFloat16(0.5, 0.95, 0.99), UInt64) CODEC(ZSTD(1)),
-  `wait_ms_sketch` AggregateFunction(quantilesBFloat16(0.5, 0.95, 0.99), UInt64) CODEC(ZSTD(1))) ENGINE = AggregatingMergeTree PARTITION BY (generation, toYYYYMM(stored_on)) ORDER BY (generation, service, job_type, outcome, minute) SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, index_granularity = 8192;
+  `wait_ms_sketch` AggregateFunction(quantilesBFloat16(0.5, 0.95, 0.99), UInt64) CODEC(ZSTD(1))) ENGINE = AggregatingMergeTree PARTITION BY (generation, toYYYYMM(stored_on)) ORDER BY (generation, toStartOfHour(minute), service, job_type, outcome, minute) SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, index_granularity = 8192;
 
 CREATE VIEW minutes (`minute` DateTime64(0, 'UTC') COMMENT 'Minute in which execution ended, by the ending event\'s timestamp',
   `service` LowCardinality(String) COMMENT 'Owner of the queue',

@@ -1,7 +1,7 @@
 export { HistoryReader, type JobAddress, type ReadJobOptions } from './history-reader.ts';
 export { JournalBlock } from './journal-block.ts';
 export { JournalGone, JournalStore } from './journal-store.ts';
-export { migrateClickHouse } from './migrate.ts';
+export { migrateClickHouse, pendingMigrations } from './migrate.ts';
 export {
   type ClickHouse,
   type ClickHouseOptions,

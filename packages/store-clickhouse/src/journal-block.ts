@@ -12,7 +12,8 @@ export class JournalBlock {
   /** First and last stream sequence; 0 while empty. */
   from = 0;
   to = 0;
-  /** When the stream stored the last message. */
+  /** When the stream stored the first and the last message. */
+  fromStoredAt = '';
   toStoredAt = '';
   readonly #out = new RowBinaryWriter();
 
@@ -28,7 +29,10 @@ export class JournalBlock {
   /** Appends one message; sequences must increase. */
   add(message: StoredMessage, decoded: Decoded, released = false): void {
     writeJournalRow(this.#out, { generation: this.generation, message, decoded, released });
-    if (this.rows === 0) this.from = message.sequence;
+    if (this.rows === 0) {
+      this.from = message.sequence;
+      this.fromStoredAt = message.storedAt;
+    }
     this.rows += 1;
     if (decoded.kind === 'quarantined') {
       this.quarantined += 1;

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings } from '@clickhouse/client';
 import type { StoredMessage } from '@trellis/contracts';
 import type { JournalBlock } from './journal-block.ts';
+import { countMissingRows } from './missing-rows.ts';
 import type { ClickHouse } from './open-clickhouse.ts';
 import { statement } from './statement.ts';
 
@@ -101,6 +102,24 @@ export class JournalStore {
       });
       stream.resume();
     });
+  }
+
+  /**
+   * Whether a block that was appended, the last one so far, is whole in the journal and in the tables behind it. A server that is killed may
+   * have noted a token without keeping what came with it; then a repeat is dropped.
+   * @returns the tables that lack rows of it
+   */
+  async tablesThatLack(block: JournalBlock): Promise<string[]> {
+    const { generation, from, to, rows } = block;
+    const result = await this.#run(() =>
+      this.#client.query({
+        query: countMissingRows(),
+        query_params: { generation, from, to, rows },
+        format: 'JSONEachRow',
+      }),
+    );
+    const tables = await result.json<{ table: string; missing: string | number }>();
+    return tables.filter(({ missing }) => Number(missing) > 0).map(({ table }) => table);
   }
 
   /** The quarantined messages of a range of sequences, in stream order; `released`: also those released already. */

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { startClickHouseServer } from '@trellis/devstack';
 import { expect, test } from 'vitest';
 import { generatedHistory } from './testing/generated-history.ts';
-import { expectedViews, firstDifferences, HistoryBench } from './testing/history-bench.ts';
+import { blockOf, expectedViews, firstDifferences, HistoryBench } from './testing/history-bench.ts';
 
 const MONTH_MS = 31 * 86_400_000;
 
-test('blocks whose inserts are repeated through SIGKILLs of the server count exactly once, in the journal, runs and minutes', async () => {
+test('blocks whose inserts are repeated through SIGKILLs of the server count exactly once everywhere, or are known not to be whole', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'trellis-journal-'));
   const server = await startClickHouseServer({ folder });
   try {
@@ -27,9 +27,13 @@ test('blocks whose inserts are repeated through SIGKILLs of the server count exa
       await insert;
       await server.restart();
       await bench.append(block);
+      // The server may have noted a token without keeping what came with it. The projector begins a new history then.
+      if ((await bench.store.tablesThatLack(blockOf(bench.generation, block))).length === 0) continue;
+      await bench.beginHistory();
+      await bench.append(events.slice(0, (index + 1) * size));
     }
     expect(failures).toBeGreaterThan(0);
-    expect(await bench.rows('SELECT count() AS n, uniqExact(stream_sequence) AS u FROM journal')).toEqual([
+    expect(await bench.rows('SELECT count() AS n, uniqExact(stream_sequence) AS u FROM events')).toEqual([
       { n: events.length, u: events.length },
     ]);
     const { found, expected } = firstDifferences(await bench.views(), expectedViews(events));

@@ -10,11 +10,7 @@ import type { ClickHouse } from './open-clickhouse.ts';
  * @returns the names of the migrations run
  */
 export async function migrateClickHouse(clickhouse: ClickHouse): Promise<string[]> {
-  await clickhouse.ensureDatabase();
-  await clickhouse.client.command({ query: MIGRATIONS_TABLE });
-  const executed = new Set(await storage.executed({ context: clickhouse }));
-  const names = readdirSync(FOLDER).filter((name) => name.endsWith('.sql'));
-  if (names.every((name) => executed.has(name))) return [];
+  if ((await pendingMigrations(clickhouse)).length === 0) return [];
   // Loaded where it has something to do: it takes 12 MB, and most starts find everything done.
   const { Umzug } = await import('umzug');
   const umzug = new Umzug({
@@ -34,6 +30,16 @@ export async function migrateClickHouse(clickhouse: ClickHouse): Promise<string[
   });
   const done = await umzug.up();
   return done.map(({ name }) => name);
+}
+
+/** Makes the database when it is missing. @returns the names of the migrations that were not run there yet, in their order */
+export async function pendingMigrations(clickhouse: ClickHouse): Promise<string[]> {
+  await clickhouse.ensureDatabase();
+  await clickhouse.client.command({ query: MIGRATIONS_TABLE });
+  const executed = new Set(await storage.executed({ context: clickhouse }));
+  return readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.sql') && !executed.has(name))
+    .sort();
 }
 
 const FOLDER = fileURLToPath(new URL('../migrations/', import.meta.url));

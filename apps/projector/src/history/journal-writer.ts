@@ -1,5 +1,5 @@
 // Puts blocks into the journal exactly once: the range into the record, the block into ClickHouse, the position into the
-// record. Repeats an insert with the same token for as long as it takes; never skips.
+// record. Repeats an insert with the same token for as long as it takes; never skips. What was repeated is looked at.
 import { abortable, backoffMs, type Logger } from '@trellis/runtime';
 import { type JournalBlock, JournalGone, type JournalStore } from '@trellis/store-clickhouse';
 import { type HistoryLease, LeaseLost } from './history-lease.ts';
@@ -41,7 +41,8 @@ export class JournalWriter {
       const { generation, from, to, toStoredAt } = block;
       const token = `${generation}:${from}-${to}`;
       await lease.update({ intent: { kind: 'tail', from, to, token } });
-      await this.append(block, token);
+      const failures = await this.append(block, token);
+      if (failures > 0) await this.#verifyBlock(block);
       await lease.update({ position: passed, written: { sequence: to, storedAt: toStoredAt }, intent: null });
     } else if (passed > lease.record.position) {
       await lease.update({ position: passed });
@@ -64,13 +65,15 @@ export class JournalWriter {
     const { lease, store } = this.#options;
     if (block.rows > 0) await this.append(block, intent.token);
     if (intent.kind === 'release') return lease.update({ intent: null });
+    if (block.rows > 0) await this.#verifyBlock(block);
     // What was purged from the stream meanwhile is in the journal if the insert had arrived before, else nowhere.
     const { generation, written } = lease.record;
     const greatest = await store.greatestMessage(generation, written.sequence);
     await lease.update({ position: intent.to, written: greatest ?? written, intent: null });
   }
 
-  private async append(block: JournalBlock, token: string): Promise<void> {
+  /** @returns how often it was sent in vain, or without an answer */
+  private async append(block: JournalBlock, token: string): Promise<number> {
     const { lease, store, log, signal, storeFailed } = this.#options;
     for (let failures = 0; ; ) {
       try {
@@ -81,7 +84,7 @@ export class JournalWriter {
           log.info({ token, failures }, 'ClickHouse takes the history again');
           storeFailed?.(undefined);
         }
-        return;
+        return failures;
       } catch (error) {
         if (isFinal(error) || signal.aborted) throw error;
         failures += 1;
@@ -95,6 +98,22 @@ export class JournalWriter {
         if (signal.aborted) throw error;
       }
     }
+  }
+
+  /**
+   * A killed server may have noted the token of a part without keeping the part: then the repeat is dropped, and only a new
+   * history is whole again.
+   */
+  async #verifyBlock(block: JournalBlock): Promise<void> {
+    const { lease, store, ttlDays } = this.#options;
+    // What is so old may have been dropped already.
+    const since = keptSince(ttlDays, Date.now());
+    if (since !== undefined && block.fromStoredAt < since) return;
+    const tables = await store.tablesThatLack(block);
+    if (tables.length === 0) return;
+    const rebuild = `ClickHouse lost rows of ${block.from} to ${block.to} in ${tables.join(', ')} when it was killed`;
+    await lease.update({ rebuild });
+    throw new JournalDiverged(rebuild);
   }
 
   /** A server that was away may come back emptied, or restored from a backup. */

@@ -3,7 +3,13 @@
 import { randomUUID } from 'node:crypto';
 import { Kvm } from '@nats-io/kv';
 import { countMetric, type JobStream, type Logger } from '@trellis/runtime';
-import { applyRetention, type ClickHouse, JournalStore, migrateClickHouse } from '@trellis/store-clickhouse';
+import {
+  applyRetention,
+  type ClickHouse,
+  JournalStore,
+  migrateClickHouse,
+  pendingMigrations,
+} from '@trellis/store-clickhouse';
 import { CatchUpProgress } from '../catch-up-progress.ts';
 import { SharedTail } from '../shared-tail.ts';
 import { type BlockLimits, followStream, type Pace, readRange } from './follow-stream.ts';
@@ -122,6 +128,10 @@ async function write(
   const store = new JournalStore(clickhouse);
   const storeFailed = (storeError: unknown) => tell({ storeError });
   const writer = new JournalWriter({ lease, store, log, signal, ttlDays, storeFailed });
+  // Tables that are made now would not know the token of a block that is sent again.
+  if (lease.record.intent && (await pendingMigrations(clickhouse)).length > 0) {
+    await lease.update({ rebuild: 'an insert was begun and not confirmed before tables were replaced' });
+  }
   // By the one that writes: no block may come in while a view is replaced.
   const migrations = await migrateClickHouse(clickhouse);
   if (migrations.length > 0) log.info({ migrations, database: clickhouse.database }, 'ClickHouse was migrated');
@@ -202,7 +212,14 @@ async function beginOrContinue(
   const begins = { why, generation, epoch: record.epoch, firstSequence: from, lastSequence: info.lastSequence };
   if (record.generation === 0) log.info(begins, 'this instance begins the history of the stream');
   else log.warn(begins, 'the history is written anew from the first message of the stream');
-  await lease.update({ streamCreated: info.created, generation, position: 0, written: NOTHING_WRITTEN, intent: null });
+  await lease.update({
+    streamCreated: info.created,
+    generation,
+    position: 0,
+    written: NOTHING_WRITTEN,
+    intent: null,
+    rebuild: undefined,
+  });
   await store.beginGeneration(generation, info.created, why);
   countMetric('trellis.projector.rebuilds', { pipeline: 'history' });
 }

@@ -49,6 +49,7 @@ describe('the history goes on', () => {
 describe('the history begins anew', () => {
   test.each([
     ['at the first start', situation({ generation: 0 }), /first start/],
+    ['when it was found that it has to', situation({ rebuild: 'a part is missing' }), /a part is missing/],
     ['when the stream was made anew', situation({ streamCreated: '2025-01-01T00:00:00.000Z' }), /created at/],
     [
       'when the stream is shorter than the history',

@@ -2,7 +2,7 @@
 import type { PipelineRecord } from './pipeline-record.ts';
 
 export interface Situation {
-  record: Pick<PipelineRecord, 'streamCreated' | 'generation' | 'position' | 'written' | 'intent'>;
+  record: Pick<PipelineRecord, 'streamCreated' | 'generation' | 'position' | 'written' | 'intent' | 'rebuild'>;
   stream: { created: string; lastSequence: number };
   /** When the stream stored the message at `record.written.sequence`; undefined when it is there no more. */
   writtenStoredAt: string | undefined;
@@ -24,6 +24,7 @@ const rebuild = (why: string): StartDecision => ({ kind: 'rebuild', why });
 export function decideStart(situation: Situation): StartDecision {
   const { record, stream, journal, writtenStoredAt } = situation;
   if (record.generation === 0) return rebuild('first start');
+  if (record.rebuild !== undefined) return rebuild(record.rebuild);
   if (stream.created !== record.streamCreated) {
     return rebuild(`the stream was created at ${stream.created}, the history is of the one of ${record.streamCreated}`);
   }

@@ -1,0 +1,41 @@
+-- How many rows each table lacks of a block that was appended: of those that it should have left there. Goes after two named
+-- queries: journal, the block's rows as they are stored, and changes, what the fold makes of them (missing-rows.ts).
+-- True only as long as no later block was appended. Parameters: generation, from, to (stream sequences), rows (of the block).
+SELECT 'journal' AS table, {rows: UInt64} - least(count(), {rows: UInt64}) AS missing
+FROM journal
+UNION ALL
+SELECT 'run_rows', count()
+FROM (SELECT service, job_type, job_id, last_sequence FROM changes WHERE is_latest) AS expected
+LEFT ANTI JOIN (
+    SELECT service, job_type, job_id, last_sequence
+    FROM run_rows
+    WHERE generation = {generation: UInt32} AND last_sequence BETWEEN {from: UInt64} AND {to: UInt64}
+) AS found USING (service, job_type, job_id, last_sequence)
+UNION ALL
+SELECT 'minute_rows', count()
+FROM (
+    SELECT toYYYYMM(end_stored_on) AS month, toStartOfMinute(assumeNotNull(ended_at)) AS minute, service, job_type, outcome,
+        max(last_sequence) AS last_sequence
+    FROM changes
+    WHERE ends_now
+    GROUP BY month, minute, service, job_type, outcome
+) AS expected
+LEFT ANTI JOIN (
+    SELECT toYYYYMM(stored_on) AS month, minute, service, job_type, outcome, last_sequence
+    FROM minute_rows
+    WHERE generation = {generation: UInt32} AND last_sequence BETWEEN {from: UInt64} AND {to: UInt64}
+) AS found USING (month, minute, service, job_type, outcome, last_sequence)
+UNION ALL
+SELECT 'event_minute_rows', count()
+FROM (
+    SELECT toYYYYMM(stored_at) AS month, toStartOfMinute(timestamp) AS minute, service, job_type, event_type,
+        max(stream_sequence) AS last_sequence
+    FROM journal
+    WHERE quarantine_code = ''
+    GROUP BY month, minute, service, job_type, event_type
+) AS expected
+LEFT ANTI JOIN (
+    SELECT toYYYYMM(stored_on) AS month, minute, service, job_type, event_type, last_sequence
+    FROM event_minute_rows
+    WHERE generation = {generation: UInt32} AND last_sequence BETWEEN {from: UInt64} AND {to: UInt64}
+) AS found USING (month, minute, service, job_type, event_type, last_sequence)
