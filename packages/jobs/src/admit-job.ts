@@ -25,13 +25,13 @@ export interface KeyedCreation {
   keyed: KeyedQueue;
   stream: JobStream;
   identity: KeyIdentity;
-  /** The `created` event without its queuePolicy. */
+  /** The `created` event of a job that is accepted. */
   event: LifecycleEvent;
   instanceId: string;
   whenFull: WhenFull | 'strict';
   signal: AbortSignal | undefined;
-  /** Publishes `created`; false: the job exists already. Throws what `create` throws. */
-  publish: (event: LifecycleEvent) => Promise<boolean>;
+  /** Publishes `created`, of a job that replaces another one or not; false: the job exists already. Throws what `create` throws. */
+  publish: (replacedJobId: string | undefined) => Promise<boolean>;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -39,28 +39,28 @@ const TIMEOUT_MS = 30_000;
 const REPLACE_TRIES = 40;
 const REPLACE_PAUSE_MS = 50;
 
-/** @throws {KeyRecordError} when the key's record could not be changed in time; also what `publish` throws */
-export function createKeyed(creation: KeyedCreation): Promise<Submitted> {
-  const { keyed, identity, event } = creation;
-  return keyed.inOrder(identity, async () => {
-    const admitted = await admitJob(creation);
-    if (admitted.kind === 'rejected') return { kind: 'rejected', reason: admitted.reason, key: identity.key };
-    if (admitted.kind === 'coalesced') return { kind: 'coalesced', existingJobId: admitted.existingJobId };
-    const replacedJobId = admitted.kind === 'accepted' ? admitted.replacedJobId : undefined;
-    const queuePolicy: LifecycleEvent['queuePolicy'] =
-      replacedJobId === undefined ? { outcome: 'accepted' } : { outcome: 'replaced', replacedJobId };
-    let created: boolean;
-    try {
-      created = await creation.publish({ ...event, queuePolicy });
-    } catch (error) {
-      // With the outcome unknown the entry stays: the job may exist, and without it the entry is a phantom soon.
-      const unknown = error instanceof PublishError && !error.refused;
-      if (!unknown && admitted.kind === 'accepted') await withdraw(creation);
-      throw error;
-    }
-    if (!created && admitted.kind === 'accepted') await withdraw(creation);
-    return replacedJobId === undefined ? { kind: 'accepted' } : { kind: 'replaced', replacedJobId };
-  });
+/**
+ * Jobs of a key that one process creates are published in the order of their admission: admissions are told in that order, and
+ * nothing waits between the answer to one and its publish.
+ * @throws {KeyRecordError} when the key's record could not be changed in time; also what `publish` throws
+ */
+export async function createKeyed(creation: KeyedCreation): Promise<Submitted> {
+  const { identity } = creation;
+  const admitted = await admitJob(creation);
+  if (admitted.kind === 'rejected') return { kind: 'rejected', reason: admitted.reason, key: identity.key };
+  if (admitted.kind === 'coalesced') return { kind: 'coalesced', existingJobId: admitted.existingJobId };
+  const replacedJobId = admitted.kind === 'accepted' ? admitted.replacedJobId : undefined;
+  let created: boolean;
+  try {
+    created = await creation.publish(replacedJobId);
+  } catch (error) {
+    // With the outcome unknown the entry stays: the job may exist, and without it the entry is a phantom soon.
+    const unknown = error instanceof PublishError && !error.refused;
+    if (!unknown && admitted.kind === 'accepted') await withdraw(creation);
+    throw error;
+  }
+  if (!created && admitted.kind === 'accepted') await withdraw(creation);
+  return replacedJobId === undefined ? { kind: 'accepted' } : { kind: 'replaced', replacedJobId };
 }
 
 type Settled = Exclude<Admitted, { kind: 'replace' }>;

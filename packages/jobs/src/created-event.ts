@@ -65,6 +65,7 @@ function withPayload(job: NewJob, payload: WireValue<unknown>): CreatedEvent {
     const key = job.keyed.keyOfPayload(payload.wire);
     if (key.kind === 'refused') throw new ValidationError(key.field, key.problem);
     event.concurrency = { key: key.identity.key, keyHash: key.identity.keyHash };
+    event.queuePolicy = { outcome: 'accepted' };
   }
   return { event, json: storableJson(event, 'payload', job.maxBytes) };
 }

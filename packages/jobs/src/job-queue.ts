@@ -200,7 +200,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
       const identity = keyed?.keyOfEvent(made.event);
       if (keyed === undefined || identity === undefined)
         return this.#publishCreated(made.event, options.signal, made.json);
-      return this.#admitKeyed(keyed, identity, made.event, options, whenFull);
+      return this.#admitKeyed(keyed, identity, made, options, whenFull);
     };
     return created instanceof Promise ? created.then(admit) : admit(created);
   }
@@ -208,7 +208,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
   async #admitKeyed(
     keyed: KeyedQueue,
     identity: KeyIdentity,
-    event: LifecycleEvent,
+    { event, json }: CreatedEvent,
     { id, signal }: CreateOptions,
     whenFull: WhenFull | 'strict',
   ): Promise<Admitted> {
@@ -217,8 +217,10 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     const own = id === undefined ? undefined : await this.#own(id);
     if (own) return { submitted: ACCEPTED, existing: own.context.traceparent };
     let existing: string | undefined;
-    const publish = async (created: LifecycleEvent) => {
-      const published = await this.#publishCreated(created, signal);
+    const publish = async (replacedJobId: string | undefined) => {
+      const published = await (replacedJobId === undefined
+        ? this.#publishCreated(event, signal, json)
+        : this.#publishCreated({ ...event, queuePolicy: { outcome: 'replaced', replacedJobId } }, signal));
       existing = published.existing;
       return published.stored;
     };

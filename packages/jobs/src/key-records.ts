@@ -6,7 +6,7 @@ import { type KeyRecord, keyBucketName, keyRecordName, type QueuedJob, readKeyRe
 import { type Changed, type KeyIdentity, type KeyLimits, newKeyRecord } from '@trellis/lifecycle';
 import { abortable, backoffMs, isConnected, type JobStream, type Logger, whenConnected } from '@trellis/runtime';
 import { type KnownRecord, KnownRecords } from './known-records.ts';
-import { OneAtATime } from './one-at-a-time.ts';
+import { LinePerName } from './line-per-name.ts';
 
 /** A key's record could not be read or changed in time, or is none. */
 export class KeyRecordError extends Error {
@@ -17,6 +17,20 @@ export interface ChangeOptions {
   signal?: AbortSignal | undefined;
   /** Gives up after this long; default: only when `signal` aborts. */
   timeoutMs?: number;
+}
+
+/** A change that somebody waits for. */
+interface Wish {
+  readonly identity: KeyIdentity;
+  readonly limits: KeyLimits;
+  readonly decide: (record: KeyRecord, now: Date) => Changed<unknown>;
+  readonly signal: AbortSignal | undefined;
+  /** Of the process clock. */
+  readonly endsAt: number;
+  /** As decided last; it holds once the record is written. */
+  outcome: unknown;
+  readonly resolve: (outcome: never) => void;
+  readonly reject: (error: KeyRecordError) => void;
 }
 
 /** Server answers that say that somebody else was quicker. */
@@ -32,7 +46,7 @@ export class KeyRecords {
   readonly #known = new KnownRecords();
   readonly #stream: JobStream;
   readonly #log: Logger;
-  readonly #turns = new OneAtATime();
+  readonly #wishes = new LinePerName<Wish>((name, wishes) => this.#changeTogether(name, wishes));
 
   private constructor(kv: KV, status: KvStatus, stream: JobStream, log: Logger) {
     this.#kv = kv;
@@ -64,17 +78,21 @@ export class KeyRecords {
 
   /**
    * Applies `decide` to a key's record until its answer holds. It may be asked more than once, also about a record that
-   * it has changed already (when an answer of the server got lost).
+   * it has changed already (when an answer of the server got lost). Changes of a key that wait for an earlier one are written
+   * together, and told in the order of asking.
    * @throws {KeyRecordError} when `signal` aborts, time is over or the record is unreadable
    */
   change<Outcome>(
     identity: KeyIdentity,
     limits: KeyLimits,
     decide: (record: KeyRecord, now: Date) => Changed<Outcome>,
-    options: ChangeOptions = {},
+    { signal, timeoutMs = Number.POSITIVE_INFINITY }: ChangeOptions = {},
   ): Promise<Outcome> {
     const name = keyRecordName(identity.service, identity.jobType, identity.keyHash);
-    return this.#turns.run(name, () => this.#changeNow(name, identity, limits, decide, options));
+    const endsAt = performance.now() + timeoutMs;
+    return new Promise((resolve, reject) =>
+      this.#wishes.add(name, { identity, limits, decide, signal, endsAt, outcome: undefined, resolve, reject }),
+    );
   }
 
   /** The record of a key; undefined when it has none. A replica may answer. */
@@ -84,44 +102,50 @@ export class KeyRecords {
     return (await this.#read(name)).record;
   }
 
-  async #changeNow<Outcome>(
-    name: string,
-    identity: KeyIdentity,
-    limits: KeyLimits,
-    decide: (record: KeyRecord, now: Date) => Changed<Outcome>,
-    { signal, timeoutMs = Number.POSITIVE_INFINITY }: ChangeOptions,
-  ): Promise<Outcome> {
-    const ends = performance.now() + timeoutMs;
+  /** Never rejects. */
+  async #changeTogether(name: string, wishes: Wish[]): Promise<void> {
+    let due = wishes;
     let cause: unknown;
     for (let attempt = 1; ; attempt++) {
-      if (signal?.aborted || performance.now() > ends || this.#stream.nc.isClosed()) {
-        throw new KeyRecordError(`key ${identity.key}: its record could not be changed`, {
-          cause: cause ?? signal?.reason,
-        });
-      }
+      due = due.filter((wish) => !this.#givesUp(wish, cause));
+      const [first] = due;
+      if (first === undefined) return;
       const known = this.#known.take(name);
       try {
         if (!isConnected(this.#stream.nc)) await whenConnected(this.#stream.nc);
         const { record: found, revision } = known ?? (await this.#read(name));
         const now = new Date();
-        const before = found ?? newKeyRecord(identity, limits, now);
-        const { record, outcome } = decide(before, now);
-        // What changes nothing is true only of the record as it is now.
+        const before = found ?? newKeyRecord(first.identity, first.limits, now);
+        const record = decideAll(due, before, now);
+        // What changes nothing is true only of the record as it is now: a change that is stored proves how it was.
         if (record === before && known) continue;
         if (record !== before) this.#known.keep(name, await this.#write(name, record, revision));
-        return outcome;
+        for (const { resolve, outcome } of due) resolve(outcome as never);
+        return;
       } catch (error) {
-        if (error instanceof KeyRecordError) throw error;
+        if (error instanceof KeyRecordError) {
+          for (const { reject } of due) reject(error);
+          return;
+        }
         cause = error;
         const raced = error instanceof JetStreamApiError && LOST_RACE.has(error.code);
         if (raced && known) {
           this.#known.outdated(name);
           continue;
         }
-        if (!raced) this.#log.warn({ error, key: identity.key }, 'a key record could not be changed; trying on');
-        await abortable(signal, raced ? backoffMs(attempt, 4, 250) : backoffMs(attempt, 50, 1_000));
+        const { key } = first.identity;
+        if (!raced) this.#log.warn({ error, key }, 'a key record could not be changed; trying on');
+        await abortable(first.signal, raced ? backoffMs(attempt, 4, 250) : backoffMs(attempt, 50, 1_000));
       }
     }
+  }
+
+  /** Whether nothing more is to be tried for somebody, who is told so. */
+  #givesUp({ identity, signal, endsAt, reject }: Wish, cause: unknown): boolean {
+    if (!signal?.aborted && performance.now() <= endsAt && !this.#stream.nc.isClosed()) return false;
+    const message = `key ${identity.key}: its record could not be changed`;
+    reject(new KeyRecordError(message, { cause: cause ?? signal?.reason }));
+    return true;
   }
 
   async #read(name: string): Promise<{ record: KeyRecord | undefined; revision: number }> {
@@ -151,6 +175,17 @@ export class KeyRecords {
     if (error) throw new JetStreamApiError(error);
     return { record, revision: seq, bytes: Buffer.byteLength(text) };
   }
+}
+
+/** Applies what is wished for, one after the other; the outcomes stand with the wishes. @returns the record after all of it */
+function decideAll(wishes: readonly Wish[], before: KeyRecord, now: Date): KeyRecord {
+  let record = before;
+  for (const wish of wishes) {
+    const changed = wish.decide(record, now);
+    record = changed.record;
+    wish.outcome = changed.outcome;
+  }
+  return record;
 }
 
 /** The texts of entries that were written before: most of a record is what it was at its last change. */

@@ -1,5 +1,5 @@
 // Which key a job has: a queue's template, filled in from the payload (protocol: keyed concurrency, key).
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { ValidationError } from './errors.ts';
 
 export type ResolvedKey =
@@ -52,9 +52,7 @@ export function resolveKey(template: readonly string[], payload: unknown): Resol
 
 /** Lower-case hexadecimal SHA-256 of the versioned compact JSON; types are kept, so `1` and `"1"` differ. */
 export const hashOfKey = (segments: readonly (string | number | boolean)[]): string =>
-  createHash('sha256')
-    .update(JSON.stringify({ version: 1, segments }))
-    .digest('hex');
+  hash('sha256', JSON.stringify({ version: 1, segments }), 'hex');
 
 function step(at: unknown, token: string): unknown {
   if (typeof at !== 'object' || at === null || !Object.hasOwn(at, token)) return undefined;

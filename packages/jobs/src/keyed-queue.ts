@@ -12,7 +12,6 @@ import type { Changed, KeyIdentity, KeyLimits } from '@trellis/lifecycle';
 import type { JobStream, Logger } from '@trellis/runtime';
 import type { ChangeOptions, KeyRecords } from './key-records.ts';
 import { resolveKey } from './key-template.ts';
-import { OneAtATime } from './one-at-a-time.ts';
 
 export type KeyOfJob = { kind: 'ok'; identity: KeyIdentity } | { kind: 'refused'; field: string; problem: string };
 
@@ -29,7 +28,6 @@ export class KeyedQueue {
   readonly limits: KeyLimits;
   readonly #scope: KeyedQueueScope;
   readonly #records: KeyRecords;
-  readonly #creations = new OneAtATime();
 
   constructor(scope: KeyedQueueScope, records: KeyRecords, concurrency: KeyConcurrency, policy: KeyQueuePolicy) {
     this.#scope = scope;
@@ -74,11 +72,6 @@ export class KeyedQueue {
 
   read(identity: KeyIdentity): Promise<KeyRecord | undefined> {
     return this.#records.read(identity);
-  }
-
-  /** Admissions of a key, each with the publish that follows, one after the other: stream order is admission order. */
-  inOrder<Result>(identity: KeyIdentity, create: () => Promise<Result>): Promise<Result> {
-    return this.#creations.run(identity.keyHash, create);
   }
 
   /** Tells idle instances that the key has a free place and jobs that wait. A hint: what is lost, parked work makes up for. */

@@ -30,7 +30,7 @@ import type { WorkerScope } from './worker-scope.ts';
 const SETTLE_MS = 2_000;
 /** How long outcomes may still take to be stored after that. */
 const HALT_MS = 5_000;
-/** Jobs of one key that are started in a row before other work gets its turn. */
+/** Jobs of one key that are started in a row before other work gets its turn; what came before that work and waits in hand may go on. */
 const MAX_CHAIN = 3;
 /** What this process took in hand and cannot go on with goes back after this long: others may be idle. */
 const PATIENCE_MS = 1_000;
@@ -242,9 +242,9 @@ export class QueueWorker {
 
   /** The first of those that wait for the key that `held` leaves is started here if it is at hand, or would come late. */
   #startsNext(held: HeldWork, keyHash: string, { jobId, createdAt }: QueuedJob): boolean {
-    if (this.#closing.signal.aborted || held.chain >= MAX_CHAIN) return false;
-    if (this.#turns.find(keyHash, jobId)) return true;
-    return this.#waiting.size === 0 && !this.#front.comesByItself(createdAt);
+    if (this.#closing.signal.aborted) return false;
+    if (this.#turns.find(keyHash, jobId)) return held.chain < MAX_CHAIN || this.#waiting.size === 0;
+    return held.chain < MAX_CHAIN && this.#waiting.size === 0 && !this.#front.comesByItself(createdAt);
   }
 
   /** How many may be begun: as many as have a place to run in, and those that are started ahead. */
