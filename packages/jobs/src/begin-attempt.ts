@@ -33,7 +33,8 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
   const sure = held.deliveryCount === 1 && scope.stream.features.conditionalFilter;
   let { decision, past } = sure ? unlooked(held.work) : await look(scope, held, maxTries);
   for (;;) {
-    const passed = isKeyed(scope) ? await passKey(scope, held, decision, payload.kind === 'ok') : GO;
+    const passing = isKeyed(scope) ? passKey(scope, held, decision, payload.kind === 'ok') : GO;
+    const passed = passing instanceof Promise ? await passing : passing;
     if (passed.kind === 'park') return park(scope, held, decision, passed.ms);
     if (decision.kind === 'ackUnrun' || decision.kind === 'wait') return giveUp(scope, held, decision);
     const due = dueEvent(scope, decision, payload);

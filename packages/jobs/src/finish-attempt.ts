@@ -8,7 +8,7 @@ import { storableJson } from './created-event.ts';
 import { decideOutcome, type Ending, type Outcome } from './decide-outcome.ts';
 import { type StopReason, ValidationError } from './errors.ts';
 import type { HeldWork, RunningAttempt } from './held-work.ts';
-import { holdsPlace, isKeyed, type KeyedScope, releasePlace } from './key-place.ts';
+import { holdsPlace, isKeyed, type KeyedScope, type KeyPlace, releasePlace } from './key-place.ts';
 import { publishDecided } from './publish-decided.ts';
 import { type Fenced, publishFenced } from './publish-fenced.ts';
 import { errorText, type MaybeLater } from './wire-value.ts';
@@ -23,8 +23,9 @@ export async function finishAttempt(
 ): Promise<void> {
   const { stopped } = attempt;
   const outcome = outcomeOf(scope, attempt, ending);
-  if (isKeyed(scope) && held.place && (await lostPlace(scope, held, attempt, outcome))) {
-    return ignoreCompletion(scope, held, attempt);
+  if (isKeyed(scope) && held.place) {
+    const losing = lostPlace(scope, held.place, attempt, outcome);
+    if (losing instanceof Promise ? await losing : losing) return ignoreCompletion(scope, held, attempt);
   }
   if (outcome.event === undefined) return overtaken(scope, held, attempt, stopped);
   const publishing = publishOutcome(scope, held, attempt, outcome.event);
@@ -122,14 +123,16 @@ async function overtaken(
 }
 
 /** Asked right before a terminal event: a process may have been stopped for longer than its lease. */
-async function lostPlace(
+function lostPlace(
   scope: KeyedScope,
-  held: HeldWork,
-  attempt: RunningAttempt,
+  place: KeyPlace,
+  { stopped }: RunningAttempt,
   { event }: Outcome,
-): Promise<boolean> {
-  if (attempt.stopped === 'stale' || held.place?.lost) return true;
-  return event !== undefined && held.place !== undefined && !(await holdsPlace(scope, held.place));
+): MaybeLater<boolean> {
+  if (stopped === 'stale' || place.lost) return true;
+  if (event === undefined) return false;
+  const holds = holdsPlace(scope, place);
+  return holds instanceof Promise ? holds.then((still) => !still) : !holds;
 }
 
 /** Somebody else has the job's place: what this run brought is noted and changes nothing. */

@@ -1,9 +1,19 @@
 // What the key says to a decision about work in hand: a place is taken before `started`, left when the job has ended,
 // and nothing is done to a job that somebody else runs (protocol: keyed concurrency, running).
-import { liveSlot } from '@trellis/lifecycle';
+import { type KeyIdentity, liveSlot } from '@trellis/lifecycle';
 import type { Decision } from './decide-delivery.ts';
 import type { HeldWork } from './held-work.ts';
-import { holdsPlace, isKeyed, leavePlace, releasePlace, takePlace, untilSilentMs } from './key-place.ts';
+import {
+  holdsPlace,
+  isKeyed,
+  isSureOf,
+  type KeyedScope,
+  leavePlace,
+  releasePlace,
+  takePlace,
+  untilSilentMs,
+} from './key-place.ts';
+import type { MaybeLater } from './wire-value.ts';
 import type { WorkerScope } from './worker-scope.ts';
 
 export type Passed =
@@ -13,15 +23,22 @@ export type Passed =
 
 export const GO: Passed = { kind: 'go' };
 
-/** @param runnable whether the payload is one that a handler can be given */
-export async function passKey(
-  scope: WorkerScope,
+/** At once where nothing has to be asked. @param runnable whether the payload is one that a handler can be given */
+export function passKey(scope: WorkerScope, held: HeldWork, decision: Decision, runnable: boolean): MaybeLater<Passed> {
+  const { key, place } = held;
+  if (!isKeyed(scope) || key === undefined) return GO;
+  // Most places are passed on by the job before.
+  if (decision.kind === 'run' && runnable && place && isSureOf(scope, place)) return GO;
+  return askKey(scope, held, key, decision, runnable);
+}
+
+async function askKey(
+  scope: KeyedScope,
   held: HeldWork,
+  key: KeyIdentity,
   decision: Decision,
   runnable: boolean,
 ): Promise<Passed> {
-  const { key } = held;
-  if (!isKeyed(scope) || key === undefined) return GO;
   switch (decision.kind) {
     case 'run': {
       if (!runnable) return whenAlone();
@@ -53,7 +70,6 @@ export async function passKey(
   }
 
   async function whenAlone(): Promise<Passed> {
-    if (!isKeyed(scope) || key === undefined) return GO;
     const record = await scope.keyed.read(key);
     const { jobId } = held.work;
     const runningHere = scope.host?.runsAlready(held) ?? false;

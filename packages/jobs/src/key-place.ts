@@ -17,6 +17,7 @@ import { backoffMs, newId } from '@trellis/runtime';
 import type { HeldWork } from './held-work.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 import { clearExpired } from './stale-place.ts';
+import type { MaybeLater } from './wire-value.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
 /** A worker's scope in a queue that has keys. */
@@ -146,11 +147,14 @@ export function untilSilentMs(keyed: KeyedQueue, slot: ActiveSlot): number {
   return Math.max(SHORTEST_PARK_MS, Math.min(left + SHORTEST_PARK_MS, keyed.longestParkMs));
 }
 
-/** Whether the place is still this worker's; asks the record unless it was sure of it a moment ago. */
-export async function holdsPlace(scope: KeyedScope, place: KeyPlace): Promise<boolean> {
-  // Nobody takes a place whose heartbeat is younger than two intervals.
-  if (!place.lost && place.ageMs > scope.keyed.concurrency.heartbeatIntervalMs / 2) await renewPlace(scope, place);
-  return !place.lost;
+/** Whether this worker knew a moment ago that the place is its own: nobody takes one whose heartbeat is younger than two intervals. */
+export const isSureOf = ({ keyed }: KeyedScope, place: KeyPlace): boolean =>
+  !place.lost && place.ageMs <= keyed.concurrency.heartbeatIntervalMs / 2;
+
+/** Whether the place is still this worker's; asks the record unless it is sure of it. */
+export function holdsPlace(scope: KeyedScope, place: KeyPlace): MaybeLater<boolean> {
+  if (place.lost || isSureOf(scope, place)) return !place.lost;
+  return renewPlace(scope, place).then(() => !place.lost);
 }
 
 async function renewPlace(scope: KeyedScope, place: KeyPlace): Promise<void> {

@@ -2,11 +2,12 @@
 // changed (protocol: keyed concurrency, bucket value). What is changed is decided by @trellis/lifecycle.
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type KV, Kvm, type KvStatus } from '@nats-io/kv';
-import { type KeyRecord, keyBucketName, keyRecordName, type QueuedJob, readKeyRecord } from '@trellis/contracts';
+import { type KeyRecord, keyBucketName, keyRecordName, readKeyRecord } from '@trellis/contracts';
 import { type Changed, type KeyIdentity, type KeyLimits, newKeyRecord } from '@trellis/lifecycle';
 import { abortable, backoffMs, isConnected, type JobStream, type Logger, whenConnected } from '@trellis/runtime';
 import { type KnownRecord, KnownRecords } from './known-records.ts';
 import { LinePerName } from './line-per-name.ts';
+import { type QueueText, queueText, textOf } from './record-text.ts';
 
 /** A key's record could not be read or changed in time, or is none. */
 export class KeyRecordError extends Error {
@@ -119,7 +120,9 @@ export class KeyRecords {
         const record = decideAll(due, before, now);
         // What changes nothing is true only of the record as it is now: a change that is stored proves how it was.
         if (record === before && known) continue;
-        if (record !== before) this.#known.keep(name, await this.#write(name, record, revision));
+        if (record !== before) {
+          this.#known.keep(name, await this.#write(name, record, revision, known?.queue));
+        }
         for (const { resolve, outcome } of due) resolve(outcome as never);
         return;
       } catch (error) {
@@ -166,14 +169,15 @@ export class KeyRecords {
   }
 
   /** Stores the record if the last revision of its key, deleted or not, is `revision`. @throws {JetStreamApiError} if not */
-  async #write(name: string, record: KeyRecord, revision: number): Promise<KnownRecord> {
-    const text = textOf(record);
+  async #write(name: string, record: KeyRecord, revision: number, before: QueueText | undefined): Promise<KnownRecord> {
+    const queue = queueText(record.queued, before);
+    const text = textOf(record, queue);
     const headers = `Nats-Expected-Last-Subject-Sequence: ${revision}\r\n`;
     const subject = `$KV.${this.#bucket}.${name}`;
     const answer = await this.#stream.pipe.request(subject, text, { headers, timeoutMs: REQUEST_MS });
     const { seq, error } = answer.json<{ seq: number; error?: ConstructorParameters<typeof JetStreamApiError>[0] }>();
     if (error) throw new JetStreamApiError(error);
-    return { record, revision: seq, bytes: Buffer.byteLength(text) };
+    return { record, queue, revision: seq, bytes: Buffer.byteLength(text) };
   }
 }
 
@@ -186,21 +190,6 @@ function decideAll(wishes: readonly Wish[], before: KeyRecord, now: Date): KeyRe
     wish.outcome = changed.outcome;
   }
   return record;
-}
-
-/** The texts of entries that were written before: most of a record is what it was at its last change. */
-const texts = new WeakMap<QueuedJob, string>();
-
-/** The JSON text of a record. */
-export function textOf({ queued, ...rest }: KeyRecord): string {
-  const entries = queued.map((job) => {
-    const known = texts.get(job);
-    if (known !== undefined) return known;
-    const text = JSON.stringify(job);
-    texts.set(job, text);
-    return text;
-  });
-  return `${JSON.stringify(rest).slice(0, -1)},"queued":[${entries.join(',')}]}`;
 }
 
 function recordOf(name: string, data: Uint8Array): KeyRecord {

@@ -8,6 +8,7 @@ afterEach(() => void vi.useRealTimers());
 const identity = { service: 's', jobType: 't', key: 'k', keyHash: 'a'.repeat(64) };
 const known = (revision: number, bytes = 1_000) => ({
   record: newKeyRecord(identity, { maxActive: 1, maxQueuedPerKey: 0 }, new Date()),
+  queue: { queued: [], text: '' },
   revision,
   bytes,
 });

@@ -1,9 +1,11 @@
 // The records of keys as this process wrote them last. While it alone works on a key, a change is one request then; that
 // others have changed the record is found out by the compare-and-set.
 import type { KeyRecord } from '@trellis/contracts';
+import type { QueueText } from './record-text.ts';
 
 export interface KnownRecord {
   record: KeyRecord;
+  queue: QueueText;
   revision: number;
   bytes: number;
 }

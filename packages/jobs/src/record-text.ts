@@ -1,0 +1,37 @@
+// The JSON text of a key's record. Most of a record is its queue, and most of the queue is what it was at the last change: of
+// that the text is kept, and only what has come is written anew.
+import type { KeyRecord, QueuedJob } from '@trellis/contracts';
+
+/** A queue and its entries' JSON, separated by commas. */
+export interface QueueText {
+  readonly queued: readonly QueuedJob[];
+  readonly text: string;
+}
+
+/** @param before of an earlier state of the same queue */
+export function queueText(queued: readonly QueuedJob[], before?: QueueText): QueueText {
+  if (before?.queued === queued) return before;
+  return { queued, text: (before && textFrom(before, queued)) ?? queued.map(textOfEntry).join(',') };
+}
+
+/** The JSON text of a record whose queue is written already. */
+export const textOf = (record: KeyRecord, { text }: QueueText): string =>
+  `${JSON.stringify({ ...record, queued: undefined }).slice(0, -1)},"queued":[${text}]}`;
+
+/** Undefined unless the queue became another one only by leaving at its head and joining at its end. */
+function textFrom(before: QueueText, queued: readonly QueuedJob[]): string | undefined {
+  const [head] = queued;
+  const left = head === undefined ? -1 : before.queued.indexOf(head);
+  const stayed = before.queued.length - left;
+  if (left < 0 || stayed > queued.length) return undefined;
+  for (let place = 0; place < stayed; place++) {
+    if (before.queued[left + place] !== queued[place]) return undefined;
+  }
+  let from = 0;
+  for (let place = 0; place < left; place++) from += textOfEntry(before.queued[place] as QueuedJob).length + 1;
+  let text = before.text.slice(from);
+  for (let place = stayed; place < queued.length; place++) text += `,${textOfEntry(queued[place] as QueuedJob)}`;
+  return text;
+}
+
+const textOfEntry = (job: QueuedJob): string => JSON.stringify(job);
