@@ -147,6 +147,18 @@ it('jobs that one instance creates for a key stand in the stream in the order of
   expect((await record(service.name, 'foo'))?.queued.map(({ jobId }) => jobId)).toEqual(inStream);
 });
 
+it('creations of a key that wait for an earlier one change its record together', async () => {
+  const service = await bench.service(keyed({ maxQueuedPerKey: 40 }));
+  const create = () => service.jobs.work.submit({ origin: 'foo' });
+  const submitted = await Promise.all(Array.from({ length: 50 }, create));
+  const outcomes = submitted.map(({ outcome }) => outcome);
+  // Room for forty to wait and one to run.
+  expect(outcomes).toEqual([...Array(41).fill('accepted'), ...Array(9).fill('rejected')]);
+  expect((await record(service.name, 'foo'))?.queued).toHaveLength(41);
+  const { state } = await bench.stream.jsm.streams.info(`KV_${keyBucketName(service.name)}`);
+  expect(state.last_seq).toBe(2);
+});
+
 it('an entry that is older than a minute and whose job was never created gives its place to the next one', async () => {
   const service = await bench.service(keyed());
   const { id } = await service.jobs.work.create({ origin: 'foo' });
