@@ -28,6 +28,7 @@ import { type FoldedJob, fold } from '@trellis/lifecycle';
 import { serverAtLeast, whenConnected } from './connect-nats.ts';
 import { type Logger, silentLogger } from './logger.ts';
 import { MergedLooks } from './merged-looks.ts';
+import { type MessageCounts, type MessageSource, messagesOf } from './messages-of-job.ts';
 import { type PublishOptions, type PublishOutcome, publishEvent } from './publish-event.ts';
 import { RequestPipe } from './request-pipe.ts';
 
@@ -59,6 +60,11 @@ interface GetAnswer {
   error?: ConstructorParameters<typeof JetStreamApiError>[0];
   /** `hdrs` and `data` in base64. */
   message: { subject: string; seq: number; time: string; hdrs?: string; data?: string };
+}
+
+interface InfoAnswer {
+  error?: ConstructorParameters<typeof JetStreamApiError>[0];
+  state: { last_seq: number; subjects?: Record<string, number> };
 }
 
 export class JobStream {
@@ -145,8 +151,7 @@ export class JobStream {
     events: readonly EventType[],
   ): Promise<Map<EventType, StreamMessage>> {
     const subjects = events.map((event) => eventSubject(service, type, jobId, event));
-    await whenConnected(this.nc);
-    const messages = this.features.multiGet ? await this.looks.lastOf(subjects) : await this.getEach(subjects);
+    const messages = await this.lastOfEach(subjects);
     return new Map(
       messages.map((message) => [message.subject.slice(message.subject.lastIndexOf('.') + 1) as EventType, message]),
     );
@@ -156,19 +161,33 @@ export class JobStream {
   async readJob(jobId: string): Promise<ReadJob> {
     const events: StoredEvent[] = [];
     const lastOfOwner = new Map<string, number>();
-    const filter = jobIdFilter(jobId);
-    // Up to the last message and no further: to find out that none follows, the server would walk the rest of the stream.
-    const [first, latest] = await Promise.all([this.nextOf(filter, 1), this.lastOf(filter)]);
-    const last = latest?.sequence ?? 0;
-    for (let at = first; at !== undefined && at.sequence <= last; ) {
-      lastOfOwner.set(at.subject.slice(0, at.subject.lastIndexOf('.')), at.sequence);
-      const decoded = decodeEvent(at);
+    const source: MessageSource = {
+      countMessages: (filter) => this.countMessages(filter),
+      lastOfEach: (subjects) => this.lastOfEach(subjects),
+      nextOf: (subject, sequence) => this.nextOf(subject, sequence),
+    };
+    for (const message of await messagesOf(source, jobIdFilter(jobId))) {
+      lastOfOwner.set(message.subject.slice(0, message.subject.lastIndexOf('.')), message.sequence);
+      const decoded = decodeEvent(message);
       if (decoded.kind === 'event') events.push(decoded.stored);
-      at = at.sequence < last ? await this.nextOf(filter, at.sequence + 1) : undefined;
     }
     const job = fold(events);
     const owner = job ? `trellis.jobs.${job.service}.${job.type}.${job.id}` : undefined;
     return { job, events, lastSequence: (owner === undefined ? undefined : lastOfOwner.get(owner)) ?? 0 };
+  }
+
+  private async lastOfEach(subjects: string[]): Promise<StreamMessage[]> {
+    await whenConnected(this.nc);
+    return this.features.multiGet ? this.looks.lastOf(subjects) : this.getEach(subjects);
+  }
+
+  private async countMessages(filter: string): Promise<MessageCounts> {
+    await whenConnected(this.nc);
+    const subject = `$JS.API.STREAM.INFO.${this.names.jobs}`;
+    const answer = await this.pipe.request(subject, JSON.stringify({ subjects_filter: filter }), { timeoutMs: GET_MS });
+    const { error, state } = answer.json<InfoAnswer>();
+    if (error) throw new JetStreamApiError(error);
+    return { counts: new Map(Object.entries(state.subjects ?? {})), lastSequence: state.last_seq };
   }
 
   private async get(query: MsgRequest | NextMsgRequest): Promise<StreamMessage | undefined> {
