@@ -11,7 +11,16 @@ const SAMPLES = 2_000;
 /** What a list shows of a job. */
 const COLUMNS = `id, service, type, state, tries, max_tries, request_id, trace_id, traceparent, tracestate, created_at,
   updated_at, started_at, completed_at, deadline, cancel_requested_at, last_error, instance_id, progress, concurrency,
-  queue_policy, payload`;
+  queue_policy, head_missing, payload, state = 'active' and exists (
+    select from workers
+    where workers.service = jobs.service and workers.type = jobs.type and workers.instance_id = jobs.instance_id
+      and status = 'gone'
+  ) as worker_lost`;
+/** What `Get` shows beside it. */
+const BODIES = `result, (
+  select json_agg(json_build_object('timestamp', logged_at, 'level', level, 'message', message) order by sequence, line)
+  from (select * from job_logs where job_id = jobs.id order by sequence desc, line desc limit 1000) as newest
+) as logs`;
 
 export interface ListQuery {
   name: string;
@@ -64,7 +73,7 @@ export function listQueries({ ids, traceIds, keys, halfway }: Samples): ListQuer
     {
       name: 'Get',
       ask: (client, turn) => client.rpc.jobs.get({ id: one(ids, turn) }),
-      sql: `select ${COLUMNS}, result from jobs where id = $1`,
+      sql: `select ${COLUMNS}, ${BODIES} from jobs where id = $1`,
       values: (turn) => [one(ids, turn)],
     },
     list('List', () => ({}), byCounters('true')),
