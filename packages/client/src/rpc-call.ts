@@ -3,6 +3,7 @@
 import {
   headers,
   type Msg,
+  type MsgHdrs,
   type NatsConnection,
   NoRespondersError,
   PermissionViolationError,
@@ -21,7 +22,7 @@ import {
   type RpcReply,
   type RpcRequest,
 } from '@trellis/contracts';
-import { contextOf, injectHeaders, newId, withSpan } from '@trellis/runtime';
+import { contextOf, injectHeaders, newId, RequestPipe, withSpan } from '@trellis/runtime';
 
 export interface CallOptions {
   /** How long to wait for the reply, in milliseconds; default that of the client. */
@@ -81,9 +82,9 @@ async function send<Method extends RpcMethod>(
   if (options.actorId !== undefined) carried.set('actor-id', options.actorId);
   let reply: Msg;
   try {
-    reply = await connection.request(subject, JSON.stringify(request), {
-      timeout: options.timeoutMs,
-      headers: carried,
+    reply = await pipeOf(connection).request(subject, JSON.stringify(request), {
+      timeoutMs: options.timeoutMs,
+      headers: linesOf(carried),
     });
   } catch (error) {
     throw unansweredFault(subject, options.timeoutMs, error, carried.get('traceparent').split('-')[1]);
@@ -96,6 +97,20 @@ async function send<Method extends RpcMethod>(
     throw new Fault('unexpected', `${subject}: the reply is not JSON`, {}, { cause: error });
   }
 }
+
+const pipes = new WeakMap<NatsConnection, RequestPipe>();
+
+/** All clients of a connection share what its answers come by. */
+function pipeOf(connection: NatsConnection): RequestPipe {
+  const known = pipes.get(connection);
+  if (known !== undefined) return known;
+  const pipe = new RequestPipe(connection);
+  pipes.set(connection, pipe);
+  return pipe;
+}
+
+/** As the pipe takes them: without the line above and the empty one below. */
+const linesOf = (carried: MsgHdrs): string => String(carried).slice('NATS/1.0\r\n'.length, -'\r\n'.length);
 
 const isRefusal = (reply: Msg): boolean =>
   reply.headers?.get('status') === 'error' || (reply.headers?.get('Nats-Service-Error-Code') ?? '') !== '';

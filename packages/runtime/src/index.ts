@@ -9,6 +9,6 @@ export * from './new-id.ts';
 export * from './process-memory.ts';
 export * from './provision.ts';
 export { PublishError, type PublishOptions, type PublishOutcome } from './publish-event.ts';
-export type { RequestPipe } from './request-pipe.ts';
+export { RequestPipe } from './request-pipe.ts';
 export * from './telemetry/index.ts';
 export * from './waiting.ts';
