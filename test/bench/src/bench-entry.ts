@@ -23,6 +23,8 @@ export interface BenchContext {
   /** Says what goes on, on standard error. */
   say: (line: string) => void;
   sizes: BenchSizes;
+  /** Names of the entries of this run: some measure for each other. */
+  entries: ReadonlySet<string>;
   /** Versions of servers that an entry used, by name; for the report. */
   versions: Map<string, string>;
   /** A redis-server to use; else one is looked for. */

@@ -51,26 +51,29 @@ const FOLDER = /^trellis-bench-(\d+)-/;
 export const removeFolder = (folder: string): void =>
   rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 
+/** @param nats the stack whose NATS server is used, where `only` leaves it out */
 export async function startBenchStack(
   { say, versions }: Pick<BenchContext, 'say' | 'versions'>,
   only?: readonly StackServerName[],
+  nats?: BenchStack,
 ): Promise<BenchStack> {
   const home = benchFolder();
   const removeHome = () => removeFolder(home);
   process.once('exit', removeHome);
   const stack = await startStack({ home, log: say, ...(only && { only }) });
   for (const { name, version } of stack.servers) versions.set(name, version);
+  const urls = { ...stack.urls, ...(nats && { nats: nats.urls.nats, natsOptions: nats.urls.natsOptions }) };
   const running: SupervisedProcess[] = [];
   const start: BenchStack['start'] = async (component, env = {}) => {
-    const started = await startComponent({ component, urls: stack.urls, env, logs: stack.logs });
+    const started = await startComponent({ component, urls, env, logs: stack.logs });
     running.push(started);
     return started;
   };
   return {
-    urls: stack.urls,
+    urls,
     home,
     logs: stack.logs,
-    pids: Object.fromEntries(stack.servers.map(({ name, pid }) => [name, pid])),
+    pids: { ...nats?.pids, ...Object.fromEntries(stack.servers.map(({ name, pid }) => [name, pid])) },
     start,
     startAll: () => Promise.all(ALL_COMPONENTS.map((component) => start(component))),
     async [Symbol.asyncDispose]() {

@@ -84,10 +84,11 @@ if (medianOf) {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
 
 const say = (line: string) => process.stderr.write(`bench: ${line}\n`);
-const context: BenchContext = { say, sizes, versions: new Map(), redisServer };
+const chosen = ENTRIES.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+const entries = new Set(chosen.map(({ name }) => name));
+const context: BenchContext = { say, sizes, entries, versions: new Map(), redisServer };
 const results: BenchResult[] = [];
-for (const entry of ENTRIES) {
-  if (wanted.length > 0 && !wanted.includes(entry.name)) continue;
+for (const entry of chosen) {
   say(`${entry.name}: ${entry.measures}`);
   const started = performance.now();
   results.push(...(await measure(entry)));

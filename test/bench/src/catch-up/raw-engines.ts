@@ -1,18 +1,37 @@
-// What the three engines take at most, without any of our logic: the figures beside ours.
+// What the three engines take at most, without any of our logic, one after the other: the figures beside ours. A task for a
+// process of its own.
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { LifecycleEvent } from '@trellis/contracts';
+import type { StackUrls } from '@trellis/devstack';
 import { fold } from '@trellis/lifecycle';
+import { connectNats } from '@trellis/runtime';
 import { migrateClickHouse, openClickHouse } from '@trellis/store-clickhouse';
 import { migratePostgres, openPostgres } from '@trellis/store-postgres';
+import { answerTask } from '../run-task.ts';
 
-export interface ParsedEvent {
+export interface RawFigures {
+  events: number;
+  consumeMs: number;
+  upsertMs: number;
+  insertMs: number;
+}
+
+answerTask(async (urls: StackUrls): Promise<RawFigures> => {
+  const nc = await connectNats({ url: urls.nats, options: urls.natsOptions, name: 'bench' });
+  const { ms: consumeMs, events } = await rawConsume(nc).finally(() => nc.close());
+  const upsertMs = await rawPostgresUpsert(urls.postgres, events);
+  const insertMs = await rawClickHouseInsert(urls.clickhouse, events);
+  return { events: events.length, consumeMs, upsertMs, insertMs };
+});
+
+interface ParsedEvent {
   sequence: number;
   event: LifecycleEvent;
 }
 
 /** Every message of JOBS consumed and its JSON parsed; nothing is acknowledged or checked. */
-export async function rawConsume(nc: NatsConnection): Promise<{ ms: number; events: ParsedEvent[] }> {
+async function rawConsume(nc: NatsConnection): Promise<{ ms: number; events: ParsedEvent[] }> {
   const jsm = await jetstreamManager(nc);
   const { name } = await jsm.consumers.add('JOBS', {
     ack_policy: AckPolicy.None,
@@ -32,7 +51,7 @@ export async function rawConsume(nc: NatsConnection): Promise<{ ms: number; even
 const ROWS_A_STATEMENT = 5_000;
 
 /** The final rows upserted into a table like ours (same columns, same indexes), 5,000 a statement. */
-export async function rawPostgresUpsert(url: string, parsed: ParsedEvent[]): Promise<number> {
+async function rawPostgresUpsert(url: string, parsed: ParsedEvent[]): Promise<number> {
   const eventsOfJob = Map.groupBy(parsed, ({ event }) => event.jobId);
   const rows = [...eventsOfJob.values()].flatMap((events) => {
     const job = fold(events.map((one) => ({ ...one, storedAt: one.event.timestamp })));
@@ -88,7 +107,7 @@ export async function rawPostgresUpsert(url: string, parsed: ParsedEvent[]): Pro
 const ROWS_A_BLOCK = 50_000;
 
 /** The events inserted into a table with our columns, order and codecs that nothing derives from, 50,000 a block. */
-export async function rawClickHouseInsert(url: string, parsed: ParsedEvent[]): Promise<number> {
+async function rawClickHouseInsert(url: string, parsed: ParsedEvent[]): Promise<number> {
   await using ours = openClickHouse({ url, database: 'bench_ours' });
   await migrateClickHouse(ours);
   await using clickhouse = openClickHouse({ url, database: 'bench_raw' });

@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest';
+import { figuresOfRounds } from './round-figures.ts';
+
+it('the figures of each round are told apart by its place, and the ratios keep its order', () => {
+  expect(figuresOfRounds([1.234, 0.9], [{ ms: 10.04 }, { ms: 20.06, peakMb: 240 }])).toEqual({
+    rounds: 2,
+    ratios: '1.23 0.90',
+    'round1.ms': 10,
+    'round2.ms': 20.1,
+    'round2.peakMb': 240,
+  });
+});
