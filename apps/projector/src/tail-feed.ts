@@ -183,11 +183,12 @@ function joined(waiting: readonly ReadBatch[], maxMessages: number): ReadBatch {
   const last = taken.at(-1);
   if (!first || !last) throw new Error('nothing waits');
   const left = waiting.slice(taken.length);
+  const isOne = first === last;
   return {
     ...last,
     first: first.first,
-    messages: taken.flatMap(({ messages }) => messages),
-    decoded: taken.flatMap(({ decoded }) => decoded),
+    messages: isOne ? first.messages : taken.flatMap(({ messages }) => messages),
+    decoded: isOne ? first.decoded : taken.flatMap(({ decoded }) => decoded),
     pending: left.reduce((sum, { messages }) => sum + messages.length, (left.at(-1) ?? last).pending),
   };
 }

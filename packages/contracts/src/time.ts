@@ -20,6 +20,32 @@ export function readInstant(text: string): string | undefined {
   return canonical && instant !== text ? undefined : instant;
 }
 
+/** `2026-01-31T09:30:` of the instant read last, and its milliseconds since 1970. */
+let minute = '';
+let minuteMillis = 0;
+const MINUTE_LENGTH = 17;
+
+/** Milliseconds since 1970, as `Date.parse` has them; quicker for canonical instants of one minute after the other. */
+export function millisOf(instant: string): number {
+  if (instant.length === 24 && minute !== '' && instant.startsWith(minute) && instant.endsWith('Z')) {
+    const seconds = 10 * digit(instant, 17) + digit(instant, 18);
+    const millis = 100 * digit(instant, 20) + 10 * digit(instant, 21) + digit(instant, 22);
+    if (seconds < 60 && millis < 1_000 && instant[19] === '.') return minuteMillis + 1_000 * seconds + millis;
+  }
+  const millis = Date.parse(instant);
+  if (USUAL.test(instant)) {
+    minute = instant.slice(0, MINUTE_LENGTH);
+    minuteMillis = Math.floor(millis / 60_000) * 60_000;
+  }
+  return millis;
+}
+
+/** NaN where there is none. */
+function digit(text: string, at: number): number {
+  const value = text.charCodeAt(at) - 48;
+  return value >= 0 && value <= 9 ? value : Number.NaN;
+}
+
 /** RFC 3339 with any offset; parsed to RFC 3339 UTC with milliseconds. */
 export const Instant = z.string().transform((text, context) => {
   const instant = readInstant(text);

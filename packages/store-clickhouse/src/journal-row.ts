@@ -3,6 +3,7 @@
 import {
   type Decoded,
   type LifecycleEvent,
+  millisOf,
   optionalEventFields,
   parseEventSubject,
   type Quarantined,
@@ -26,7 +27,7 @@ export function writeJournalRow(out: RowBinaryWriter, row: JournalRow): void {
   const { generation, message, decoded, released } = row;
   out.uint32(generation);
   out.int64(message.sequence);
-  const storedAt = Date.parse(message.storedAt);
+  const storedAt = millisOf(message.storedAt);
   out.int64(storedAt);
   if (decoded.kind === 'event') {
     writeEvent(out, message, decoded.stored.event, decoded.droppedFields, storedAt);
@@ -165,7 +166,7 @@ const LATEST = Date.UTC(2300, 0, 1) - 1;
 
 /** Milliseconds since 1970, or undefined when a DateTime64 cannot hold the instant. */
 function storableTime(instant: string): number | undefined {
-  const millis = Date.parse(instant);
+  const millis = millisOf(instant);
   return millis >= EARLIEST && millis <= LATEST ? millis : undefined;
 }
 

@@ -1,5 +1,6 @@
 // Writes values as an array of PostgreSQL's in its binary form, for a parameter of a statement: nothing is quoted here, and
 // nothing taken apart there. Which values make a row is job-columns.ts.
+import { millisOf } from '@trellis/contracts';
 
 /** Object ids of the element types, which are the same in every PostgreSQL. */
 const ELEMENT = { text: 25, bigint: 20, boolean: 16, timestamptz: 1184, jsonb: 3802 } as const;
@@ -80,7 +81,7 @@ export class BinaryArray {
     this.#begin(8);
     this.#at = this.#bytes.writeInt32BE(8, this.#at);
     // In two halves: the microseconds of far years are no double.
-    const millis = Date.parse(instant) - EPOCH_MS;
+    const millis = millisOf(instant) - EPOCH_MS;
     if (Number.isNaN(millis)) {
       this.#int64(...NO_INSTANT);
       return;

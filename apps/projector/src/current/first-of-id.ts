@@ -1,17 +1,19 @@
 // Looks in the stream whether a `created` for an id that is taken is the first message of that id there: then the earlier
 // job was purged, and its id is free again (protocol: lifecycle event, publishing).
 import { jobIdFilter } from '@trellis/contracts';
-import type { FoldedJob } from '@trellis/lifecycle';
 import type { JobStream } from '@trellis/runtime';
 import type { DecodedEvent } from './decode-batch.ts';
 
 const AT_ONCE = 32;
 
-/** Sequences of those `created` events for taken ids before which the stream holds nothing of their id. */
+/**
+ * Sequences of those `created` events for taken ids before which the stream holds nothing of their id.
+ * @param known the ids that have a job
+ */
 export async function findFirstOfId(
   stream: Pick<JobStream, 'nextOf'>,
   events: readonly DecodedEvent[],
-  known: ReadonlyMap<string, FoldedJob>,
+  known: Pick<ReadonlySet<string>, 'has'>,
 ): Promise<Set<number>> {
   const questions = takenIds(events, known);
   const first = new Set<number>();
@@ -31,7 +33,7 @@ export async function findFirstOfId(
 }
 
 /** `created` events whose id has a row, or an earlier event in the batch: their sequences by id. */
-function takenIds(events: readonly DecodedEvent[], known: ReadonlyMap<string, FoldedJob>): Map<string, number[]> {
+function takenIds(events: readonly DecodedEvent[], known: Pick<ReadonlySet<string>, 'has'>): Map<string, number[]> {
   const seen = new Set<string>();
   const taken = new Map<string, number[]>();
   for (const { stored } of events) {

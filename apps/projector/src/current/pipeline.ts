@@ -178,19 +178,20 @@ class Run {
     const { store, stream } = this.#options;
     const former = this.#former;
     const decoded = sortBatch(read);
-    const given = new Map<string, FoldedJob>();
+    const { events } = decoded;
+    const kept = new Map<string, FoldedJob>();
     const asked = new Set<string>();
-    for (const { stored } of decoded.events) {
+    for (const { stored } of events) {
       const { jobId } = stored.event;
-      if (given.has(jobId) || asked.has(jobId)) continue;
-      const job = batch.fold.job(jobId) ?? former.get(jobId);
-      if (job) given.set(jobId, job);
-      else if (!batch.fold.has(jobId)) asked.add(jobId);
+      if (batch.fold.has(jobId) || asked.has(jobId) || kept.has(jobId)) continue;
+      const job = former.get(jobId);
+      if (job) kept.set(jobId, job);
+      else asked.add(jobId);
     }
     const known = await store.loadJobs([...asked]);
-    for (const [id, job] of given) known.set(id, job);
-    const { events } = decoded;
-    const firstOfId = await findFirstOfId(stream, events, known);
+    for (const [id, job] of kept) known.set(id, job);
+    const taken = { has: (id: string) => known.has(id) || batch.fold.job(id) !== undefined };
+    const firstOfId = await findFirstOfId(stream, events, taken);
     const input = { events, known, firstOfId, refused: new Map(), countedUpTo: this.#start.rebuiltUpTo };
     batch.add({ read, decoded, input }, this.#position < this.#start.quarantinedUpTo);
   }
