@@ -21,14 +21,29 @@ set state = r.state,
     origin_sequence = r.origin_sequence,
     origin_at = r.origin_at,
     last_sequence = r.last_sequence
-from unnest(
-  $1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::timestamptz[],
-  $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::jsonb[], $13::bigint[], $14::jsonb[],
-  $15::text[], $16::jsonb[], $17::jsonb[], $18::jsonb[], $19::boolean[], $20::bigint[], $21::timestamptz[],
-  $22::bigint[]
-) as r (
-  id, state, tries, max_tries, updated_at, started_at, completed_at, deadline, cancel_requested_at, last_error,
-  instance_id, payload, payload_bytes, result, result_change, progress, concurrency, queue_policy, handed_back,
-  origin_sequence, origin_at, last_sequence
-)
+from (
+  select
+    unnest($1::text[]) as id,
+    unnest($2::text[]) as state,
+    unnest($3::bigint[]) as tries,
+    unnest($4::bigint[]) as max_tries,
+    unnest($5::timestamptz[]) as updated_at,
+    unnest($6::timestamptz[]) as started_at,
+    unnest($7::timestamptz[]) as completed_at,
+    unnest($8::timestamptz[]) as deadline,
+    unnest($9::timestamptz[]) as cancel_requested_at,
+    unnest($10::text[]) as last_error,
+    unnest($11::text[]) as instance_id,
+    unnest($12::jsonb[]) as payload,
+    unnest($13::bigint[]) as payload_bytes,
+    unnest($14::jsonb[]) as result,
+    unnest($15::text[]) as result_change,
+    unnest($16::jsonb[]) as progress,
+    unnest($17::jsonb[]) as concurrency,
+    unnest($18::jsonb[]) as queue_policy,
+    unnest($19::boolean[]) as handed_back,
+    unnest($20::bigint[]) as origin_sequence,
+    unnest($21::timestamptz[]) as origin_at,
+    unnest($22::bigint[]) as last_sequence
+) as r
 where jobs.id = r.id and jobs.last_sequence < r.last_sequence
