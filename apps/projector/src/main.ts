@@ -1,6 +1,7 @@
 // The projector: follows the JOBS stream into Postgres (`current`) and ClickHouse (`history`). What is connected to what.
 import {
   boundHeapGrowth,
+  collectAtStart,
   collectWhenQuiet,
   connectNats,
   createLogger,
@@ -28,6 +29,7 @@ const TAIL_BATCH = 500;
 /** What a batch of events leaves behind is most of the heap while a backlog is read. */
 const HEAP_GROWTH_PERCENT = 90;
 boundHeapGrowth(HEAP_GROWTH_PERCENT);
+collectAtStart();
 const telemetry = startTelemetry(telemetryOf(config, name));
 const log = createLogger({ name, level: config.logLevel, instanceId });
 

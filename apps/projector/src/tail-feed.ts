@@ -18,8 +18,8 @@ export interface FeedOptions extends Omit<TailOptions, 'maxMessages' | 'maxBytes
   window: { messages: number; bytes: number };
 }
 
-/** Enough for what is allocated while a batch of the tail is read and folded. */
-const YOUNG_BYTES = 32 * 1024 * 1024;
+/** Half of it is what two or three batches of the tail allocate: most of that is garbage by then. */
+const YOUNG_BYTES = 16 * 1024 * 1024;
 /** Decoded without a break; the other work of the process waits for so many. */
 const SLICE = 250;
 /** Bytes of one batch; twice as many are prefetched, in four requests that each have room for the largest message. */

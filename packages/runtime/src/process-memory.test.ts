@@ -30,6 +30,26 @@ describe('the memory of a process', () => {
     expect(grow(`memory.boundYoungGeneration(${16 * MEGABYTE})`)).toBeLessThanOrEqual(16 * MEGABYTE);
   });
 
+  it('the young generation is small again after what was left of the start is collected, and stays so', () => {
+    const [before, after] = run(`
+      const size = () => v8.getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space').space_size;
+      const work = () => {
+        const kept = [];
+        for (let round = 0; round < 1_000; round++) {
+          kept.push(Array.from({ length: 5_000 }, (_, index) => ({ index })));
+          if (kept.length > 8) kept.shift();
+        }
+      };
+      work();
+      const before = size();
+      memory.collectAtStart();
+      work();
+      console.log(JSON.stringify([before, size()]));
+    `) as [number, number];
+    expect(before).toBeGreaterThan(16 * MEGABYTE);
+    expect(after).toBeLessThanOrEqual(4 * MEGABYTE);
+  });
+
   it('is given back when work has come to an end', () => {
     const [before, after] = run(`
       let garbage = Array.from({ length: 500_000 }, (_, index) => ({ index }));

@@ -24,6 +24,21 @@ export function expectNothingToStay(): void {
   setFlagsFromString('--no-allocation-site-pretenuring');
 }
 
+/**
+ * Collects what loading the modules has left behind. The young generation has grown to its greatest size by then, and only a
+ * collection that gives memory back makes it small again; it stays so until `boundYoungGeneration` lets it grow.
+ */
+export function collectAtStart(): void {
+  collector()();
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+function collector(): () => void {
+  setFlagsFromString('--expose-gc');
+  const collect: NodeJS.GCFunction = runInNewContext('gc');
+  return () => collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+}
+
 const LOOK_MS = 2_000;
 /** Less processor time between two looks is no work worth speaking of, as a share of one core. */
 const QUIET_SHARE = 0.01;
@@ -36,8 +51,7 @@ const WORTHWHILE_BYTES = 12 * 1024 * 1024;
  * then it is the same again.
  */
 export async function collectWhenQuiet(signal: AbortSignal, lookMs = LOOK_MS): Promise<void> {
-  setFlagsFromString('--expose-gc');
-  const collect: NodeJS.GCFunction = runInNewContext('gc');
+  const collect = collector();
   let heldAfter = 0;
   while (!signal.aborted) {
     const before = process.cpuUsage();
@@ -45,7 +59,7 @@ export async function collectWhenQuiet(signal: AbortSignal, lookMs = LOOK_MS): P
     const { user, system } = process.cpuUsage(before);
     const isQuiet = user + system < QUIET_SHARE * 1_000 * lookMs;
     if (signal.aborted || !isQuiet || heldBytes() - heldAfter < WORTHWHILE_BYTES) continue;
-    collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+    collect();
     heldAfter = heldBytes();
   }
 }
