@@ -27,7 +27,7 @@ const { instanceId, streamNames, consumerPrefix, leaseMs } = config;
 /** Messages that are read from the stream in one go, for both pipelines. */
 const TAIL_BATCH = 500;
 /** What a batch of events leaves behind is most of the heap while a backlog is read. */
-const HEAP_GROWTH_PERCENT = 90;
+const HEAP_GROWTH_PERCENT = 70;
 boundHeapGrowth(HEAP_GROWTH_PERCENT);
 collectAtStart();
 const telemetry = startTelemetry(telemetryOf(config, name));

@@ -20,7 +20,7 @@ export const memory: BenchEntry = {
 async function run(context: BenchContext): Promise<BenchResult[]> {
   const { events, idleMb, rounds } = await backlogRounds(context);
   const peaks = rounds.map(({ first }) => first.peakMb);
-  const short = await peaksOfShortBacklog(context);
+  const short = await peaksOfShortBacklog(context, rounds.length);
   const most = Math.max(...peaks, ...short.peaks);
   const [peakMb, peakOfThirdMb] = [median(peaks), median(short.peaks)];
   const figures = {
@@ -50,12 +50,15 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   ];
 }
 
-async function peaksOfShortBacklog(context: BenchContext): Promise<{ events: number; peaks: number[] }> {
+async function peaksOfShortBacklog(
+  context: BenchContext,
+  rounds: number,
+): Promise<{ events: number; peaks: number[] }> {
   const { say, sizes } = context;
   await using stack = await startBenchStack(context);
   const events = await publishBacklog(stack, Math.ceil(sizes.jobs / 3), say);
   const peaks: number[] = [];
-  while (peaks.length < sizes.rounds) {
+  while (peaks.length < rounds) {
     await emptyStores(stack);
     peaks.push((await drain(stack, say)).peakMb);
   }
