@@ -32,7 +32,17 @@ export function cpuSecondsOfTree(pid: number): number {
   return children
     .split(' ')
     .filter(Boolean)
-    .reduce((sum, child) => sum + cpuSecondsOfTree(Number(child)), used);
+    .reduce((sum, child) => sum + cpuSecondsOfChild(Number(child)), used);
+}
+
+/** 0 when it has ended meanwhile, as a connection's process in Postgres does: then its time is about to be its parent's. */
+function cpuSecondsOfChild(pid: number): number {
+  try {
+    return cpuSecondsOfTree(pid);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return 0;
+    throw error;
+  }
 }
 
 /** What follows the name in `/proc/<pid>/stat`; the name in parentheses may hold anything. */
