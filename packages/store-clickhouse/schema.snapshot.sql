@@ -30,7 +30,7 @@ CREATE TABLE event_minute_rows (`generation` UInt32 CODEC(ZSTD(1)),
   `service` LowCardinality(String) CODEC(ZSTD(1)),
   `job_type` LowCardinality(String) CODEC(ZSTD(1)),
   `event_type` LowCardinality(String) CODEC(ZSTD(1)),
-  `events` SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1))) ENGINE = AggregatingMergeTree PARTITION BY (generation, toYYYYMM(stored_on)) ORDER BY (generation, toStartOfHour(minute), service, job_type, event_type, minute) SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, index_granularity = 8192;
+  `events` SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1))) ENGINE = AggregatingMergeTree PARTITION BY (generation, toYYYYMM(stored_on)) ORDER BY (generation, toStartOfHour(minute), service, job_type, event_type, minute) SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1;
 
 CREATE VIEW event_minutes (`minute` DateTime64(0, 'UTC') COMMENT 'Minute of the events\' timestamps',
   `service` LowCardinality(String) COMMENT 'Owner of the queue',
@@ -214,7 +214,7 @@ CREATE TABLE minute_rows (`generation` UInt32 CODEC(ZSTD(1)),
   `waited` SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
   `wait_ms_sum` SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
   `run_ms_sketch` AggregateFunction(quantilesBFloat16(0.5, 0.95, 0.99), UInt64) CODEC(ZSTD(1)),
-  `wait_ms_sketch` AggregateFunction(quantilesBFloat16(0.5, 0.95, 0.99), UInt64) CODEC(ZSTD(1))) ENGINE = AggregatingMergeTree PARTITION BY (generation, toYYYYMM(stored_on)) ORDER BY (generation, toStartOfHour(minute), service, job_type, outcome, minute) SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1, index_granularity = 8192;
+  `wait_ms_sketch` AggregateFunction(quantilesBFloat16(0.5, 0.95, 0.99), UInt64) CODEC(ZSTD(1))) ENGINE = AggregatingMergeTree PARTITION BY (generation, toYYYYMM(stored_on)) ORDER BY (generation, toStartOfHour(minute), service, job_type, outcome, minute) SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1;
 
 CREATE VIEW minutes (`minute` DateTime64(0, 'UTC') COMMENT 'Minute in which execution ended, by the ending event\'s timestamp',
   `service` LowCardinality(String) COMMENT 'Owner of the queue',

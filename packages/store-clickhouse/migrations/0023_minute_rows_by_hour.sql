@@ -1,5 +1,6 @@
 -- Blocks come in the order of time. With the hour first, their parts lie side by side, so that reading has nothing to merge;
--- within the hour a queue's rows stay together. What was counted so far is taken over.
+-- within the hour a queue's rows stay together, and pieces are small enough that a question for one queue skips the others. What was
+-- counted so far is taken over.
 CREATE OR REPLACE TABLE minute_rows
 (
     generation UInt32 CODEC(ZSTD(1)),
@@ -21,7 +22,7 @@ CREATE OR REPLACE TABLE minute_rows
 ENGINE = AggregatingMergeTree
 PARTITION BY (generation, toYYYYMM(stored_on))
 ORDER BY (generation, toStartOfHour(minute), service, job_type, outcome, minute)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1
 AS SELECT
     generation, stored_on, 0 AS last_sequence, minute, service, job_type, outcome, jobs, attempts, ran, run_ms_sum, waited, wait_ms_sum,
     run_ms_sketch, wait_ms_sketch

@@ -13,7 +13,7 @@ CREATE OR REPLACE TABLE event_minute_rows
 ENGINE = AggregatingMergeTree
 PARTITION BY (generation, toYYYYMM(stored_on))
 ORDER BY (generation, toStartOfHour(minute), service, job_type, event_type, minute)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, materialize_ttl_recalculate_only = 1
 AS SELECT
     generation, stored_on, 0 AS last_sequence, minute, service, job_type, event_type, events
 FROM event_minute_rows

@@ -2,7 +2,6 @@
 // in schema_migrations. ClickHouse has no lock to take: every statement can run twice, also at the same time.
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { UmzugStorage } from 'umzug';
 import type { ClickHouse } from './open-clickhouse.ts';
 
 /**
@@ -13,6 +12,7 @@ export async function migrateClickHouse(clickhouse: ClickHouse): Promise<string[
   if ((await pendingMigrations(clickhouse)).length === 0) return [];
   // Loaded where it has something to do: it takes 12 MB, and most starts find everything done.
   const { Umzug } = await import('umzug');
+  const run: string[] = [];
   const umzug = new Umzug({
     migrations: {
       glob: ['*.sql', { cwd: FOLDER }],
@@ -25,18 +25,27 @@ export async function migrateClickHouse(clickhouse: ClickHouse): Promise<string[
       }),
     },
     context: clickhouse,
-    storage,
+    storage: {
+      executed: ({ context }) => executedMigrations(context),
+      logMigration: async ({ name }) => void run.push(name),
+      unlogMigration: () => Promise.reject(new Error('migrations are only appended')),
+    },
     logger: undefined,
   });
-  const done = await umzug.up();
-  return done.map(({ name }) => name);
+  try {
+    await umzug.up();
+  } finally {
+    // Together: for a new database the records would take as long as all the rest.
+    if (run.length > 0) await recordMigrations(clickhouse, run);
+  }
+  return run;
 }
 
 /** Makes the database when it is missing. @returns the names of the migrations that were not run there yet, in their order */
 export async function pendingMigrations(clickhouse: ClickHouse): Promise<string[]> {
   await clickhouse.ensureDatabase();
   await clickhouse.client.command({ query: MIGRATIONS_TABLE });
-  const executed = new Set(await storage.executed({ context: clickhouse }));
+  const executed = new Set(await executedMigrations(clickhouse));
   return readdirSync(FOLDER)
     .filter((name) => name.endsWith('.sql') && !executed.has(name))
     .sort();
@@ -56,28 +65,23 @@ const MADE = [
   ...['events', 'quarantine', 'runs', 'minutes', 'event_minutes'],
 ];
 
-const storage: UmzugStorage<ClickHouse> = {
-  async logMigration({ name, context: { client } }) {
-    await client.insert({
-      table: 'schema_migrations',
-      columns: ['name'],
-      values: [[name]],
-      format: 'JSONCompactEachRow',
-      clickhouse_settings: { async_insert: 0 },
-    });
-  },
-  async unlogMigration() {
-    throw new Error('migrations are only appended');
-  },
-  async executed({ context: { client } }) {
-    const result = await client.query({
-      // What was dropped by hand is made again: the record counts only while everything is there.
-      query: `SELECT DISTINCT name FROM schema_migrations WHERE (
-        SELECT count() FROM system.tables WHERE database = currentDatabase() AND name IN ({made: Array(String)})
-      ) = {count: UInt32} ORDER BY name`,
-      query_params: { made: MADE, count: MADE.length },
-      format: 'JSONEachRow',
-    });
-    return (await result.json<{ name: string }>()).map(({ name }) => name);
-  },
-};
+const recordMigrations = ({ client }: ClickHouse, names: readonly string[]) =>
+  client.insert({
+    table: 'schema_migrations',
+    columns: ['name'],
+    values: names.map((name) => [name]),
+    format: 'JSONCompactEachRow',
+    clickhouse_settings: { async_insert: 0 },
+  });
+
+async function executedMigrations({ client }: ClickHouse): Promise<string[]> {
+  const result = await client.query({
+    // What was dropped by hand is made again: the record counts only while everything is there.
+    query: `SELECT DISTINCT name FROM schema_migrations WHERE (
+      SELECT count() FROM system.tables WHERE database = currentDatabase() AND name IN ({made: Array(String)})
+    ) = {count: UInt32} ORDER BY name`,
+    query_params: { made: MADE, count: MADE.length },
+    format: 'JSONEachRow',
+  });
+  return (await result.json<{ name: string }>()).map(({ name }) => name);
+}

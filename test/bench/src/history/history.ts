@@ -21,7 +21,7 @@ const BLOCK = 500_000;
 const LONGEST_LAG = 100;
 /** The events are spread over the time until now, so that all are in what the questions ask about. */
 const SPAN_MS = 20 * 3_600_000;
-const TIMES = 5;
+const TIMES = 9;
 const REQUEST_TIMEOUT_MS = 300_000;
 /**
  * What no codec can take out of the ids of a job: 10 random bytes each in the ULIDs of job and request, 16 in the trace id, 8 in
