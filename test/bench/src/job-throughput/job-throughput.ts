@@ -5,7 +5,7 @@ import { startBenchStack } from '../bench-stack.ts';
 import { median, rate } from '../latencies.ts';
 import { orderPayload } from '../order-payload.ts';
 import type { SystemName } from './job-system.ts';
-import { inTurn, measureRound, ROUND_SETTINGS, type RoundFigures, runPhase } from './measure-system.ts';
+import { measureRound, ROUND_SETTINGS, type RoundFigures, runPhase } from './measure-system.ts';
 import { REDIS_DURABILITY, startRedis } from './redis-server.ts';
 import { messagesOfJobs } from './trellis-system.ts';
 
@@ -34,7 +34,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
 
   const rounds: Record<SystemName, RoundFigures[]> = { trellis: [], bullmq: [], 'graphile-worker': [] };
   for (let round = 1; round <= sizes.rounds; round++) {
-    for (const [system, url] of inTurn(round, Object.entries(urls) as [SystemName, string][])) {
+    for (const [system, url] of Object.entries(urls) as [SystemName, string][]) {
       // Only reported, and its single adds take their time.
       if (system === 'graphile-worker' && round > 1) continue;
       const figures = await measureRound({ system, url, name: `bench-${round}`, jobs, keys: 0 });

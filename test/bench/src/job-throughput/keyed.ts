@@ -3,7 +3,7 @@ import { atLeast, type BenchContext, type BenchEntry, type BenchResult, reported
 import { startBenchStack } from '../bench-stack.ts';
 import { median, rate } from '../latencies.ts';
 import { flat } from './job-throughput.ts';
-import { inTurn, measureRound, ROUND_SETTINGS, type RoundFigures } from './measure-system.ts';
+import { measureRound, ROUND_SETTINGS, type RoundFigures } from './measure-system.ts';
 
 const GOAL = 0.4;
 const KEYS = 1_000;
@@ -20,7 +20,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   await using stack = await startBenchStack(context, ['nats']);
   const rounds: { plain: RoundFigures[]; keyed: RoundFigures[] } = { plain: [], keyed: [] };
   for (let round = 1; round <= sizes.rounds; round++) {
-    for (const kind of inTurn(round, ['plain', 'keyed'] as const)) {
+    for (const kind of ['plain', 'keyed'] as const) {
       const figures = await measureRound({
         system: 'trellis',
         url: stack.urls.nats,

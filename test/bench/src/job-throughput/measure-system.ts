@@ -38,9 +38,5 @@ export async function measureRound(round: Round): Promise<RoundFigures> {
 export const runPhase = (round: Round, phase: JobSystemTask['phase']): Promise<PhaseFigures> =>
   runTask(FILE, { ...round, phase, inFlight: IN_FLIGHT, concurrency: CONCURRENCY } satisfies JobSystemTask);
 
-/** Who begins a round ends the next one: a machine that grows slower, or quicker, favours nobody. */
-export const inTurn = <One>(round: number, all: readonly One[]): One[] =>
-  round % 2 === 1 ? [...all] : all.toReversed();
-
 /** The settings of a round, for the report. */
 export const ROUND_SETTINGS = { inFlight: IN_FLIGHT, concurrency: CONCURRENCY };
