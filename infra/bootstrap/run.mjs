@@ -1,6 +1,7 @@
 // The root's npm scripts: set the tool chain up, then hand over to Node 24.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { passSignalsOn } from './pass-signals-on.mjs';
 import { ensureToolchain, root } from './toolchain.mjs';
 
 const commands = {
@@ -28,7 +29,7 @@ try {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     detached: command.ownGroup === true,
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  passSignalsOn(process, child);
   child.on('error', (error) => {
     console.error(error.message);
     process.exitCode = 1;
