@@ -164,7 +164,9 @@ describe('presence', () => {
   it('is complete with the first write after a restart', async () => {
     const ids = Array.from({ length: 500 }, (_, index) => `w${String(index).padStart(4, '0')}`);
     for (const id of ids) beat(id);
-    await nc.flush();
+    const { jsm, names } = await JobStream.open(nc);
+    const stored = async () => (await jsm.streams.info(names.presence)).state.messages;
+    await waitFor(async () => (await stored()) === ids.length, { what: 'the heartbeats to be stored' });
     const { counts } = await startAggregator();
     await waitFor(() => counts.flushes >= 1, { what: 'the first write' });
     const rows = await workers();

@@ -3,7 +3,7 @@ import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { JobStream, provision, silentLogger } from '@trellis/runtime';
-import { startTestNats, type TestNats } from '@trellis/test-support';
+import { startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StreamRecreated, type TailBatch, type TailOptions, tailStream } from './tail-stream.ts';
 
@@ -102,11 +102,10 @@ describe('the tail of the stream', () => {
   it('shows its progress in the durable consumer when batches are acknowledged', async () => {
     const { stream, publish, jobs } = await newStream();
     await publish(10);
-    await readTo(10, follow(stream), async (batch) => {
-      batch.ack();
-      await stream.nc.flush();
-    });
-    expect((await stream.jsm.consumers.info(jobs, 'tail')).ack_floor.stream_seq).toBe(10);
+    await readTo(10, follow(stream), (batch) => batch.ack());
+    // The server takes acknowledgements in after it has answered a flush.
+    const acknowledged = async () => (await stream.jsm.consumers.info(jobs, 'tail')).ack_floor.stream_seq;
+    await waitFor(async () => (await acknowledged()) === 10, { what: 'the last message to be acknowledged' });
   });
 
   it('passes heartbeats of a stream that stores them, and deleted messages, without yielding them', async () => {
