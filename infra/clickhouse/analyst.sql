@@ -12,5 +12,6 @@ CREATE USER IF NOT EXISTS analyst IDENTIFIED WITH sha256_password BY 'change-me'
 GRANT SELECT ON trellis_jobs.events TO analyst;
 GRANT SELECT ON trellis_jobs.runs TO analyst;
 GRANT SELECT ON trellis_jobs.minutes TO analyst;
+GRANT SELECT ON trellis_jobs.hours TO analyst;
 GRANT SELECT ON trellis_jobs.event_minutes TO analyst;
 GRANT SELECT ON trellis_jobs.quarantine TO analyst;

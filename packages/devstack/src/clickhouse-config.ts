@@ -15,7 +15,7 @@ export interface ClickHouseUser {
 }
 
 /** The public views of the history (docs/analytics.md). */
-const PUBLIC_VIEWS = ['events', 'runs', 'minutes', 'event_minutes', 'quarantine'];
+const PUBLIC_VIEWS = ['events', 'runs', 'minutes', 'hours', 'event_minutes', 'quarantine'];
 
 /** What the user of analysts may do: `GRANT` statements without the `TO …`. */
 export const analystGrants = (database: string): string[] =>

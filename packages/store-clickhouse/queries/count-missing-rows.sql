@@ -26,6 +26,20 @@ LEFT ANTI JOIN (
     WHERE generation = {generation: UInt32} AND last_sequence BETWEEN {from: UInt64} AND {to: UInt64}
 ) AS found USING (month, minute, service, job_type, outcome, last_sequence)
 UNION ALL
+SELECT 'hour_rows', count()
+FROM (
+    SELECT toYYYYMM(end_stored_on) AS month, toStartOfHour(assumeNotNull(ended_at)) AS hour, service, job_type, outcome,
+        max(last_sequence) AS last_sequence
+    FROM changes
+    WHERE ends_now
+    GROUP BY month, hour, service, job_type, outcome
+) AS expected
+LEFT ANTI JOIN (
+    SELECT toYYYYMM(stored_on) AS month, hour, service, job_type, outcome, last_sequence
+    FROM hour_rows
+    WHERE generation = {generation: UInt32} AND last_sequence BETWEEN {from: UInt64} AND {to: UInt64}
+) AS found USING (month, hour, service, job_type, outcome, last_sequence)
+UNION ALL
 SELECT 'event_minute_rows', count()
 FROM (
     SELECT toYYYYMM(stored_at) AS month, toStartOfMinute(timestamp) AS minute, service, job_type, event_type,

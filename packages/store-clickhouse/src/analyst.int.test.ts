@@ -8,8 +8,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ClickHouse, openClickHouse } from './open-clickhouse.ts';
 import { HistoryBench } from './testing/history-bench.ts';
 
-const VIEWS = ['events', 'runs', 'minutes', 'event_minutes', 'quarantine'];
-const TABLES = ['journal', 'generations', 'run_rows', 'minute_rows', 'event_minute_rows', 'run_changes', 'fold_runs'];
+const VIEWS = ['events', 'runs', 'minutes', 'hours', 'event_minutes', 'quarantine'];
+const TABLES = [
+  ...['journal', 'generations', 'run_rows', 'minute_rows', 'hour_rows', 'event_minute_rows'],
+  ...['run_changes', 'fold_runs'],
+];
 
 const created: StoredEvent = {
   sequence: 1,

@@ -42,7 +42,7 @@ afterAll(() => resources.disposeAsync());
 test('the tables of columns are those of the views', async () => {
   const columns = await bench.rows<{ view: string; name: string; type: string; comment: string }>(
     `SELECT table AS view, name, type, comment FROM system.columns
-    WHERE database = currentDatabase() AND table IN ('runs', 'minutes', 'event_minutes', 'events', 'quarantine')
+    WHERE database = currentDatabase() AND table IN ('runs', 'minutes', 'hours', 'event_minutes', 'events', 'quarantine')
     ORDER BY table, position`,
   );
   const table = (view: string) =>

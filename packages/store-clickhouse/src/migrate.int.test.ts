@@ -1,11 +1,24 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { freshClickHouse } from '@trellis/test-support';
 import { expect, test } from 'vitest';
 import { JournalStore } from './journal-store.ts';
-import { migrateClickHouse } from './migrate.ts';
-import { openClickHouse } from './open-clickhouse.ts';
+import { migrateClickHouse, pendingMigrations } from './migrate.ts';
+import { type ClickHouse, openClickHouse } from './open-clickhouse.ts';
 import { generatedHistory } from './testing/generated-history.ts';
 import { expectedViews, firstDifferences, HistoryBench } from './testing/history-bench.ts';
+
+/** As the versions left it that did not have this migration yet. */
+async function migrateTo(end: string, clickhouse: ClickHouse): Promise<void> {
+  const { client } = clickhouse;
+  const folder = new URL('../migrations/', import.meta.url);
+  const former = (await pendingMigrations(clickhouse)).filter((name) => name < end);
+  for (const name of former) {
+    const query = readFileSync(new URL(name, folder), 'utf8');
+    await client.command({ query, clickhouse_settings: { async_insert: 0 } });
+  }
+  const values = former.map((name) => ({ name }));
+  await client.insert({ table: 'schema_migrations', values, format: 'JSONEachRow' });
+}
 
 test('several replicas migrate one missing database at the same time, and once more changes nothing', async () => {
   await using fresh = await freshClickHouse();
@@ -38,8 +51,7 @@ test('a history from before runs and minutes were kept, or whose rows were dropp
   await using clickhouse = openClickHouse({ url: fresh.url });
   const store = new JournalStore(clickhouse);
   const run = (query: string) => clickhouse.client.command({ query, clickhouse_settings: { async_insert: 0 } });
-  const folder = new URL('../migrations/', import.meta.url);
-  for (const name of readdirSync(folder).toSorted().slice(0, 4)) await run(readFileSync(new URL(name, folder), 'utf8'));
+  await migrateTo('0005', clickhouse);
   await store.beginGeneration(1, '2026-01-01T00:00:00.000Z', 'test');
   const rows = (generation: number) =>
     run(`INSERT INTO journal (generation, stream_sequence, stored_at, timestamp, service, job_type, job_id, event_type)
@@ -60,17 +72,29 @@ test('a history from before runs and minutes were kept, or whose rows were dropp
   }
 });
 
+test('hours are added up from the minutes that were counted before there were hours, or when their rows were dropped', async () => {
+  await using fresh = await freshClickHouse();
+  await using clickhouse = openClickHouse({ url: fresh.url });
+  await migrateTo('0027', clickhouse);
+  const bench = new HistoryBench(clickhouse);
+  await bench.beginHistory();
+  const events = generatedHistory({ jobs: 200, from: Date.UTC(2026, 0, 1), spanMs: 7_200_000 });
+  const half = Math.floor(events.length / 2);
+  await bench.append(events.slice(0, half));
+  expect((await migrateClickHouse(clickhouse))[0]).toBe('0027_hour_rows.sql');
+  await bench.append(events.slice(half));
+  const { hours } = expectedViews(events);
+  expect((await bench.views()).hours).toEqual(hours);
+  await clickhouse.client.command({ query: 'DROP TABLE hour_rows SYNC' });
+  await migrateClickHouse(clickhouse);
+  expect((await bench.views()).hours).toEqual(hours);
+  expect(await bench.store.greatestGeneration()).toBe(bench.generation);
+});
+
 test('a history that the former fold began goes on with the present one, and what was counted stays counted', async () => {
   await using fresh = await freshClickHouse();
   await using clickhouse = openClickHouse({ url: fresh.url });
-  const folder = new URL('../migrations/', import.meta.url);
-  const former = readdirSync(folder).filter((name) => name < '0021');
-  for (const name of former.toSorted()) {
-    await clickhouse.client.command({
-      query: readFileSync(new URL(name, folder), 'utf8'),
-      clickhouse_settings: { async_insert: 0 },
-    });
-  }
+  await migrateTo('0021', clickhouse);
   const bench = new HistoryBench(clickhouse);
   await bench.beginHistory();
   const events = generatedHistory({ jobs: 200, from: Date.UTC(2026, 0, 1), spanMs: 600_000 });

@@ -58,12 +58,15 @@ const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS schema_migrations (
   applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
 ) ENGINE = ReplacingMergeTree ORDER BY name`;
 
-/** The tables and views that the migrations come to. */
-const MADE = [
-  ...['journal', 'generations', 'run_changes', 'run_rows', 'minute_rows', 'event_minute_rows'],
-  ...['fold_runs', 'keep_runs', 'count_minutes', 'count_event_minutes'],
-  ...['events', 'quarantine', 'runs', 'minutes', 'event_minutes'],
-];
+/** The tables and views that the migrations come to, by the one after which they are there. */
+const MADE: Record<string, readonly string[]> = {
+  '0018_event_minutes.sql': [
+    ...['journal', 'generations', 'run_changes', 'run_rows', 'minute_rows', 'event_minute_rows'],
+    ...['fold_runs', 'keep_runs', 'count_minutes', 'count_event_minutes'],
+    ...['events', 'quarantine', 'runs', 'minutes', 'event_minutes'],
+  ],
+  '0029_hours.sql': ['hour_rows', 'count_hours', 'hours'],
+};
 
 const recordMigrations = ({ client }: ClickHouse, names: readonly string[]) =>
   client.insert({
@@ -74,14 +77,18 @@ const recordMigrations = ({ client }: ClickHouse, names: readonly string[]) =>
     clickhouse_settings: { async_insert: 0 },
   });
 
+/** None when something is missing that they made: what was dropped by hand is made again. */
 async function executedMigrations({ client }: ClickHouse): Promise<string[]> {
   const result = await client.query({
-    // What was dropped by hand is made again: the record counts only while everything is there.
-    query: `SELECT DISTINCT name FROM schema_migrations WHERE (
-      SELECT count() FROM system.tables WHERE database = currentDatabase() AND name IN ({made: Array(String)})
-    ) = {count: UInt32} ORDER BY name`,
-    query_params: { made: MADE, count: MADE.length },
+    query: `SELECT
+      (SELECT groupUniqArray(name) FROM schema_migrations) AS executed,
+      (SELECT groupArray(name) FROM system.tables WHERE database = currentDatabase()) AS there`,
     format: 'JSONEachRow',
   });
-  return (await result.json<{ name: string }>()).map(({ name }) => name);
+  const [{ executed, there } = { executed: [], there: [] }] = await result.json<{
+    executed: string[];
+    there: string[];
+  }>();
+  const made = executed.flatMap((name) => MADE[name] ?? []);
+  return made.every((name) => there.includes(name)) ? executed.sort() : [];
 }

@@ -32,7 +32,7 @@ describe('a block that was appended', () => {
     await bench.append(second);
     const block = blockOf(bench.generation, second);
     expect(await bench.store.tablesThatLack(block)).toEqual([]);
-    for (const table of ['journal', 'run_rows', 'minute_rows', 'event_minute_rows'])
+    for (const table of ['journal', 'run_rows', 'minute_rows', 'hour_rows', 'event_minute_rows'])
       await bench.clickhouse.client.command({ query: `OPTIMIZE TABLE ${table} FINAL` });
     expect(await bench.store.tablesThatLack(block)).toEqual([]);
     const { found, expected } = firstDifferences(await bench.views(), expectedViews(events));
@@ -43,6 +43,7 @@ describe('a block that was appended', () => {
     ['journal', 'toYYYYMM(stored_at) = 202603'],
     ['run_rows', 'first_month = 202603'],
     ['minute_rows', 'toYYYYMM(stored_on) = 202603'],
+    ['hour_rows', 'toYYYYMM(stored_on) = 202603'],
     ['event_minute_rows', 'toYYYYMM(stored_on) = 202603'],
   ])('is known to lack a part in %s that a repeat does not bring', async (table, month) => {
     await bench.beginHistory();

@@ -4,7 +4,7 @@ import { applyRetention } from './retention.ts';
 import { generatedHistory } from './testing/generated-history.ts';
 import { HistoryBench } from './testing/history-bench.ts';
 
-const TABLES = ['event_minute_rows', 'journal', 'minute_rows', 'run_rows'];
+const TABLES = ['event_minute_rows', 'hour_rows', 'journal', 'minute_rows', 'run_rows'];
 const DAY_MS = 86_400_000;
 
 test('the retention is set on every table, changed when it differs, and removed', async () => {
@@ -19,12 +19,12 @@ test('the retention is set on every table, changed when it differs, and removed'
     ).map(({ ttl }) => ttl);
   expect(await applyRetention(bench.clickhouse, undefined)).toEqual([]);
   expect(await applyRetention(bench.clickhouse, 30)).toEqual(TABLES);
-  expect(await ttls()).toEqual(['30', '30', '30', '30']);
+  expect(await ttls()).toEqual(TABLES.map(() => '30'));
   expect(await applyRetention(bench.clickhouse, 30)).toEqual([]);
   expect(await applyRetention(bench.clickhouse, 7)).toEqual(TABLES);
-  expect(await ttls()).toEqual(['7', '7', '7', '7']);
+  expect(await ttls()).toEqual(TABLES.map(() => '7'));
   expect(await applyRetention(bench.clickhouse, undefined)).toEqual(TABLES);
-  expect(await ttls()).toEqual(['', '', '', '']);
+  expect(await ttls()).toEqual(TABLES.map(() => ''));
 });
 
 test('what is too old goes from all views, what is not stays', async () => {
@@ -43,9 +43,10 @@ test('what is too old goes from all views, what is not stays', async () => {
   const counts = async () => {
     for (const table of TABLES) await bench.clickhouse.client.command({ query: `OPTIMIZE TABLE ${table} FINAL` });
     return bench.rows(`SELECT (SELECT count() FROM events) AS events, (SELECT count() FROM runs) AS runs,
-      (SELECT sum(events) FROM event_minutes) AS counted, (SELECT min(minute) > now() - INTERVAL 30 DAY FROM minutes) AS young`);
+      (SELECT sum(events) FROM event_minutes) AS counted, (SELECT min(minute) > now() - INTERVAL 30 DAY FROM minutes) AS young,
+      (SELECT sum(jobs) FROM hours) AS ended, (SELECT sum(jobs) FROM minutes) AS ended_by_minute`);
   };
   await expect
     .poll(counts, { timeout: 30_000 })
-    .toEqual([{ events: young.length, runs: 60, counted: young.length, young: 1 }]);
+    .toEqual([{ events: young.length, runs: 60, counted: young.length, young: 1, ended: 60, ended_by_minute: 60 }]);
 });

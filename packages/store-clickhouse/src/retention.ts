@@ -7,6 +7,7 @@ const STORED_BY_TABLE: Record<string, string> = {
   journal: 'toDateTime(stored_at)',
   run_rows: 'stored_on',
   minute_rows: 'stored_on',
+  hour_rows: 'stored_on',
   event_minute_rows: 'stored_on',
 };
 

@@ -629,7 +629,7 @@ const loseRows = (table: string) =>
     clickhouse_settings: { mutations_sync: '2' },
   });
 
-test.each(['journal', 'run_rows', 'minute_rows', 'event_minute_rows'])(
+test.each(['journal', 'run_rows', 'minute_rows', 'hour_rows', 'event_minute_rows'])(
   'rows of %s that a killed server lost, and that a repeat does not bring back, are found missing: the history is written anew',
   async (table) => {
     const events = generatedHistory({ jobs: 40, from: Date.UTC(2026, 2, 1), spanMs: 600_000 }).map(

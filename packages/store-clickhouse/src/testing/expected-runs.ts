@@ -210,9 +210,8 @@ function endedBy(closing: LifecycleEvent | undefined, instance: string) {
   return { ended_by_kind: worker ? 'worker' : '', ended_by: worker, reason };
 }
 
-/** A row of `minutes`, without the quantiles. */
-export interface ExpectedMinute {
-  minute: string;
+/** What `minutes` and `hours` add up, without the quantiles. */
+interface ExpectedSums {
   service: string;
   job_type: string;
   outcome: string;
@@ -224,19 +223,38 @@ export interface ExpectedMinute {
   wait_ms_sum: number;
 }
 
+export interface ExpectedMinute extends ExpectedSums {
+  minute: string;
+}
+export interface ExpectedHour extends ExpectedSums {
+  hour: string;
+}
+
 /** The ends added up per minute, in the order of minute, service, type, outcome. */
-export function expectedMinutes(ends: readonly ExpectedEnd[]): ExpectedMinute[] {
-  const keyOf = (end: ExpectedEnd) => [end.ended_at.slice(0, 16), end.service, end.job_type, end.outcome].join(' ');
+export const expectedMinutes = (ends: readonly ExpectedEnd[]): ExpectedMinute[] =>
+  sumsBy(ends, ({ ended_at }) => ({ minute: `${ended_at.slice(0, 16)}:00.000Z` }));
+
+/** The same per hour. */
+export const expectedHours = (ends: readonly ExpectedEnd[]): ExpectedHour[] =>
+  sumsBy(ends, ({ ended_at }) => ({ hour: `${ended_at.slice(0, 13)}:00:00.000Z` }));
+
+function sumsBy<Period extends object>(
+  ends: readonly ExpectedEnd[],
+  periodOf: (end: ExpectedEnd) => Period,
+): (Period & ExpectedSums)[] {
+  const keyOf = (end: ExpectedEnd) =>
+    [...Object.values(periodOf(end)), end.service, end.job_type, end.outcome].join(' ');
   const groups = [...Map.groupBy(ends, keyOf)].sort(([a], [b]) => (a < b ? -1 : 1));
-  return groups.map(([, [first, ...others]]) => {
-    const group = first ? [first, ...others] : [];
+  return groups.flatMap(([, group]) => {
+    const [first] = group;
+    if (!first) return [];
     const runMs = group.flatMap(({ run_ms }) => run_ms ?? []);
     const waitMs = group.flatMap(({ wait_ms }) => wait_ms ?? []);
     return {
-      minute: `${first?.ended_at.slice(0, 16)}:00.000Z`,
-      service: first?.service ?? '',
-      job_type: first?.job_type ?? '',
-      outcome: first?.outcome ?? '',
+      ...periodOf(first),
+      service: first.service,
+      job_type: first.job_type,
+      outcome: first.outcome,
       jobs: group.length,
       attempts: sum(group.map(({ attempts }) => attempts)),
       ran: runMs.length,

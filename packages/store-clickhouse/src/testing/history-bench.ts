@@ -6,7 +6,14 @@ import { JournalBlock } from '../journal-block.ts';
 import { JournalStore } from '../journal-store.ts';
 import { migrateClickHouse } from '../migrate.ts';
 import { type ClickHouse, openClickHouse } from '../open-clickhouse.ts';
-import { type ExpectedMinute, type ExpectedRun, expectedHistory, expectedMinutes } from './expected-runs.ts';
+import {
+  type ExpectedHour,
+  type ExpectedMinute,
+  type ExpectedRun,
+  expectedHistory,
+  expectedHours,
+  expectedMinutes,
+} from './expected-runs.ts';
 
 /** A message of the stream with the event as its body. */
 export function messageOf({ sequence, storedAt, event }: StoredEvent): StoredMessage {
@@ -23,6 +30,7 @@ export function blockOf(generation: number, events: readonly StoredEvent[]): Jou
 export interface Views {
   runs: ExpectedRun[];
   minutes: ExpectedMinute[];
+  hours: ExpectedHour[];
 }
 
 export class HistoryBench implements AsyncDisposable {
@@ -75,13 +83,16 @@ export class HistoryBench implements AsyncDisposable {
   async views(): Promise<Views> {
     return {
       runs: await this.rows('SELECT * EXCEPT error_class FROM runs ORDER BY service, job_type, job_id'),
-      minutes: (
-        await this.rows<ExpectedMinute>(
-          `SELECT minute, service, job_type, outcome, jobs, attempts, ran, run_ms_sum, waited, wait_ms_sum
-          FROM minutes ORDER BY minute, service, job_type, outcome`,
-        )
-      ).map((row) => ({ ...row, minute: row.minute.replace('Z', '.000Z') })),
+      minutes: (await this.#sumsOf<ExpectedMinute>('minute')).map((row) => ({ ...row, minute: millis(row.minute) })),
+      hours: (await this.#sumsOf<ExpectedHour>('hour')).map((row) => ({ ...row, hour: millis(row.hour) })),
     };
+  }
+
+  #sumsOf<Row>(period: 'minute' | 'hour'): Promise<Row[]> {
+    return this.rows<Row>(
+      `SELECT ${period}, service, job_type, outcome, jobs, attempts, ran, run_ms_sum, waited, wait_ms_sum
+      FROM ${period}s ORDER BY ${period}, service, job_type, outcome`,
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -89,12 +100,14 @@ export class HistoryBench implements AsyncDisposable {
   }
 }
 
+const millis = (instant: string): string => instant.replace('Z', '.000Z');
+
 /** What the views must say of the events. */
 export function expectedViews(events: readonly StoredEvent[]): Views {
   const { runs, ends } = expectedHistory(events);
   const nameOf = (run: ExpectedRun) => [run.service, run.job_type, run.job_id].join('\0');
   const sorted = runs.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-  return { runs: sorted, minutes: expectedMinutes(ends) };
+  return { runs: sorted, minutes: expectedMinutes(ends), hours: expectedHours(ends) };
 }
 
 /** The first rows that differ: a whole history in one failed assertion would be unreadable. */
@@ -105,9 +118,11 @@ export function firstDifferences(found: Views, expected: Views): { found: Views;
   };
   const runs = differing(found.runs, expected.runs);
   const minutes = differing(found.minutes, expected.minutes);
+  const hours = differing(found.hours, expected.hours);
   const at = (views: Views): Views => ({
     runs: runs.flatMap((place) => views.runs[place] ?? []),
     minutes: minutes.flatMap((place) => views.minutes[place] ?? []),
+    hours: hours.flatMap((place) => views.hours[place] ?? []),
   });
   return { found: at(found), expected: at(expected) };
 }

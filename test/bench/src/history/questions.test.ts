@@ -5,7 +5,7 @@ it('every question asked of the raw table is one of docs/analytics.md, where it 
   const questions = dashboardQuestions();
   expect(questions.length).toBeGreaterThan(0);
   for (const { name, ours, raw } of questions) {
-    expect(ours, name).toMatch(/FROM (minutes|event_minutes)/);
+    expect(ours, name).toMatch(/FROM (minutes|hours|event_minutes)/);
     expect(raw, name).toContain('FROM raw_events');
   }
 });
