@@ -56,7 +56,8 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   await merged(client);
 
   const rows: BenchResult[] = [sizeRow(size)];
-  for (const question of dashboardQuestions()) rows.push(await ask(client, question, say));
+  const asked = askedOverHttp(stack.urls.clickhouse, clickhouse.database);
+  for (const question of dashboardQuestions()) rows.push(await ask(asked, question, say));
   return rows;
 }
 
@@ -154,15 +155,35 @@ function sizeRow({ events, attempts, all, journal, payloads, payloadsPlain }: Si
   };
 }
 
-async function ask(
-  client: ClickHouseClient,
-  { name, ours, raw }: Question,
-  say: (line: string) => void,
-): Promise<BenchResult> {
+type Ask = (query: string) => Promise<AnswerRow[]>;
+
+/** As dashboards ask: over plain HTTP. The client library waits for a timer before each request, two milliseconds of its own. */
+function askedOverHttp(address: string, database: string): Ask {
+  const url = new URL('/', address);
+  url.searchParams.set('database', database);
+  url.searchParams.set('default_format', 'JSONEachRow');
+  const { username, password } = new URL(address);
+  const headers = {
+    'X-ClickHouse-User': decodeURIComponent(username),
+    'X-ClickHouse-Key': decodeURIComponent(password),
+  };
+  url.username = url.password = '';
+  return async (query) => {
+    const response = await fetch(url, { method: 'POST', headers, body: query });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`ClickHouse refuses the question: ${text}`);
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line): AnswerRow => JSON.parse(line));
+  };
+}
+
+async function ask(asked: Ask, { name, ours, raw }: Question, say: (line: string) => void): Promise<BenchResult> {
   const times = { ours: [] as number[], raw: [] as number[] };
-  const run = (sql: string) => timed(() => rowsOf(client, sql));
+  const run = (sql: string) => timed(() => asked(sql));
   // The first time reads files that the system has not in memory yet.
-  const difference = firstDifference(await rowsOf<AnswerRow>(client, ours), await rowsOf<AnswerRow>(client, raw));
+  const difference = firstDifference(await asked(ours), await asked(raw));
   if (difference !== undefined) say(`${name}: the raw table answers otherwise: ${difference}`);
   for (let time = 0; time < TIMES; time++) {
     times.ours.push(await run(ours));
