@@ -1,4 +1,6 @@
-// How long a freshly started projector takes until both stores hold everything that the stream does.
+// How long a freshly started projector reads until both stores hold everything that the stream does.
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { abortable, connectNats, JobStream } from '@trellis/runtime';
 import { type ClickHouse, openClickHouse } from '@trellis/store-clickhouse';
 import { openPostgres, type Postgres } from '@trellis/store-postgres';
@@ -9,10 +11,12 @@ const LOOK_MS = 100;
 const STALLED_MS = 60_000;
 
 export interface Drained {
-  /** From the start of the process until both pipelines have passed the last event. */
+  /** From the first request for messages until both pipelines have passed the last event. */
   ms: number;
   currentMs: number;
   historyMs: number;
+  /** From the start of the process until it asks for messages: loading, making tables. */
+  startMs: number;
   /** Most memory that the projector had resident until then, and processor time that it used. */
   peakMb: number;
   cpuSeconds: number;
@@ -24,15 +28,16 @@ export interface Drained {
 
 /** Starts a projector, waits until it has drained the stream, and stops it. */
 export async function drain(stack: BenchStack, say: (line: string) => void): Promise<Drained> {
-  const { lastSequence, messages } = await streamInfo(stack);
+  await using nats = await openNats(stack);
+  const { lastSequence, messages } = await (await JobStream.open(nats.nc)).info();
   await using postgres = openPostgres({ url: stack.urls.postgres, maxConnections: 1 });
   await using clickhouse = openClickHouse({ url: stack.urls.clickhouse });
   const used = (server: string) => cpuSecondsOfTree(stack.pids[server] ?? 0);
   const before = { nats: used('nats'), postgres: used('postgres'), clickhouse: used('clickhouse') };
-  const started = performance.now();
+  const started = Date.now();
   const [projector, times] = await Promise.all([
     stack.start('projector'),
-    untilStored({ postgres, clickhouse, lastSequence, messages, started }),
+    untilStored({ nc: nats.nc, postgres, clickhouse, lastSequence, messages, started }),
   ]);
   const { peakMb, cpuSeconds } = usageOf(projector.pid);
   const servers = {
@@ -45,22 +50,19 @@ export async function drain(stack: BenchStack, say: (line: string) => void): Pro
   const seconds = (ms: number) => (ms / 1_000).toFixed(1);
   say(
     `${messages} events drained in ${seconds(drained.ms)} s (Postgres ${seconds(drained.currentMs)}, ClickHouse ` +
-      `${seconds(drained.historyMs)}; the projector had at most ${peakMb} MB; processor time: projector ${cpuSeconds.toFixed(1)} s, ` +
+      `${seconds(drained.historyMs)}, after a start of ${seconds(drained.startMs)} s; the projector had at most ${peakMb} MB; processor time: projector ${cpuSeconds.toFixed(1)} s, ` +
       `Postgres ${servers.postgresCpuSeconds.toFixed(1)}, ClickHouse ${servers.clickhouseCpuSeconds.toFixed(1)}, NATS ${servers.natsCpuSeconds.toFixed(1)})`,
   );
   return drained;
 }
 
-async function streamInfo({ urls }: BenchStack): Promise<{ lastSequence: number; messages: number }> {
+async function openNats({ urls }: BenchStack): Promise<AsyncDisposable & { nc: NatsConnection }> {
   const nc = await connectNats({ url: urls.nats, options: urls.natsOptions, name: 'bench' });
-  try {
-    return await (await JobStream.open(nc)).info();
-  } finally {
-    await nc.close();
-  }
+  return { nc, [Symbol.asyncDispose]: () => nc.close() };
 }
 
 interface Watched {
+  nc: NatsConnection;
   postgres: Postgres;
   clickhouse: ClickHouse;
   lastSequence: number;
@@ -68,21 +70,32 @@ interface Watched {
   started: number;
 }
 
-async function untilStored(watched: Watched): Promise<{ currentMs: number; historyMs: number }> {
-  const { postgres, clickhouse, lastSequence, messages, started } = watched;
-  const times = { currentMs: 0, historyMs: 0 };
-  let [seen, seenAt] = [0, performance.now()];
-  while (times.currentMs === 0 || times.historyMs === 0) {
+async function untilStored(watched: Watched): Promise<Pick<Drained, 'startMs' | 'currentMs' | 'historyMs'>> {
+  const { nc, postgres, clickhouse, lastSequence, messages, started } = watched;
+  let reading: number | undefined;
+  let [currentAt, historyAt] = [0, 0];
+  let [seen, seenAt] = [0, Date.now()];
+  while (currentAt === 0 || historyAt === 0) {
     await abortable(undefined, LOOK_MS);
+    reading ??= await readingSince(nc, started);
     const [position, stored] = await Promise.all([positionOf(postgres), storedRows(clickhouse)]);
-    const now = performance.now();
-    if (position >= lastSequence) times.currentMs ||= now - started;
-    if (stored >= messages) times.historyMs ||= now - started;
+    const now = Date.now();
+    if (position >= lastSequence) currentAt ||= now;
+    if (stored >= messages) historyAt ||= now;
     if (position + stored !== seen) [seen, seenAt] = [position + stored, now];
     if (now - seenAt > STALLED_MS)
       throw new Error(`the projector stands still at ${position} and ${stored} of ${messages}`);
   }
-  return times;
+  if (reading === undefined) throw new Error('the projector has drained the stream without a consumer');
+  return { startMs: reading - started, currentMs: currentAt - reading, historyMs: historyAt - reading };
+}
+
+/** When the first consumer was made that is there since then: the projector makes its own anew at every start. */
+async function readingSince(nc: NatsConnection, since: number): Promise<number | undefined> {
+  const made: number[] = [];
+  for await (const { created } of (await jetstreamManager(nc)).consumers.list('JOBS')) made.push(Date.parse(created));
+  const own = made.filter((at) => at >= since);
+  return own.length > 0 ? Math.min(...own) : undefined;
 }
 
 /** 0 until the projector has made its tables. */
