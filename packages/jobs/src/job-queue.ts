@@ -11,7 +11,7 @@ import { countMetric, failSpan, newId, type PublishOptions } from '@trellis/runt
 import type { z } from 'zod';
 import { createKeyed, type Submitted } from './admit-job.ts';
 import { type CreatedEvent, createdEvent } from './created-event.ts';
-import { describeCreation, openCreation, traceparentOfAnother } from './creation-span.ts';
+import { type Creation, describeCreation, openCreation, traceparentOfAnother } from './creation-span.ts';
 import { AdmissionRejected, ValidationError } from './errors.ts';
 import { JobRef } from './job-ref.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
@@ -56,11 +56,20 @@ interface Created extends Admitted {
 const CREATE_TRIES = 3;
 const ACCEPTED: Submitted = { kind: 'accepted' };
 
-const storedAs = (event: LifecycleEvent, found: StoredMessage | undefined): Created => ({
-  submitted: ACCEPTED,
-  stored: true,
-  existing: found && traceparentOfAnother(event, found),
-});
+/** As good as always nothing was found, and one answer serves all. */
+const STORED: Created = { submitted: ACCEPTED, stored: true, existing: undefined };
+
+const storedAs = (json: string, found: StoredMessage | undefined): Created =>
+  found === undefined ? STORED : { ...STORED, existing: traceparentOfAnother(eventOf(json), found) };
+
+/** The event that we wrote. */
+const eventOf = (json: string): LifecycleEvent => JSON.parse(json) as LifecycleEvent;
+
+/** The same event of a job that another one made room for. */
+function replacing({ event }: CreatedEvent, replacedJobId: string): CreatedEvent {
+  const replaces: LifecycleEvent = { ...event, queuePolicy: { outcome: 'replaced', replacedJobId } };
+  return { event: replaces, json: JSON.stringify(replaces) };
+}
 
 export interface HandleOptions {
   /** Between two heartbeats of the worker. */
@@ -94,7 +103,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
    * @throws {PublishError} when it is not known whether the job was stored
    */
   create(payload: z.input<Payload>, options: CreateOptions = {}): Promise<JobRef<z.output<Result>>> {
-    return this.#submit(payload, options, 'strict').then(({ id, submitted }) => {
+    return this.#submit(payload, options, 'strict', (id, submitted) => {
       if (submitted.kind === 'rejected') throw new AdmissionRejected(submitted.key, submitted.reason);
       return this.ref(id);
     });
@@ -104,19 +113,20 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
    * Creates a job, or does what the queue's `whenFull` says when its key has no room.
    * @throws as `create`, but never {AdmissionRejected}
    */
-  async submit(payload: z.input<Payload>, options: CreateOptions = {}): Promise<Submission<z.output<Result>>> {
+  submit(payload: z.input<Payload>, options: CreateOptions = {}): Promise<Submission<z.output<Result>>> {
     const whenFull = this.#queue.settings.queue?.whenFull ?? 'reject';
-    const { id, submitted } = await this.#submit(payload, options, whenFull);
-    switch (submitted.kind) {
-      case 'accepted':
-        return { outcome: 'accepted', ref: this.ref(id) };
-      case 'replaced':
-        return { outcome: 'replaced', ref: this.ref(id), replacedJobId: submitted.replacedJobId };
-      case 'coalesced':
-        return { outcome: 'coalesced', ref: this.ref(submitted.existingJobId) };
-      case 'rejected':
-        return { outcome: 'rejected', reason: submitted.reason, key: submitted.key };
-    }
+    return this.#submit(payload, options, whenFull, (id, submitted) => {
+      switch (submitted.kind) {
+        case 'accepted':
+          return { outcome: 'accepted', ref: this.ref(id) };
+        case 'replaced':
+          return { outcome: 'replaced', ref: this.ref(id), replacedJobId: submitted.replacedJobId };
+        case 'coalesced':
+          return { outcome: 'coalesced', ref: this.ref(submitted.existingJobId) };
+        case 'rejected':
+          return { outcome: 'rejected', reason: submitted.reason, key: submitted.key };
+      }
+    });
   }
 
   /** A reference to a job of this queue; whether it exists is seen when it is waited for. */
@@ -152,31 +162,41 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     return this.#worker;
   }
 
-  async #submit(
+  /** In plain functions that keep little: hundreds of creations may wait at a time, and a frame that waits is large. */
+  #submit<Answer>(
     payload: z.input<Payload>,
     options: CreateOptions,
     whenFull: WhenFull | 'strict',
-  ): Promise<{ id: string; submitted: Submitted }> {
+    answer: (id: string, submitted: Submitted) => Answer,
+  ): Promise<Answer> {
     const { id = newId() } = options;
-    const job = { service: this.service, jobType: this.type, jobId: id };
-    const { span, context } = openCreation(job, options.context);
-    const count = (outcome: string) =>
-      countMetric('trellis.job.creates', { service: this.service, type: this.type, outcome });
+    let creation: Creation;
     try {
-      const { submitted, existing } = await this.#admit(id, payload, options, whenFull, context);
-      if (span) describeCreation(span, submitted, existing);
-      count(existing === undefined ? submitted.kind : 'duplicate');
-      return { id, submitted };
+      creation = openCreation({ service: this.service, jobType: this.type, jobId: id }, options.context);
     } catch (error) {
-      count('failed');
-      if (span) failSpan(span, error);
-      throw error;
-    } finally {
-      span?.end();
+      return Promise.reject(error);
     }
+    const { span } = creation;
+    return this.#admit(id, payload, options, whenFull, creation.context).then(
+      ({ submitted, existing }) => {
+        if (span) describeCreation(span, submitted, existing);
+        this.#count(existing === undefined ? submitted.kind : 'duplicate');
+        span?.end();
+        return answer(id, submitted);
+      },
+      (error: unknown) => {
+        this.#count('failed');
+        if (span) failSpan(span, error);
+        span?.end();
+        throw error;
+      },
+    );
   }
 
-  /** In plain functions: hundreds of creations may wait at a time, and a frame that waits is large. */
+  #count(outcome: string): void {
+    countMetric('trellis.job.creates', { service: this.service, type: this.type, outcome });
+  }
+
   #admit(
     id: string,
     payload: z.input<Payload>,
@@ -185,30 +205,38 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     context: JobContext,
   ): Promise<Admitted> {
     const { stream, keyed } = this.#scope;
-    const created = createdEvent({
-      service: this.service,
-      jobType: this.type,
-      queue: this.#queue,
-      jobId: id,
-      payload,
-      context,
-      now: new Date(),
-      keyed,
-      maxBytes: stream.nc.info?.max_payload,
-    });
-    const admit = (made: CreatedEvent) => {
-      const identity = keyed?.keyOfEvent(made.event);
-      if (keyed === undefined || identity === undefined)
-        return this.#publishCreated(made.event, options.signal, made.json);
-      return this.#admitKeyed(keyed, identity, made, options, whenFull);
-    };
-    return created instanceof Promise ? created.then(admit) : admit(created);
+    try {
+      const created = createdEvent({
+        service: this.service,
+        jobType: this.type,
+        queue: this.#queue,
+        jobId: id,
+        payload,
+        context,
+        now: new Date(),
+        keyed,
+        maxBytes: stream.nc.info?.max_payload,
+      });
+      return created instanceof Promise
+        ? created.then((late) => this.#admitMade(late, options, whenFull))
+        : this.#admitMade(created, options, whenFull);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #admitMade(made: CreatedEvent, options: CreateOptions, whenFull: WhenFull | 'strict'): Promise<Admitted> {
+    const { keyed } = this.#scope;
+    const identity = keyed?.keyOfEvent(made.event);
+    return keyed === undefined || identity === undefined
+      ? this.#publishCreated(made, options.signal)
+      : this.#admitKeyed(keyed, identity, made, options, whenFull);
   }
 
   async #admitKeyed(
     keyed: KeyedQueue,
     identity: KeyIdentity,
-    { event, json }: CreatedEvent,
+    made: CreatedEvent,
     { id, signal }: CreateOptions,
     whenFull: WhenFull | 'strict',
   ): Promise<Admitted> {
@@ -216,11 +244,13 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     // Creating a job again gives that job, however full its key is now.
     const own = id === undefined ? undefined : await this.#own(id);
     if (own) return { submitted: ACCEPTED, existing: own.context.traceparent };
+    const { event } = made;
     let existing: string | undefined;
     const publish = async (replacedJobId: string | undefined) => {
-      const published = await (replacedJobId === undefined
-        ? this.#publishCreated(event, signal, json)
-        : this.#publishCreated({ ...event, queuePolicy: { outcome: 'replaced', replacedJobId } }, signal));
+      const published = await this.#publishCreated(
+        replacedJobId === undefined ? made : replacing(made, replacedJobId),
+        signal,
+      );
       existing = published.existing;
       return published.stored;
     };
@@ -228,23 +258,25 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     return { submitted, existing };
   }
 
-  #publishCreated(event: LifecycleEvent, signal: AbortSignal | undefined, json?: string): Promise<Created> {
+  /** Of the event only its text is kept until the answer. */
+  #publishCreated({ event, json }: CreatedEvent, signal: AbortSignal | undefined): Promise<Created> {
     const { jobId } = event;
     const options: PublishOptions = {
       messageId: `${this.service}.${this.type}.${jobId}:created`,
       expect: { lastSequence: 0, filter: jobIdFilter(jobId) },
+      json,
     };
-    if (json !== undefined) options.json = json;
     if (signal) options.signal = signal;
     return this.#scope.stream
       .publish(event, options)
       .then((outcome) =>
-        outcome.kind === 'stored' ? storedAs(event, outcome.found) : this.#createdBefore(event, options),
+        outcome.kind === 'stored' ? storedAs(json, outcome.found) : this.#createdBefore(json, options),
       );
   }
 
   /** Something of that id was in the way of the event. */
-  async #createdBefore(event: LifecycleEvent, options: PublishOptions): Promise<Created> {
+  async #createdBefore(json: string, options: PublishOptions): Promise<Created> {
+    const event = eventOf(json);
     const { jobId } = event;
     for (let tries = 1; ; tries++) {
       const own = await this.#own(jobId);
@@ -253,7 +285,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
       if (tries === CREATE_TRIES)
         throw new ValidationError('id', `"${jobId}" is taken by messages that are no readable job`);
       const outcome = await this.#scope.stream.publish(event, options);
-      if (outcome.kind === 'stored') return storedAs(event, outcome.found);
+      if (outcome.kind === 'stored') return storedAs(json, outcome.found);
     }
   }
 

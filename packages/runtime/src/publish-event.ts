@@ -3,7 +3,7 @@
 // with the same message id (protocol: lifecycle event, publishing and answers).
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type Msg, type MsgHdrs, PermissionViolationError } from '@nats-io/transport-node';
-import { eventSubject, type LifecycleEvent } from '@trellis/contracts';
+import { eventSubject, type JobContext, type LifecycleEvent } from '@trellis/contracts';
 import { isConnected, whenConnected } from './connect-nats.ts';
 import type { JobStream, StreamMessage } from './job-stream.ts';
 import { newId } from './new-id.ts';
@@ -62,7 +62,7 @@ export function publishEvent(
 ): Promise<PublishOutcome> {
   const { timeoutMs = DEFAULT_TIMEOUT_MS, expect, signal } = options;
   const message: Message = {
-    event,
+    context: event.context,
     subject: eventSubject(event.service, event.jobType, event.jobId, event.eventType),
     json: options.json ?? JSON.stringify(event),
     messageId: options.messageId ?? defaultMessageId(stream, event, expect),
@@ -82,9 +82,6 @@ export function publishEvent(
 
 /** As good as always the first answer is a plain acknowledgement, and none of what all others may need is set up. */
 class FirstTry implements PipeRequest {
-  readonly subject: string;
-  readonly body: string;
-  readonly headers: string;
   readonly timeoutMs: number;
   deadline = 0;
   readonly #stream: JobStream;
@@ -100,15 +97,25 @@ class FirstTry implements PipeRequest {
     signal: AbortSignal | undefined,
     resolve: (outcome: PublishOutcome | Promise<PublishOutcome>) => void,
   ) {
-    this.subject = message.subject;
-    this.body = message.json;
-    this.headers = headersOf(message, message.expect);
     this.timeoutMs = Math.min(ONE_TRY_MS, givesUpAt - performance.now());
     this.#stream = stream;
     this.#message = message;
     this.#givesUpAt = givesUpAt;
     this.#signal = signal;
     this.#resolve = resolve;
+  }
+
+  get subject(): string {
+    return this.#message.subject;
+  }
+
+  get body(): string {
+    return this.#message.json;
+  }
+
+  /** Put together when they are sent, and not kept. */
+  get headers(): string {
+    return headersOf(this.#message, this.#message.expect);
   }
 
   answered(answer: Msg): void {
@@ -171,8 +178,9 @@ function defaultMessageId(stream: JobStream, event: LifecycleEvent, expect: Publ
   return `${event.jobId}:${event.eventType}:${expect.lastSequence}`;
 }
 
+/** Of the event only what goes into its headers: a thousand messages may wait for their answers. */
 interface Message {
-  event: LifecycleEvent;
+  context: JobContext;
   subject: string;
   json: string;
   messageId: string;
@@ -243,8 +251,8 @@ function request(stream: JobStream, message: Message, timeoutMs: number): Promis
 }
 
 /** Whether a header would hold a line break. One by one: what is put together for a test alone would be put together for each event. */
-function isBroken({ event, messageId }: Message): boolean {
-  const { requestId, traceparent, tracestate = '' } = event.context;
+function isBroken({ context, messageId }: Message): boolean {
+  const { requestId, traceparent, tracestate = '' } = context;
   return (
     LINE_BREAK.test(requestId) ||
     LINE_BREAK.test(traceparent) ||
@@ -263,8 +271,8 @@ function plainly(answer: Msg): PublishOutcome | undefined {
   }
 }
 
-function headersOf({ event, messageId }: Message, expect: PublishOptions['expect']): string {
-  const { requestId, traceparent, tracestate } = event.context;
+function headersOf({ context, messageId }: Message, expect: PublishOptions['expect']): string {
+  const { requestId, traceparent, tracestate } = context;
   const state = tracestate === undefined ? '' : `tracestate: ${tracestate}\r\n`;
   const condition = expect
     ? `Nats-Expected-Last-Subject-Sequence: ${expect.lastSequence}\r\nNats-Expected-Last-Subject-Sequence-Subject: ${expect.filter}\r\n`
