@@ -7,6 +7,7 @@ import { eventSubject, type JobContext, type LifecycleEvent } from '@trellis/con
 import { isConnected, whenConnected } from './connect-nats.ts';
 import type { JobStream, StreamMessage } from './job-stream.ts';
 import { newId } from './new-id.ts';
+import { sequenceOfPlainAck } from './plain-ack.ts';
 import type { PipeRequest } from './request-pipe.ts';
 import { abortable, backoffMs } from './waiting.ts';
 
@@ -119,7 +120,8 @@ class FirstTry implements PipeRequest {
   }
 
   answered(answer: Msg): void {
-    this.#resolve(plainly(answer) ?? this.#goOn(Promise.resolve(answer)));
+    const sequence = sequenceOfPlainAck(answer.data);
+    this.#resolve(sequence === undefined ? this.#goOn(Promise.resolve(answer)) : { kind: 'stored', sequence });
   }
 
   failed(error: unknown): void {
@@ -259,16 +261,6 @@ function isBroken({ context, messageId }: Message): boolean {
     LINE_BREAK.test(tracestate) ||
     LINE_BREAK.test(messageId)
   );
-}
-
-/** The outcome that a plain acknowledgement tells; undefined for every other answer. */
-function plainly(answer: Msg): PublishOutcome | undefined {
-  try {
-    const { seq, duplicate, error } = answer.json<Acknowledgement>();
-    return error === undefined && !duplicate ? { kind: 'stored', sequence: seq } : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function headersOf({ context, messageId }: Message, expect: PublishOptions['expect']): string {
