@@ -10,7 +10,7 @@ const job = (changes: Partial<NewJob> = {}): NewJob => ({
   jobId: 'j1',
   payload: { n: 1 },
   context: { requestId: 'r', traceId: 'a'.repeat(32), traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` },
-  now: new Date('2026-01-31T09:30:00.000Z'),
+  now: Date.parse('2026-01-31T09:30:00.000Z'),
   maxBytes: undefined,
   ...changes,
 });

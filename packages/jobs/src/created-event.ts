@@ -2,12 +2,15 @@
 import {
   decodeEvent,
   eventSubject,
+  isSubjectToken,
   type JobContext,
   JobId,
   type LifecycleEvent,
+  MAX_JOB_ID_LENGTH,
   mayBeUnstorable,
 } from '@trellis/contracts';
 import { ValidationError } from './errors.ts';
+import { instantOf } from './instant-now.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 import type { Queue } from './queue.ts';
 import { type MaybeLater, toWire, type WireValue } from './wire-value.ts';
@@ -19,7 +22,8 @@ export interface NewJob {
   jobId: string;
   payload: unknown;
   context: JobContext;
-  now: Date;
+  /** Milliseconds since 1970. */
+  now: number;
   keyed?: KeyedQueue | undefined;
   /** Largest message that the broker takes, in bytes; undefined when not known. */
   maxBytes: number | undefined;
@@ -37,11 +41,16 @@ export interface CreatedEvent {
 /** The event of a new job; at once unless the payload's schema takes its time. @throws {ValidationError} naming the field */
 export function createdEvent(job: NewJob): MaybeLater<CreatedEvent> {
   const { jobId, queue } = job;
-  const id = JobId.safeParse(jobId);
-  if (!id.success) throw new ValidationError('id', id.error.issues[0]?.message ?? 'not accepted');
+  if (!isUsualId(jobId)) {
+    const id = JobId.safeParse(jobId);
+    if (!id.success) throw new ValidationError('id', id.error.issues[0]?.message ?? 'not accepted');
+  }
   const payload = toWire(queue.payload, 'payload', job.payload);
   return payload instanceof Promise ? payload.then((late) => withPayload(job, late)) : withPayload(job, payload);
 }
+
+/** Whether an id needs no schema to be seen as good. */
+const isUsualId = (id: string): boolean => id.length <= MAX_JOB_ID_LENGTH && isSubjectToken(id);
 
 function withPayload(job: NewJob, payload: WireValue<unknown>): CreatedEvent {
   const { service, jobType, jobId, queue, now } = job;
@@ -54,13 +63,13 @@ function withPayload(job: NewJob, payload: WireValue<unknown>): CreatedEvent {
     jobType,
     eventType: 'created',
     state: 'pending',
-    timestamp: now.toISOString(),
+    timestamp: instantOf(now),
     context: job.context,
     tries: 0,
     maxTries: maxDeliver,
     payload: payload.wire,
   };
-  if (defaultDeadlineMs !== undefined) event.deadline = new Date(now.getTime() + defaultDeadlineMs).toISOString();
+  if (defaultDeadlineMs !== undefined) event.deadline = new Date(now + defaultDeadlineMs).toISOString();
   if (job.keyed) {
     const key = job.keyed.keyOfPayload(payload.wire);
     if (key.kind === 'refused') throw new ValidationError(key.field, key.problem);

@@ -4,8 +4,10 @@
 let last = { ms: Number.NaN, text: '' };
 
 /** RFC 3339 UTC with milliseconds. */
-export function instantNow(): string {
-  const ms = Date.now();
+export const instantNow = (): string => instantOf(Date.now());
+
+/** The same of a time in milliseconds since 1970, best one of just now. */
+export function instantOf(ms: number): string {
   if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() };
   return last.text;
 }

@@ -213,7 +213,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
         jobId: id,
         payload,
         context,
-        now: new Date(),
+        now: Date.now(),
         keyed,
         maxBytes: stream.nc.info?.max_payload,
       });
