@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { eventSubject, isSubjectOf, parseEventSubject, ServiceName } from './names.ts';
+import { eventSubject, isJobId, isSubjectOf, JobId, parseEventSubject, ServiceName } from './names.ts';
 
 it('a lifecycle subject is read back as it was built', () => {
   expect(parseEventSubject(eventSubject('orders-service', 'charge', 'J1', 'created'))).toEqual({
@@ -41,4 +41,23 @@ it('no service may be named workers, and a name is one subject token', () => {
   expect(ServiceName.safeParse('workers').success).toBe(false);
   expect(ServiceName.safeParse('a.b').success).toBe(false);
   expect(ServiceName.safeParse('orders-service').success).toBe(true);
+});
+
+it.each([
+  ['j1', true],
+  ['01M8GTHDKKZS17PM26DFWNTW29_a-b', true],
+  ['x'.repeat(512), true],
+  ['x'.repeat(513), false],
+  ['', false],
+  ['a.b', false],
+  ['a b', false],
+  ['j1\n', false],
+  ['é', false],
+  [null, false],
+  [undefined, false],
+  [7, false],
+  [['j1'], false],
+])('the id %j is one by the schema and without it, or by neither', (value, expected) => {
+  expect(JobId.safeParse(value).success).toBe(expected);
+  expect(isJobId(value)).toBe(expected);
 });

@@ -28,6 +28,10 @@ describe('a job that would be quarantined or refused later is refused now, by fi
   it.each([
     ['id', { jobId: 'a.b' }],
     ['id', { jobId: 'x'.repeat(600) }],
+    // As callers without types may have it.
+    ['id', { jobId: JSON.parse('["j1"]') }],
+    ['id', { jobId: JSON.parse('null') }],
+    ['id', { jobId: JSON.parse('7') }],
     ['payload', { payload: undefined }],
     ['payload.text', { payload: { text: 'a\u0000b' } }],
     ['payload.text', { payload: { text: '\uD800' } }],

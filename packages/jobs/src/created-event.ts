@@ -2,11 +2,10 @@
 import {
   decodeEvent,
   eventSubject,
-  isSubjectToken,
+  isJobId,
   type JobContext,
   JobId,
   type LifecycleEvent,
-  MAX_JOB_ID_LENGTH,
   mayBeUnstorable,
 } from '@trellis/contracts';
 import { ValidationError } from './errors.ts';
@@ -41,16 +40,14 @@ export interface CreatedEvent {
 /** The event of a new job; at once unless the payload's schema takes its time. @throws {ValidationError} naming the field */
 export function createdEvent(job: NewJob): MaybeLater<CreatedEvent> {
   const { jobId, queue } = job;
-  if (!isUsualId(jobId)) {
+  // Of an id that is none, the schema says why.
+  if (!isJobId(jobId)) {
     const id = JobId.safeParse(jobId);
     if (!id.success) throw new ValidationError('id', id.error.issues[0]?.message ?? 'not accepted');
   }
   const payload = toWire(queue.payload, 'payload', job.payload);
   return payload instanceof Promise ? payload.then((late) => withPayload(job, late)) : withPayload(job, payload);
 }
-
-/** Whether an id needs no schema to be seen as good. */
-const isUsualId = (id: string): boolean => id.length <= MAX_JOB_ID_LENGTH && isSubjectToken(id);
 
 function withPayload(job: NewJob, payload: WireValue<unknown>): CreatedEvent {
   const { service, jobType, jobId, queue, now } = job;
