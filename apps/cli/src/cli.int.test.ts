@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { type HealthReply, type Job, JobReply, type LifecycleEvent, ListReply } from '@trellis/contracts';
-import { JobStream, provision } from '@trellis/runtime';
+import { JobStream, provision } from '@trellis/nats';
 import { startTestNats } from '@trellis/test-support';
 import { ulid } from 'ulid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

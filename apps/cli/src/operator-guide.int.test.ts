@@ -1,8 +1,9 @@
 // The operator's guide of the public protocol, example by example, as it is printed there (apart from the ids), on a running
 // system with real workers.
+
+import { silentLogger } from '@trellis/async';
 import type { Job } from '@trellis/contracts';
 import { createService, NonRetryableError, queue } from '@trellis/jobs';
-import { silentLogger } from '@trellis/runtime';
 import { waitFor } from '@trellis/test-support';
 import { ulid } from 'ulid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

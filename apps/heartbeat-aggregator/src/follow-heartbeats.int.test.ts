@@ -1,5 +1,6 @@
+import { silentLogger } from '@trellis/async';
 import { heartbeatSubject } from '@trellis/contracts';
-import { JobStream, provision, silentLogger } from '@trellis/runtime';
+import { JobStream, provision } from '@trellis/nats';
 import { startTestNats, waitFor } from '@trellis/test-support';
 import { expect, it, vi } from 'vitest';
 import { followHeartbeats } from './follow-heartbeats.ts';

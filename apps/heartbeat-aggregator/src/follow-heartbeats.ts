@@ -8,8 +8,9 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import type { QueuedIterator, Status } from '@nats-io/transport-node';
+import { abortable, type Logger } from '@trellis/async';
 import { ALL_HEARTBEATS_FILTER } from '@trellis/contracts';
-import { abortable, type JobStream, type Logger, provision, whenConnected } from '@trellis/runtime';
+import { type JobStream, provision, whenConnected } from '@trellis/nats';
 
 export interface HeardMessage {
   subject: string;

@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import { abortable, type Loop, loop, silentLogger } from '@trellis/async';
 import { heartbeatSubject, type WorkerHeartbeat } from '@trellis/contracts';
-import { abortable, JobStream, type Loop, loop, provision, silentLogger } from '@trellis/runtime';
+import { JobStream, provision } from '@trellis/nats';
 import { migratePostgres, openPostgres, type Postgres, PresenceStore } from '@trellis/store-postgres';
 import { type FreshPostgres, freshPostgres, startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';

@@ -1,6 +1,7 @@
 // Keeps presence for as long as this replica holds the lease: heartbeats into the book, the book's changes into the store,
 // a bounded number of statements in each flush whatever comes in.
-import { abortable, type JobStream, type Logger, loop } from '@trellis/runtime';
+import { abortable, type Logger, loop } from '@trellis/async';
+import type { JobStream } from '@trellis/nats';
 import type { HeardUpTo, Lease, PresenceStore } from '@trellis/store-postgres';
 import type { AggregatorConfig } from './config.ts';
 import { followHeartbeats, type HeardMessage } from './follow-heartbeats.ts';

@@ -1,16 +1,7 @@
 // The heartbeat aggregator as a process: what is connected to what.
-import {
-  abortable,
-  boundYoungGeneration,
-  connectNats,
-  createLogger,
-  expectNothingToStay,
-  JobStream,
-  loop,
-  provision,
-  runComponent,
-  telemetryOf,
-} from '@trellis/runtime';
+import { abortable, loop } from '@trellis/async';
+import { connectNats, JobStream, provision } from '@trellis/nats';
+import { boundYoungGeneration, createLogger, expectNothingToStay, runComponent, telemetryOf } from '@trellis/runtime';
 import { migrateWhenReachable, openPostgres, PresenceStore } from '@trellis/store-postgres';
 import { startTelemetry } from '@trellis/telemetry';
 import { readConfig } from './config.ts';

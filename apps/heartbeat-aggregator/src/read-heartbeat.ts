@@ -1,6 +1,6 @@
 // Reads one heartbeat message: whose it is and what it says, or why it is passed over. An odd optional field costs that
 // field, not the heartbeat (protocol: worker heartbeat).
-import { heartbeatSubject, isSubjectToken, MAX_JOB_ID_LENGTH, readInstant, WorkerHeartbeat } from '@trellis/contracts';
+import { heartbeatSubject, isJobId, isSubjectToken, readInstant, WorkerHeartbeat } from '@trellis/contracts';
 import { MAX_ACTIVE_JOBS } from '@trellis/store-postgres';
 import type { z } from 'zod';
 
@@ -79,9 +79,6 @@ function readDetails({ concurrency, version, activeJobs }: Record<string, unknow
     activeJobCount: ids?.length,
   };
 }
-
-const isJobId = (id: unknown): id is string =>
-  typeof id === 'string' && id.length <= MAX_JOB_ID_LENGTH && isSubjectToken(id);
 
 const isCount = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= INT_MAX;

@@ -1,7 +1,7 @@
 // One change of one job by the janitor: look at the stream's leader, decide, publish on the condition that nothing has
 // happened meanwhile; look again when something has. So no replica ever repeats what another one did.
 import { jobFilter, type LifecycleEvent, type SpanOperation } from '@trellis/contracts';
-import type { JobStream } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import { actOnJob } from './janitor-telemetry.ts';
 import type { JobPlan } from './plan.ts';
 import { type JobIdentity, type ReadJob, readJob } from './read-job.ts';

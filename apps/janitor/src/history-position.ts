@@ -1,7 +1,7 @@
 // How far the history pipeline has come, from the record that it keeps in a key-value bucket.
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import { type JobStream, whenConnected } from '@trellis/runtime';
+import { type JobStream, whenConnected } from '@trellis/nats';
 import { z } from 'zod';
 
 const KEY = 'history';

@@ -2,7 +2,7 @@
 // What the passes found is in the ledger; the gateway makes gauges of it.
 import { SpanKind } from '@opentelemetry/api';
 import { ATTR, LINK, type SpanOperation, spanName, workSubject } from '@trellis/contracts';
-import { countMetric, linkTo, recordMetric, withSpan } from '@trellis/runtime';
+import { countMetric, linkTo, recordMetric, withSpan } from '@trellis/instrumentation';
 import type { JobIdentity } from './read-job.ts';
 import type { Counts, PassResult } from './sweep.ts';
 

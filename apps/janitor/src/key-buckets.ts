@@ -4,7 +4,7 @@ import { JetStreamApiCodes, JetStreamApiError, type MsgRequest } from '@nats-io/
 import { type KV, Kvm } from '@nats-io/kv';
 import { type KeyRecord, keyBucketName, keyRecordName, readKeyRecord } from '@trellis/contracts';
 import type { Changed } from '@trellis/lifecycle';
-import { type JobStream, whenConnected } from '@trellis/runtime';
+import { type JobStream, whenConnected } from '@trellis/nats';
 
 export interface KeyEntry {
   /** `<service>.<type>.<keyHash>` */

@@ -1,5 +1,6 @@
 // The janitor as a process: what is connected to what.
-import { connectNats, createLogger, JobStream, provision, runComponent, telemetryOf } from '@trellis/runtime';
+import { connectNats, JobStream, provision } from '@trellis/nats';
+import { createLogger, runComponent, telemetryOf } from '@trellis/runtime';
 import { JanitorRows, migrateWhenReachable, openPostgres, PassLedger } from '@trellis/store-postgres';
 import { startTelemetry } from '@trellis/telemetry';
 import pLimit from 'p-limit';

@@ -1,5 +1,5 @@
 // What every duty works with.
-import type { JobStream } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import type { JanitorRows } from '@trellis/store-postgres';
 import type { LimitFunction } from 'p-limit';
 import type { JanitorConfig } from './config.ts';

@@ -1,5 +1,5 @@
 // Every event of one job whose owner is known, from the stream's leader, folded.
-import type { JobStream } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import type { JobView } from './plan.ts';
 
 export interface JobIdentity {

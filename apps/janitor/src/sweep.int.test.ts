@@ -1,4 +1,4 @@
-import { silentLogger } from '@trellis/runtime';
+import { silentLogger } from '@trellis/async';
 import { migratePostgres, openPostgres, PassLedger, type Postgres } from '@trellis/store-postgres';
 import { type FreshPostgres, freshPostgres, waitFor } from '@trellis/test-support';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';

@@ -1,6 +1,6 @@
 // Runs the duties: each on its own, one replica at a time, when it is due; records and logs what every pass did.
 // What a duty does is in duties/, what it decides in plan.ts.
-import { abortable, type Logger, type Loop, loop } from '@trellis/runtime';
+import { abortable, type Logger, type Loop, loop } from '@trellis/async';
 import type { PassClaim, PassLedger, PassProblem, PassReport } from '@trellis/store-postgres';
 import { recordPass, showDuty } from './janitor-telemetry.ts';
 

@@ -2,7 +2,7 @@
 // What follows from what is found is decided in plan.ts.
 import { JetStreamApiError, type MsgRequest, type StoredMsg } from '@nats-io/jetstream';
 import { isSubjectToken, parseEventSubject } from '@trellis/contracts';
-import { type JobStream, whenConnected } from '@trellis/runtime';
+import { type JobStream, whenConnected } from '@trellis/nats';
 
 /** The `created` or `retried` event that put a work message into the queue. */
 export interface WorkOrigin {

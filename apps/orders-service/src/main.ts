@@ -1,6 +1,7 @@
 // The example service: makes up orders and works them through three queues. What is connected to what.
+
+import { abortable, loop } from '@trellis/async';
 import { runExample } from '@trellis/example-service';
-import { abortable, loop } from '@trellis/runtime';
 import { readConfig } from './config.ts';
 import { chargePayment } from './handlers/charge-payment.ts';
 import { notifyWarehouse } from './handlers/notify-warehouse.ts';

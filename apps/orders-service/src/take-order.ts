@@ -1,6 +1,6 @@
 // How an order comes in: what a web shop's request handler does. The span of the request is the root of all that follows.
 import { SpanKind } from '@opentelemetry/api';
-import { withSpan } from '@trellis/runtime';
+import { withSpan } from '@trellis/instrumentation';
 import { type Order, type OrderJobs, SERVICE_NAME } from './queues.ts';
 
 /** Resolves when the order's first job is stored; the same order again makes no other job. */

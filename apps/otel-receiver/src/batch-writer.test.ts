@@ -1,4 +1,4 @@
-import { silentLogger } from '@trellis/runtime';
+import { silentLogger } from '@trellis/async';
 import { RowsRefused, TablesGone } from '@trellis/store-traces';
 import { expect, it } from 'vitest';
 import { BatchWriter } from './batch-writer.ts';

@@ -1,6 +1,6 @@
 // Keeps what was received until it is stored, up to a size: received rows wait in memory, are written in batches, and are
 // tried again while the store is away. Which rows there are is left to others.
-import type { Logger } from '@trellis/runtime';
+import type { Logger } from '@trellis/async';
 import { RowsRefused, TablesGone } from '@trellis/store-traces';
 
 export interface BatchWriterOptions<Row> {

@@ -1,7 +1,8 @@
 // The OTLP receiver as a process: what is connected to what.
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { createLogger, type Loop, loop, runComponent } from '@trellis/runtime';
+import { type Loop, loop } from '@trellis/async';
+import { createLogger, runComponent } from '@trellis/runtime';
 import { openClickHouse } from '@trellis/store-clickhouse';
 import { createTraceTables, type LogRecord, type SpanRecord, TraceWriter } from '@trellis/store-traces';
 import { BatchWriter } from './batch-writer.ts';

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import type { Logger } from '@trellis/runtime';
+import type { Logger } from '@trellis/async';
 import type { LogRecord, SpanRecord } from '@trellis/store-traces';
 import type { BatchWriter } from './batch-writer.ts';
 import { countDataPoints, logRecords } from './log-records.ts';

@@ -1,4 +1,4 @@
-import { type Logger, silentLogger } from '@trellis/runtime';
+import { type Logger, silentLogger } from '@trellis/async';
 import { expect, it } from 'vitest';
 import { CatchUpProgress } from './catch-up-progress.ts';
 

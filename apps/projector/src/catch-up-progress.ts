@@ -1,5 +1,5 @@
 // Tells in the log how far a pipeline is that has much to catch up with.
-import type { Logger } from '@trellis/runtime';
+import type { Logger } from '@trellis/async';
 
 const EVERY_MS = 5_000;
 /** A backlog worth telling of. */

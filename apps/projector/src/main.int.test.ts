@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { connectNats, JobStream } from '@trellis/runtime';
+import { connectNats, JobStream } from '@trellis/nats';
 import { JobReader, openPostgres } from '@trellis/store-postgres';
 import { freshPostgres, startTestNats, waitFor } from '@trellis/test-support';
 import { describe, expect, it } from 'vitest';

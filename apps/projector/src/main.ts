@@ -1,13 +1,12 @@
 // The projector: follows the JOBS stream into Postgres (`current`) and ClickHouse (`history`). What is connected to what.
+
+import { loop } from '@trellis/async';
+import { connectNats, JobStream, provision } from '@trellis/nats';
 import {
   boundHeapGrowth,
   collectAtStart,
   collectWhenQuiet,
-  connectNats,
   createLogger,
-  JobStream,
-  loop,
-  provision,
   runComponent,
   telemetryOf,
 } from '@trellis/runtime';

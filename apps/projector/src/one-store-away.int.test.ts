@@ -1,5 +1,5 @@
 // Both pipelines of one process on one tail, while one of the stores is away.
-import { loop, silentLogger } from '@trellis/runtime';
+import { loop, silentLogger } from '@trellis/async';
 import { openClickHouse } from '@trellis/store-clickhouse';
 import { freshClickHouse, waitFor } from '@trellis/test-support';
 import { expect, it } from 'vitest';

@@ -1,8 +1,9 @@
 // How far the pipelines of this process are, and what that means for their lag: looked up in the stream when somebody reads the
 // metrics, so that a pipeline that hangs shows it.
 import { ALL_EVENTS_FILTER, optionalEventFields, QUARANTINE_CODES } from '@trellis/contracts';
+import { countMetric, observeMetrics } from '@trellis/instrumentation';
 import type { IgnoredBecause } from '@trellis/lifecycle';
-import { countMetric, type JobStream, observeMetrics } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import type { PipelineName } from './project-batch.ts';
 
 export interface PipelineProgress {

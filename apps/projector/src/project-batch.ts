@@ -2,7 +2,7 @@
 // What is counted of the events in it is the pipelines' business.
 import { SpanKind, trace } from '@opentelemetry/api';
 import { ATTR, LINK, MESSAGING_SYSTEM, spanName } from '@trellis/contracts';
-import { failSpan, linkTo, recordMetric } from '@trellis/runtime';
+import { failSpan, linkTo, recordMetric } from '@trellis/instrumentation';
 
 export type PipelineName = 'current' | 'history';
 

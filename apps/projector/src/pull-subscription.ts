@@ -8,8 +8,8 @@ import {
   type QueuedIterator,
   type Status,
 } from '@nats-io/transport-node';
+import { abortable } from '@trellis/async';
 import type { StoredMessage } from '@trellis/contracts';
-import { abortable } from '@trellis/runtime';
 
 export interface PulledMessage extends StoredMessage {
   /** Acknowledging subject. */

@@ -1,4 +1,5 @@
-import { JobStream, provision, silentLogger } from '@trellis/runtime';
+import { silentLogger } from '@trellis/async';
+import { JobStream, provision } from '@trellis/nats';
 import { startTestNats, type TestNats } from '@trellis/test-support';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type ReadBatch, SharedTail, type SharedTailOptions } from './shared-tail.ts';

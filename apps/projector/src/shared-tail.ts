@@ -1,6 +1,8 @@
 // Gives every pipeline of this process the stream from its own position on. Pipelines that are near each other share one
 // tail; one that falls behind, or that another would have to wait for, gets a tail of its own until it has caught up.
-import type { JobStream, Logger } from '@trellis/runtime';
+
+import type { Logger } from '@trellis/async';
+import type { JobStream } from '@trellis/nats';
 import { type FeedOptions, type ReadBatch, TailFeed } from './tail-feed.ts';
 import { Reader } from './tail-reader.ts';
 

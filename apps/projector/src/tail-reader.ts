@@ -1,5 +1,5 @@
 // Somebody's place in the stream, and how long he waits for others there.
-import { abortable } from '@trellis/runtime';
+import { abortable } from '@trellis/async';
 
 export class Reader {
   /** First sequence that it has not been given. */

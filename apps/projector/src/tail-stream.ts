@@ -2,8 +2,9 @@
 // caller: the durable consumer is made anew there at every start and after every disturbance, and shows how far it is.
 import { AckPolicy, DeliverPolicy, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
+import { abortable, backoffMs, type Logger } from '@trellis/async';
 import { ALL_EVENTS_FILTER, type StoredMessage } from '@trellis/contracts';
-import { abortable, backoffMs, type JobStream, type Logger } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import { type PulledMessage, PullSubscription } from './pull-subscription.ts';
 
 export interface TailBatch {

@@ -1,6 +1,6 @@
 import { TimeoutError } from '@nats-io/transport-node';
 import { Fault } from '@trellis/contracts';
-import { PublishError } from '@trellis/runtime';
+import { PublishError } from '@trellis/nats';
 import { StoreUnavailable } from '@trellis/store-postgres';
 import { expect, it } from 'vitest';
 import { faultReply } from './fault-reply.ts';

@@ -9,8 +9,8 @@ import {
   RequestError,
   TimeoutError,
 } from '@nats-io/transport-node';
-import { Fault, type FaultBody } from '@trellis/contracts';
-import { newId, PublishError } from '@trellis/runtime';
+import { Fault, type FaultBody, newId } from '@trellis/contracts';
+import { PublishError } from '@trellis/nats';
 import { StoreUnavailable } from '@trellis/store-postgres';
 
 export interface FaultReply {

@@ -1,8 +1,9 @@
 // Asks every part that the jobs system stands on whether it works, each within a bounded time.
 // What the answers mean together is methods/health.ts.
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
+import { abortable } from '@trellis/async';
 import { ALL_EVENTS_FILTER, Fault, type HealthCheck } from '@trellis/contracts';
-import { abortable, type JobStream } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import { type JanitorDuty, type JobReader, type PipelinePosition, StoreUnavailable } from '@trellis/store-postgres';
 import { z } from 'zod';
 import { sharedAnswer } from './shared-answer.ts';

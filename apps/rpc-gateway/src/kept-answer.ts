@@ -1,5 +1,5 @@
 // Answers of the store for metrics: asked for while somebody reads them, at most once in a few seconds however many do.
-import type { Logger } from '@trellis/runtime';
+import type { Logger } from '@trellis/async';
 
 const KEEP_MS = 5_000;
 

@@ -1,6 +1,7 @@
 // The live records of keyed concurrency, as the buckets of the services hold them now, read from the leader. What a record
 // means is @trellis/lifecycle's business; nothing is ever written here.
 import { DeliverPolicy, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
+import { abortable } from '@trellis/async';
 import {
   Fault,
   type KeyRecord,
@@ -9,7 +10,7 @@ import {
   keyRecordName,
   readKeyRecord,
 } from '@trellis/contracts';
-import { abortable, type JobStream, whenConnected } from '@trellis/runtime';
+import { type JobStream, whenConnected } from '@trellis/nats';
 
 const DELETED = new Set(['DEL', 'PURGE']);
 /** A search through a bucket that takes longer is given up. */

@@ -1,5 +1,8 @@
 // The RPC gateway as a process: what is connected to what.
-import { connectNats, createLogger, JobStream, loop, runComponent, telemetryOf } from '@trellis/runtime';
+
+import { loop } from '@trellis/async';
+import { connectNats, JobStream } from '@trellis/nats';
+import { createLogger, runComponent, telemetryOf } from '@trellis/runtime';
 import { HistoryReader, openClickHouse } from '@trellis/store-clickhouse';
 import { JobReader, openPostgres, PresenceReader, QueueReader } from '@trellis/store-postgres';
 import { TraceReader } from '@trellis/store-traces';

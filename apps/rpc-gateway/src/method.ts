@@ -1,7 +1,9 @@
 // What one RPC of the gateway is: a file under methods/ gives its name and how it is answered. Reading requests,
 // fitting replies into a message and answering errors is the same for all and is not the method's business.
+
+import type { Logger } from '@trellis/async';
 import type { Job, RpcMethod, RpcReply, RpcRequest } from '@trellis/contracts';
-import type { JobStream, Logger } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import type { HistoryReader } from '@trellis/store-clickhouse';
 import type { JobReader, PresenceReader } from '@trellis/store-postgres';
 import type { TraceReader } from '@trellis/store-traces';

@@ -1,4 +1,4 @@
-import { silentLogger } from '@trellis/runtime';
+import { silentLogger } from '@trellis/async';
 import { QueueReader } from '@trellis/store-postgres';
 import { recordTelemetry } from '@trellis/test-support';
 import { expect, test } from 'vitest';

@@ -1,7 +1,7 @@
 // What Postgres knows of the system as a whole, as gauges: how deep the queues are, for how long their jobs wait, what the janitor
 // found and whether it works at all.
 import { JOB_STATES } from '@trellis/contracts';
-import { observeMetrics } from '@trellis/runtime';
+import { observeMetrics } from '@trellis/instrumentation';
 import type { JobReader, QueueReader } from '@trellis/store-postgres';
 import { type KeepOptions, keptAnswer } from './kept-answer.ts';
 

@@ -1,4 +1,4 @@
-import { silentLogger } from '@trellis/runtime';
+import { silentLogger } from '@trellis/async';
 import { expect, it } from 'vitest';
 import { ProjectionProgress } from './projection-progress.ts';
 

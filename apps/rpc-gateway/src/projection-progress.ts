@@ -1,6 +1,6 @@
 // Waits until the projection has passed a stream sequence. However many wait, one poller asks the store, and none
 // when nobody waits.
-import { abortable, type Logger } from '@trellis/runtime';
+import { abortable, type Logger } from '@trellis/async';
 
 export interface ProjectionProgressOptions {
   /** Position of the `current` pipeline; undefined when it has none yet. */

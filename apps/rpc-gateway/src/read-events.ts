@@ -1,6 +1,6 @@
 // Every event of a job: from the stream, which is the truth, and what it no longer holds from the history in ClickHouse.
 import { Fault, type StoredEvent } from '@trellis/contracts';
-import type { JobStream } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import type { HistoryReader, JobAddress } from '@trellis/store-clickhouse';
 import type { JobReader } from '@trellis/store-postgres';
 import { notFound } from './job-command.ts';

@@ -1,9 +1,10 @@
 // Takes the work message of an earlier run out of the work queue, so that nobody has to find out that it is superseded.
 // Only housekeeping: a message that stays is passed over by the worker that meets it.
 import { JetStreamApiError } from '@nats-io/jetstream';
+import type { Logger } from '@trellis/async';
 import { decodeEvent, type EventType, eventSubject } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
-import { type JobStream, type Logger, whenConnected } from '@trellis/runtime';
+import { type JobStream, whenConnected } from '@trellis/nats';
 
 /** Events in which a worker, or the janitor, names the message of the work queue. */
 const NAMING_EVENTS: EventType[] = ['started', 'retry', 'failed', 'dead'];

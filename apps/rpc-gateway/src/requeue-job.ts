@@ -11,7 +11,7 @@ import {
   type MutationRequest,
 } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
-import type { JobStream } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import { type CommandEvent, type Decision, runCommand, stateConflict } from './job-command.ts';
 import type { Call, Ports } from './method.ts';
 import { removeLeftOverWork } from './remove-left-over-work.ts';

@@ -3,7 +3,7 @@
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { context, isSpanContextValid, type Span, SpanKind, trace } from '@opentelemetry/api';
 import { ATTR, FAULTS, type FaultCode, type Job, LINK, RPC_SERVICE, RPC_SYSTEM } from '@trellis/contracts';
-import { extractHeaders, failSpan, linkTo, observeMetrics, recordMetric } from '@trellis/runtime';
+import { extractHeaders, failSpan, linkTo, observeMetrics, recordMetric } from '@trellis/instrumentation';
 
 /** How a request ended. */
 export type RpcOutcome = { code: 'ok' } | { code: FaultCode; error: unknown };

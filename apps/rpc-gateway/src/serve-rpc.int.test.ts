@@ -1,7 +1,7 @@
 import { Svcm } from '@nats-io/services';
+import { silentLogger } from '@trellis/async';
 import { createClient } from '@trellis/client';
 import { FaultBody, JOB_STATES } from '@trellis/contracts';
-import { silentLogger } from '@trellis/runtime';
 import { startTestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defineMethod, type Method } from './method.ts';
@@ -167,14 +167,11 @@ describe('what goes wrong inside', () => {
     const nc = await nats.connect();
     const broken: Method = { name: 'Jobs.ListServices', handle: answer };
     const logged: Record<string, unknown>[] = [];
-    const log = silentLogger();
-    log.level = 'error';
-    const child = log.child.bind(log);
-    log.child = ((...fields: Parameters<typeof child>) => {
-      const one = child(...fields);
-      one.error = ((entry: Record<string, unknown>) => logged.push(entry)) as typeof one.error;
-      return one;
-    }) as typeof log.child;
+    const recording = {
+      ...silentLogger(),
+      error: (entry: object | string) => void logged.push(entry as Record<string, unknown>),
+    };
+    const log = { ...silentLogger(), child: () => recording };
     const serving = serveUntilStopped(
       { nc, methods: [broken], ports: gateway.ports, log, maxConcurrent: 4, maxWaiting: 100 },
       stop.signal,

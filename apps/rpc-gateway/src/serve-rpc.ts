@@ -2,8 +2,9 @@
 // at once, and an answer to every request whatever happens. What the methods do is their own business.
 import { type ServiceMsg, Svcm } from '@nats-io/services';
 import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
-import { FAULTS, Fault, type FaultCode, RPC_PREFIX } from '@trellis/contracts';
-import { aborted, injectHeaders, type Logger, newId } from '@trellis/runtime';
+import { aborted, type Logger } from '@trellis/async';
+import { FAULTS, Fault, type FaultCode, newId, RPC_PREFIX } from '@trellis/contracts';
+import { injectHeaders } from '@trellis/instrumentation';
 import { Admission } from './admission.ts';
 import { faultReply } from './fault-reply.ts';
 import type { Call, Method, Ports } from './method.ts';

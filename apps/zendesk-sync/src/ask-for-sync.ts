@@ -1,6 +1,6 @@
 // How a sync is asked for: what the handler of a webhook does. The span of the request is the root of all that follows.
 import { SpanKind } from '@opentelemetry/api';
-import { withSpan } from '@trellis/runtime';
+import { withSpan } from '@trellis/instrumentation';
 import { SERVICE_NAME, type SyncQueue, type SyncRequest } from './queues.ts';
 
 /** @returns what became of the request: see `JobQueue.submit` */

@@ -1,6 +1,7 @@
 // The example of keyed concurrency: asks for syncs and runs them, one at a time for each origin. What is connected to what.
+
+import { abortable, loop } from '@trellis/async';
 import { runExample } from '@trellis/example-service';
-import { abortable, loop } from '@trellis/runtime';
 import { askForSync } from './ask-for-sync.ts';
 import { readConfig } from './config.ts';
 import { declareQueues, SERVICE_NAME } from './queues.ts';

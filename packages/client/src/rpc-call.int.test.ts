@@ -1,7 +1,7 @@
 import { headers } from '@nats-io/transport-node';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { ATTR, Fault } from '@trellis/contracts';
-import { traceparentOf } from '@trellis/runtime';
+import { traceparentOf } from '@trellis/instrumentation';
 import { recordTelemetry, startTestNats, type TestNats } from '@trellis/test-support';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createClient, type JobsClient } from './client.ts';

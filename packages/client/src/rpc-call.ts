@@ -15,6 +15,7 @@ import {
   Fault,
   FaultBody,
   faultCodeOfStatus,
+  newId,
   RPC_PREFIX,
   RPC_SERVICE,
   RPC_SYSTEM,
@@ -22,7 +23,8 @@ import {
   type RpcReply,
   type RpcRequest,
 } from '@trellis/contracts';
-import { contextOf, injectHeaders, newId, RequestPipe, withSpan } from '@trellis/runtime';
+import { contextOf, injectHeaders, withSpan } from '@trellis/instrumentation';
+import { RequestPipe } from '@trellis/nats';
 
 export interface CallOptions {
   /** How long to wait for the reply, in milliseconds; default that of the client. */

@@ -1,15 +1,9 @@
 // The process of an example service: connection, queues, what the service does, and the removal of its old jobs.
+
+import { type Logger, loop } from '@trellis/async';
 import { createService, type JobService, type Queue, removeEndedJobs } from '@trellis/jobs';
-import {
-  type ComponentScope,
-  connectNats,
-  createLogger,
-  JobStream,
-  type Logger,
-  loop,
-  runComponent,
-  telemetryOf,
-} from '@trellis/runtime';
+import { connectNats, JobStream } from '@trellis/nats';
+import { type ComponentScope, createLogger, runComponent, telemetryOf } from '@trellis/runtime';
 import { startTelemetry } from '@trellis/telemetry';
 import { z } from 'zod';
 import { exampleConfig } from './example-config.ts';

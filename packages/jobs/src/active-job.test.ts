@@ -1,6 +1,7 @@
 import type { JsMsg } from '@nats-io/jetstream';
+import { silentLogger } from '@trellis/async';
 import type { LifecycleEvent } from '@trellis/contracts';
-import { type JobStream, PublishError, type RequestPipe, silentLogger } from '@trellis/runtime';
+import { type JobStream, PublishError, type RequestPipe } from '@trellis/nats';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { jobInHand } from './active-job.ts';

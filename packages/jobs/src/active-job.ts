@@ -1,7 +1,8 @@
 // What a handler sees of the job in its hands, and how what it says about it reaches the stream.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type JobContext, type LogEntry, Progress } from '@trellis/contracts';
-import { contextOf, tracedConnection } from '@trellis/runtime';
+import { contextOf } from '@trellis/instrumentation';
+import { tracedConnection } from '@trellis/nats';
 import { attemptEvent, type EventFacts } from './attempt-event.ts';
 import { storableJson } from './created-event.ts';
 import { NonRetryableError, ValidationError } from './errors.ts';

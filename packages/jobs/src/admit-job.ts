@@ -1,5 +1,7 @@
 // Creating a job of a keyed queue: admission in the key's record first, then `created`; what stands in the way is
 // skipped, coalesced with or reported, as the queue says (protocol: keyed concurrency, admission).
+
+import { abortable } from '@trellis/async';
 import { eventSubject, jobFilter, type LifecycleEvent, type QueuedJob, type WhenFull } from '@trellis/contracts';
 import {
   type Admitted,
@@ -11,7 +13,7 @@ import {
   phantomSuspects,
   type RejectReason,
 } from '@trellis/lifecycle';
-import { abortable, type JobStream, PublishError } from '@trellis/runtime';
+import { type JobStream, PublishError } from '@trellis/nats';
 import { KeyRecordError } from './key-records.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 

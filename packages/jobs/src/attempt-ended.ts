@@ -1,7 +1,7 @@
 // What telemetry is told when an attempt has ended: its span, and the counts and times by outcome. What is published about the
 // end is finish-attempt.ts.
 import { MESSAGING_SYSTEM } from '@trellis/contracts';
-import { countMetric, moveMetric, recordMetric } from '@trellis/runtime';
+import { countMetric, moveMetric, recordMetric } from '@trellis/instrumentation';
 import type { AttemptEnd } from './attempt-span.ts';
 import type { RunningAttempt } from './held-work.ts';
 import type { WorkerScope } from './worker-scope.ts';

@@ -2,7 +2,7 @@
 // for one look at a job that is run again, which only traced services make.
 import { decodeEvent } from '@trellis/contracts';
 import { retryDelayMs } from '@trellis/lifecycle';
-import type { JobStream } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import type { Look, Seen } from './decide-delivery.ts';
 import type { Work } from './work-message.ts';
 

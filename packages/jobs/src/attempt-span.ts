@@ -13,7 +13,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { ATTR, type EventType, LINK, spanName, workConsumerName, workSubject } from '@trellis/contracts';
-import { contextOf, failSpan, linkTo, traceparentOf } from '@trellis/runtime';
+import { contextOf, failSpan, linkTo, traceparentOf } from '@trellis/instrumentation';
 import type { AttemptPast } from './attempt-past.ts';
 import type { HeldWork } from './held-work.ts';
 import { jobAttributes, jobTracer } from './job-tracer.ts';

@@ -1,6 +1,7 @@
 import type { JsMsg } from '@nats-io/jetstream';
+import { silentLogger } from '@trellis/async';
 import { decodeEvent, type EventType, type LifecycleEvent } from '@trellis/contracts';
-import { JobStream, silentLogger } from '@trellis/runtime';
+import { JobStream } from '@trellis/nats';
 import { startTestNats, waitFor } from '@trellis/test-support';
 import { ulid } from 'ulid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';

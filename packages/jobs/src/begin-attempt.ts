@@ -1,7 +1,7 @@
 // From a delivered work message to a stored `started`, or to whatever else is due: the delivery is looked at, decided,
 // and the decision published on the condition that nothing has happened meanwhile (protocol: creating and running a job).
 import { jobFilter } from '@trellis/contracts';
-import { countMetric, recordMetric } from '@trellis/runtime';
+import { countMetric, recordMetric } from '@trellis/instrumentation';
 import { attemptEvent, type EventFacts } from './attempt-event.ts';
 import { type AttemptPast, beforeRerun, pastOfLook, pastOfWork } from './attempt-past.ts';
 import { type Opened, openAttempt } from './attempt-span.ts';

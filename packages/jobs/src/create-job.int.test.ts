@@ -1,4 +1,4 @@
-import { PublishError } from '@trellis/runtime';
+import { PublishError } from '@trellis/nats';
 import { startTestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';

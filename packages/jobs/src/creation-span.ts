@@ -14,11 +14,12 @@ import {
   type JobContext,
   LINK,
   type LifecycleEvent,
+  newId,
   type StoredMessage,
   spanName,
   workSubject,
 } from '@trellis/contracts';
-import { contextOf, linkTo, newId } from '@trellis/runtime';
+import { contextOf, linkTo } from '@trellis/instrumentation';
 import type { Submitted } from './admit-job.ts';
 import { checkedContext, contextForNewJob, handledContext, traceOfSpan } from './job-context.ts';
 import { jobAttributes, jobTracer, type TracedJob } from './job-tracer.ts';

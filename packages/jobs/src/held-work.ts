@@ -4,7 +4,7 @@ import type { JsMsg } from '@nats-io/jetstream';
 import { ClosedConnectionError } from '@nats-io/transport-node';
 import type { LifecycleEvent } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
-import type { RequestPipe } from '@trellis/runtime';
+import type { RequestPipe } from '@trellis/nats';
 import type { AttemptSpan } from './attempt-span.ts';
 import { JobStopped, type StopReason } from './errors.ts';
 import type { KeyPlace } from './key-place.ts';

@@ -2,8 +2,8 @@
 // (protocol: creating a job). Opening the span of a creation is creation-span.ts.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { isSpanContextValid, context as otelContext, type SpanContext, trace } from '@opentelemetry/api';
-import { JobContext } from '@trellis/contracts';
-import { newId, randomHex, traceparentOf } from '@trellis/runtime';
+import { JobContext, newId, randomHex } from '@trellis/contracts';
+import { traceparentOf } from '@trellis/instrumentation';
 import { ValidationError } from './errors.ts';
 
 const handled = new AsyncLocalStorage<JobContext>();

@@ -3,11 +3,13 @@ import {
   type JobContext,
   jobIdFilter,
   type LifecycleEvent,
+  newId,
   type StoredMessage,
   type WhenFull,
 } from '@trellis/contracts';
+import { countMetric, failSpan } from '@trellis/instrumentation';
 import type { FoldedJob, KeyIdentity } from '@trellis/lifecycle';
-import { countMetric, failSpan, newId, type PublishOptions } from '@trellis/runtime';
+import type { PublishOptions } from '@trellis/nats';
 import type { z } from 'zod';
 import { createKeyed, type Submitted } from './admit-job.ts';
 import { type CreatedEvent, createdEvent } from './created-event.ts';

@@ -1,7 +1,9 @@
 // A reference to a job: its id, and a way to wait for its end. Messages seen on its subjects only say when to look.
+
+import { abortable } from '@trellis/async';
 import { type EventType, isEventType, type JobState, jobFilter } from '@trellis/contracts';
 import { ENDING_EVENTS, type FoldedJob, isEnded } from '@trellis/lifecycle';
-import { abortable, type JobStream, type ReadJob } from '@trellis/runtime';
+import type { JobStream, ReadJob } from '@trellis/nats';
 import type { z } from 'zod';
 import { ValidationError, WaitTimeoutError } from './errors.ts';
 import { checkWire } from './wire-value.ts';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type Attributes, context as otelContext, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { ATTR, eventSubject, LINK } from '@trellis/contracts';
-import { traceparentOf } from '@trellis/runtime';
+import { traceparentOf } from '@trellis/instrumentation';
 import { type RecordedTelemetry, recordTelemetry, startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { z } from 'zod';

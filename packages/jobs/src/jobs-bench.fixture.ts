@@ -2,6 +2,7 @@
 // The server and the waiting come from @trellis/test-support, which only tests may import: they hand it in.
 import { randomBytes } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { silentLogger } from '@trellis/async';
 import {
   type EventType,
   eventSubject,
@@ -9,7 +10,7 @@ import {
   type StoredEvent,
   workConsumerName,
 } from '@trellis/contracts';
-import { JobStream, provision, silentLogger } from '@trellis/runtime';
+import { JobStream, provision } from '@trellis/nats';
 import { ulid } from 'ulid';
 import { createService, type JobService, type Queue, type ServiceOptions } from './index.ts';
 

@@ -1,8 +1,9 @@
 // Hints that a key has a free place and jobs that wait: whoever has room takes the head of its queue. Nothing depends on
 // them; parked work comes by itself.
+
+import { abortable } from '@trellis/async';
 import { KeyFreeHint, keyFreeSubject } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
-import { abortable } from '@trellis/runtime';
 import { type KeyedScope, type KeyPlace, takeHeadPlace } from './key-place.ts';
 
 /** Idle instances do not all ask at the same moment for a key that became free. */

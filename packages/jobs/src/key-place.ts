@@ -1,6 +1,9 @@
 // A place of a key in the hands of this worker, and the ways to get and to give one (protocol: keyed concurrency,
 // running). What is asked at which point of a job's run is key-gate.ts; the order of the queue is @trellis/lifecycle's.
+
+import { backoffMs } from '@trellis/async';
 import type { ActiveSlot, Concurrency, KeyRecord } from '@trellis/contracts';
+import { newId } from '@trellis/contracts';
 import {
   type KeyIdentity,
   leaveKey,
@@ -12,7 +15,6 @@ import {
   takeHead,
   takeSlot,
 } from '@trellis/lifecycle';
-import { backoffMs, newId } from '@trellis/runtime';
 
 import type { HeldWork } from './held-work.ts';
 import type { KeyedQueue } from './keyed-queue.ts';

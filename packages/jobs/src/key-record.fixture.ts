@@ -2,7 +2,7 @@
 import { Kvm } from '@nats-io/kv';
 import { type KeyRecord, keyBucketName, keyRecordName, readKeyRecord } from '@trellis/contracts';
 import { newKeyRecord } from '@trellis/lifecycle';
-import type { JobStream } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import { resolveKey } from './index.ts';
 
 /** The template of the tests' queues, all of the job type `work`. */

@@ -2,9 +2,10 @@
 // changed (protocol: keyed concurrency, bucket value). What is changed is decided by @trellis/lifecycle.
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type KV, Kvm, type KvStatus } from '@nats-io/kv';
+import { abortable, backoffMs, type Logger } from '@trellis/async';
 import { type KeyRecord, keyBucketName, keyRecordName, readKeyRecord } from '@trellis/contracts';
 import { type Changed, type KeyIdentity, type KeyLimits, newKeyRecord } from '@trellis/lifecycle';
-import { abortable, backoffMs, isConnected, type JobStream, type Logger, whenConnected } from '@trellis/runtime';
+import { isConnected, type JobStream, whenConnected } from '@trellis/nats';
 import { type KnownRecord, KnownRecords } from './known-records.ts';
 import { LinePerName } from './line-per-name.ts';
 import { type QueueText, queueText, textOf } from './record-text.ts';

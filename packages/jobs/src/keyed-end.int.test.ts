@@ -1,5 +1,5 @@
 // The order in which a keyed job ends: its end is stored, then its place is free.
-import { JobStream } from '@trellis/runtime';
+import { JobStream } from '@trellis/nats';
 import { startTestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { z } from 'zod';

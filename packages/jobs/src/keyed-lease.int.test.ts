@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ActiveSlot } from '@trellis/contracts';
-import { JobStream } from '@trellis/runtime';
+import { JobStream } from '@trellis/nats';
 import { startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { ulid } from 'ulid';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';

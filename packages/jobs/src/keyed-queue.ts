@@ -1,5 +1,7 @@
 // The keys of one queue in one process: which key a job has, and every change of that key's record with the queue's own
 // limits. When a change is due is decided by admit-job.ts (creating) and key-slot.ts (running).
+
+import type { Logger } from '@trellis/async';
 import {
   type KeyConcurrency,
   KeyHash,
@@ -9,7 +11,7 @@ import {
   type LifecycleEvent,
 } from '@trellis/contracts';
 import type { Changed, KeyIdentity, KeyLimits } from '@trellis/lifecycle';
-import type { JobStream, Logger } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import type { ChangeOptions, KeyRecords } from './key-records.ts';
 import { resolveKey } from './key-template.ts';
 

@@ -4,7 +4,7 @@
 // are lost with the process. Prints the id of each job that it starts.
 import { trace } from '@opentelemetry/api';
 import { TracerProvider } from '@opentelemetry/sdk-trace';
-import { silentLogger } from '@trellis/runtime';
+import { silentLogger } from '@trellis/async';
 import { z } from 'zod';
 import { createService, queue } from './index.ts';
 import { TEMPLATE } from './key-record.fixture.ts';

@@ -1,4 +1,4 @@
-import type { RequestPipe } from '@trellis/runtime';
+import type { RequestPipe } from '@trellis/nats';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { HeldWork } from './held-work.ts';
 import { LateAcks } from './late-acks.ts';

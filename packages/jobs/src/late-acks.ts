@@ -1,5 +1,5 @@
 // Acks of finished work, gathered for a moment and sent together. Work whose ack gets lost is looked at again and found done.
-import type { RequestPipe } from '@trellis/runtime';
+import type { RequestPipe } from '@trellis/nats';
 import type { HeldWork } from './held-work.ts';
 
 /**

@@ -2,7 +2,7 @@
 // with the job itself are `logged` events: active-job.ts.
 import { logs, SeverityNumber } from '@opentelemetry/api';
 import { ATTR, type LogEntry } from '@trellis/contracts';
-import { contextOf } from '@trellis/runtime';
+import { contextOf } from '@trellis/instrumentation';
 import type { RunningAttempt } from './held-work.ts';
 import { TELEMETRY_SCOPE } from './job-tracer.ts';
 import type { Work } from './work-message.ts';

@@ -1,7 +1,7 @@
 // Reads from the JOBS stream what decide-delivery.ts decides by: the last message of each event in one go, or, where that
 // does not suffice, every event of the job from the leader.
 import { decodeEvent, EVENT_TYPES, type EventType, eventSubject, type StoredMessage } from '@trellis/contracts';
-import type { JobStream, ReadJob } from '@trellis/runtime';
+import type { JobStream, ReadJob } from '@trellis/nats';
 import type { Look, Seen } from './decide-delivery.ts';
 import type { Origin } from './work-message.ts';
 

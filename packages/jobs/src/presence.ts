@@ -1,6 +1,7 @@
 // Tells the world that this worker lives and what it works on (protocol: worker heartbeat). Observability only.
+
+import { type Loop, loop } from '@trellis/async';
 import { heartbeatSubject, type WorkerHeartbeat } from '@trellis/contracts';
-import { type Loop, loop } from '@trellis/runtime';
 import type { WorkerScope } from './worker-scope.ts';
 
 /** Publishes a heartbeat at once and then every `intervalMs` until `signal` aborts. */

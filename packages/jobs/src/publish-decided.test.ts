@@ -1,6 +1,7 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
+import { silentLogger } from '@trellis/async';
 import type { LifecycleEvent } from '@trellis/contracts';
-import { type JobStream, PublishError, type PublishOptions, type PublishOutcome, silentLogger } from '@trellis/runtime';
+import { type JobStream, PublishError, type PublishOptions, type PublishOutcome } from '@trellis/nats';
 import { expect, it } from 'vitest';
 import { publishDecided } from './publish-decided.ts';
 

@@ -1,13 +1,9 @@
 // Publishes one lifecycle event until it is known what became of it: a worker goes on only with that knowledge.
+
+import { abortable } from '@trellis/async';
 import type { LifecycleEvent } from '@trellis/contracts';
-import {
-  abortable,
-  type JobStream,
-  newId,
-  PublishError,
-  type PublishOptions,
-  type PublishOutcome,
-} from '@trellis/runtime';
+import { newId } from '@trellis/contracts';
+import { type JobStream, PublishError, type PublishOptions, type PublishOutcome } from '@trellis/nats';
 import type { JobLog } from './worker-scope.ts';
 
 export type Published =

@@ -1,4 +1,4 @@
-import { provision } from '@trellis/runtime';
+import { provision } from '@trellis/nats';
 import { startTestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';

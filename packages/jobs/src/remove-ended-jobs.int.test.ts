@@ -1,5 +1,5 @@
 import { type EventType, eventSubject } from '@trellis/contracts';
-import { JobStream, provision } from '@trellis/runtime';
+import { JobStream, provision } from '@trellis/nats';
 import { startTestNats, type TestNats } from '@trellis/test-support';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { removeEndedJobs } from './remove-ended-jobs.ts';

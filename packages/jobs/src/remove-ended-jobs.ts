@@ -2,7 +2,7 @@
 // retention of a whole deployment is the janitor's business.
 import { eventSubject, jobFilter, parseEventSubject } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
-import type { JobStream } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 
 export interface RemovalOptions {
   service: string;

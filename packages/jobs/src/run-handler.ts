@@ -1,5 +1,5 @@
 // Runs a handler and says how it ended. What follows from that is decide-outcome.ts.
-import { errorTypeOf, moveMetric } from '@trellis/runtime';
+import { errorTypeOf, moveMetric } from '@trellis/instrumentation';
 import { z } from 'zod';
 import { type ActiveJob, jobInHand } from './active-job.ts';
 import type { Ending } from './decide-outcome.ts';

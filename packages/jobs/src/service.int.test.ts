@@ -1,4 +1,5 @@
-import { silentLogger, TopologyMismatch } from '@trellis/runtime';
+import { silentLogger } from '@trellis/async';
+import { TopologyMismatch } from '@trellis/nats';
 import { startTestNats, type TestNats } from '@trellis/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';

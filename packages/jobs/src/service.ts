@@ -1,17 +1,16 @@
 // A service with its queues: connects, provisions, gives every queue its name, stops everything in order.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
-import { DEFAULT_HEARTBEAT_INTERVAL_MS, JobType, ServiceName, type StreamNames } from '@trellis/contracts';
+import { abortable, type Logger } from '@trellis/async';
 import {
-  abortable,
-  connectNats,
-  createLogger,
-  JobStream,
-  type Logger,
+  DEFAULT_HEARTBEAT_INTERVAL_MS,
+  JobType,
   newInstanceId,
-  provision,
-  tracedConnection,
-} from '@trellis/runtime';
+  ServiceName,
+  type StreamNames,
+} from '@trellis/contracts';
+import { connectNats, JobStream, provision, tracedConnection } from '@trellis/nats';
+import { createLogger } from '@trellis/runtime';
 import { ValidationError } from './errors.ts';
 import { JobQueue } from './job-queue.ts';
 import { KeyRecords } from './key-records.ts';

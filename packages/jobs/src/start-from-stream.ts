@@ -1,7 +1,8 @@
 // The work of a place that was passed on: read from the job's own events, because its work message is parked somewhere.
+
+import { abortable } from '@trellis/async';
 import { decodeEvent, eventSubject } from '@trellis/contracts';
 import { PHANTOM_AFTER_MS } from '@trellis/lifecycle';
-import { abortable } from '@trellis/runtime';
 import type { HeldWork } from './held-work.ts';
 import { dropPlace, type KeyedScope, type KeyPlace, returnPlace } from './key-place.ts';
 import type { Work } from './work-message.ts';

@@ -1,4 +1,4 @@
-import { silentLogger } from '@trellis/runtime';
+import { silentLogger } from '@trellis/async';
 import { startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';

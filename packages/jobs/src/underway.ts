@@ -1,5 +1,5 @@
 // The work that has been begun and not ended, and how much of it still needs a handler: the rest is only being stored.
-import { abortable } from '@trellis/runtime';
+import { abortable } from '@trellis/async';
 
 /** How much there is. */
 interface Tally {

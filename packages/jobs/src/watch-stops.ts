@@ -1,8 +1,8 @@
 // Finds out that running jobs were cancelled or ended by others. Messages seen on event subjects are hints only: what
 // counts is what the stream holds (protocol: lifecycle event, publishing; creating and running a job).
 import type { Subscription } from '@nats-io/transport-node';
+import { abortable } from '@trellis/async';
 import { decodeEvent, type EventType, eventSubject, type LifecycleEvent, type StoredMessage } from '@trellis/contracts';
-import { abortable } from '@trellis/runtime';
 import type { StopReason } from './errors.ts';
 import type { HeldWork, RunningAttempt } from './held-work.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';

@@ -1,6 +1,6 @@
 import { AckPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import { silentLogger } from '@trellis/runtime';
+import { silentLogger } from '@trellis/async';
 import { startTestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { z } from 'zod';

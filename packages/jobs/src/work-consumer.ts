@@ -9,8 +9,9 @@ import {
   JetStreamApiError,
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
+import type { Logger } from '@trellis/async';
 import { workConsumerName, workSubject } from '@trellis/contracts';
-import type { JobStream, Logger } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import { ConsumerConflict } from './errors.ts';
 
 export interface WorkConsumer {

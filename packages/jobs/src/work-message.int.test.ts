@@ -1,6 +1,6 @@
 import { AckPolicy, type JsMsg, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
-import { provision } from '@trellis/runtime';
+import { provision } from '@trellis/nats';
 import { startTestNats } from '@trellis/test-support';
 import { expect, it } from 'vitest';
 import { workEvent } from './work-event.fixture.ts';

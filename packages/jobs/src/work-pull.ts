@@ -1,7 +1,7 @@
 // Pulls a queue's work messages, never more than there is room for: what was asked for and has not come yet counts as come.
 // Which consumer, and what becomes of a message, is left to the worker.
 import type { ConsumeOptions, Consumer, ConsumerMessages, FetchOptions, JsMsg } from '@nats-io/jetstream';
-import { abortable } from '@trellis/runtime';
+import { abortable } from '@trellis/async';
 
 /** How long one pull stays open; a stop waits for it, so that nothing that was sent to it is lost. */
 const PULL_MS = 2_000;

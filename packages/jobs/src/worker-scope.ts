@@ -1,6 +1,8 @@
 // What everything that works for one queue in one process shares: names, settings, connections, counters.
+
+import type { Logger } from '@trellis/async';
 import type { LifecycleEvent, QueuedJob } from '@trellis/contracts';
-import type { JobStream, Logger } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import type { HeldWork } from './held-work.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 import type { LateAcks } from './late-acks.ts';

@@ -1,9 +1,9 @@
 // Works one queue in one process: pulls what it can start, keeps what it holds from being delivered to others, runs it,
 // gives it back when the host stops. What happens to one message is attempt-runner.ts.
 import type { JsMsg } from '@nats-io/jetstream';
+import { abortable, type Loop, loop } from '@trellis/async';
 import type { QueuedJob } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
-import { abortable, type Loop, loop } from '@trellis/runtime';
 import { showMetrics } from './attempt-ended.ts';
 import { AttemptRunner } from './attempt-runner.ts';
 import { HandlerSlots } from './handler-slots.ts';

@@ -1,5 +1,5 @@
 // Brings the schema up to date as soon as the server answers: a component that starts before its server waits for it.
-import { abortable, backoffMs } from '@trellis/runtime';
+import { abortable, backoffMs } from '@trellis/async';
 import { migratePostgres } from './migrate.ts';
 import type { Postgres } from './open-postgres.ts';
 

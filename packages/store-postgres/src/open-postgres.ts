@@ -1,6 +1,6 @@
 // Connections to Postgres: one pool with the schema, the time zone and the types that the queries count on.
 // What is stored is the business of the stores that are given one.
-import { type Logger, silentLogger } from '@trellis/runtime';
+import { type Logger, silentLogger } from '@trellis/async';
 import pg from 'pg';
 import { sentTogether } from './sent-together.ts';
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { metrics } from '@opentelemetry/api';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import { countMetric, observeMetrics, recordMetric } from '@trellis/runtime';
+import { countMetric, observeMetrics, recordMetric } from '@trellis/instrumentation';
 import { expect, test } from 'vitest';
 import { PrometheusReader } from './prometheus-reader.ts';
 

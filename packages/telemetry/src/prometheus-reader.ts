@@ -10,7 +10,7 @@ import {
   MetricReader,
   type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics';
-import { prometheusName } from '@trellis/runtime';
+import { prometheusName } from '@trellis/instrumentation';
 
 /** A gauge that nobody observes any more has no value; a cumulative one would show its last for ever. */
 export const temporality = (type: InstrumentType): AggregationTemporality =>

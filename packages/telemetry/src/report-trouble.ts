@@ -1,7 +1,7 @@
 // What the SDK has to complain about goes into the log, at most once a minute: a collector that is away must not fill it.
 import { DiagLogLevel, diag } from '@opentelemetry/api';
 import { setGlobalErrorHandler } from '@opentelemetry/core';
-import type { Logger } from '@trellis/runtime';
+import type { Logger } from '@trellis/async';
 
 const EVERY_MS = 60_000;
 

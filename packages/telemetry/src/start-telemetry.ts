@@ -18,8 +18,10 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions';
-import { ATTR, TELEMETRY_SCHEMA } from '@trellis/contracts';
-import { abortable, createLogger, newInstanceId, type TelemetrySettings } from '@trellis/runtime';
+import { abortable } from '@trellis/async';
+import { ATTR, newInstanceId, TELEMETRY_SCHEMA } from '@trellis/contracts';
+import type { TelemetrySettings } from '@trellis/instrumentation';
+import { createLogger } from '@trellis/runtime';
 import { instrumentLibraries } from './instrument-libraries.ts';
 import { JobTraceProcessor } from './job-trace-processor.ts';
 import { PrometheusReader, temporality } from './prometheus-reader.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '@clickhouse/client';
-import { CATALOGUE, prometheusName } from '@trellis/runtime';
+import { CATALOGUE, prometheusName } from '@trellis/instrumentation';
 import { migrateClickHouse, openClickHouse } from '@trellis/store-clickhouse';
 import { freshClickHouse } from '@trellis/test-support';
 import { describe, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
 import { createClient } from '@clickhouse/client';
-import { JobStream } from '@trellis/runtime';
+import { JobStream } from '@trellis/nats';
 import { waitFor } from '@trellis/test-support';
 import pg from 'pg';
 import { expect, it } from 'vitest';

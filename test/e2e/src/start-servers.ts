@@ -1,6 +1,6 @@
 // Three servers of a test's own with the streams made, and what a component is told to find them.
 import type { NatsConnection } from '@nats-io/transport-node';
-import { connectNats, provision } from '@trellis/runtime';
+import { connectNats, provision } from '@trellis/nats';
 import { freshClickHouse, freshPostgres, startTestNats } from '@trellis/test-support';
 
 export interface Servers extends AsyncDisposable {

@@ -1,6 +1,7 @@
+import { silentLogger } from '@trellis/async';
 import { createClient, type JobsClient } from '@trellis/client';
+import { CATALOGUE, prometheusName, type SpanEntry, spanEntryOf } from '@trellis/instrumentation';
 import { createService, queue } from '@trellis/jobs';
-import { CATALOGUE, prometheusName, type SpanEntry, silentLogger, spanEntryOf } from '@trellis/runtime';
 import {
   type CollectedSpan,
   freshClickHouse,

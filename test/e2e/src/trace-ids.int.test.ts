@@ -1,7 +1,8 @@
 import { createClient as openClickHouse } from '@clickhouse/client';
+import { silentLogger } from '@trellis/async';
 import { createClient } from '@trellis/client';
 import { createService, queue } from '@trellis/jobs';
-import { JobStream, silentLogger } from '@trellis/runtime';
+import { JobStream } from '@trellis/nats';
 import { waitFor } from '@trellis/test-support';
 import pg from 'pg';
 import { expect, it } from 'vitest';

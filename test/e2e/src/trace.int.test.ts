@@ -2,7 +2,7 @@ import type { JobsClient } from '@trellis/client';
 import { createClient } from '@trellis/client';
 import { ATTR, type TraceNode, type TraceReply } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
-import { connectNats, JobStream, provision } from '@trellis/runtime';
+import { connectNats, JobStream, provision } from '@trellis/nats';
 import { freshClickHouse, freshPostgres, startTestNats, waitFor } from '@trellis/test-support';
 import { expect, it } from 'vitest';
 import { startComponent } from './component-process.ts';

@@ -1,6 +1,6 @@
 // `trellis jobs provision`
 import { Fault } from '@trellis/contracts';
-import { type Provisioned, provision, TopologyMismatch } from '@trellis/runtime';
+import { type Provisioned, provision, TopologyMismatch } from '@trellis/nats';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CliFailure, type GlobalOptions, withClient } from '../cli.ts';
 import { EXIT } from '../exit-codes.ts';

@@ -3,7 +3,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { createClient, type JobsClient } from '@trellis/client';
 import type { EventType, JobState, LifecycleEvent } from '@trellis/contracts';
-import { JobStream, provision } from '@trellis/runtime';
+import { JobStream, provision } from '@trellis/nats';
 import { freshPostgres, startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { ulid } from 'ulid';
 import { spawnComponent } from './spawn-cli.ts';

@@ -1,5 +1,6 @@
+import { silentLogger } from '@trellis/async';
 import { createService, queue } from '@trellis/jobs';
-import { provision, silentLogger } from '@trellis/runtime';
+import { provision } from '@trellis/nats';
 import { waitFor } from '@trellis/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';

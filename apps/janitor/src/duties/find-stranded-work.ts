@@ -2,7 +2,7 @@
 // jobs are in it. Reports; where the operator wants it, makes the queue anew, which no finished job notices.
 import { type ConsumerConfig, JetStreamApiError } from '@nats-io/jetstream';
 import { eventSubject } from '@trellis/contracts';
-import { type JobStream, provision } from '@trellis/runtime';
+import { type JobStream, provision } from '@trellis/nats';
 import type { JanitorRow, PassProblem } from '@trellis/store-postgres';
 import { z } from 'zod';
 import { judgeQueue, mayRecreate, type QueueVerdict } from '../plan-stream.ts';

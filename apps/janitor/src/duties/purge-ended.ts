@@ -1,7 +1,8 @@
 // Duty `retention`: removes the events of jobs that ended longer ago than the operator keeps their state, once both
 // pipelines have read them; then their rows. Without a configured retention it does nothing.
+
+import { abortable } from '@trellis/async';
 import { jobFilter } from '@trellis/contracts';
-import { abortable } from '@trellis/runtime';
 import type { JanitorRow, RowPlace } from '@trellis/store-postgres';
 import { z } from 'zod';
 import { historyPosition } from '../history-position.ts';

@@ -1,7 +1,7 @@
 // Duty `stale-rows`: removes rows of jobs of which the stream holds nothing any more. They are found by the stream's first
 // sequence (age limit), and by a look at every row in turn (purged subjects).
 import { jobFilter } from '@trellis/contracts';
-import { whenConnected } from '@trellis/runtime';
+import { whenConnected } from '@trellis/nats';
 import type { JanitorRow, RowPlace } from '@trellis/store-postgres';
 import { z } from 'zod';
 import { isProjectionOf } from '../plan-stream.ts';

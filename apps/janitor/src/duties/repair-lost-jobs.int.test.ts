@@ -1,8 +1,8 @@
 import { Kvm } from '@nats-io/kv';
+import { silentLogger } from '@trellis/async';
 import { keyBucketName, keyRecordName } from '@trellis/contracts';
 import { createService, queue } from '@trellis/jobs';
 import { newKeyRecord, takeSlot } from '@trellis/lifecycle';
-import { silentLogger } from '@trellis/runtime';
 import { PresenceStore, type WorkerPresence } from '@trellis/store-postgres';
 import { waitFor } from '@trellis/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

@@ -1,8 +1,9 @@
 // Duty `lost-jobs`: finds started jobs that nobody will ever go on with: no work message, no worker, no lease, no sign of
 // life. Reports them; where the operator wants it, makes them run again (`failed`, then `retried`).
+
+import type { Logger } from '@trellis/async';
 import { jobFilter, type LifecycleEvent } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
-import type { Logger } from '@trellis/runtime';
 import type { JanitorRow, LiveWorker, PassProblem } from '@trellis/store-postgres';
 import { z } from 'zod';
 import { actOnJob } from '../janitor-telemetry.ts';

@@ -1,6 +1,6 @@
 import { AckPolicy } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import { provision } from '@trellis/runtime';
+import { provision } from '@trellis/nats';
 import { waitFor } from '@trellis/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type JanitorFixture, type JobIdentity, newJob, startFixture } from '../testing/janitor-fixture.ts';

@@ -3,7 +3,7 @@
 import { AckPolicy, type Consumer, JetStreamApiCodes, JetStreamApiError, type JsMsg } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { workConsumerName, workSubject } from '@trellis/contracts';
-import { type JobStream, whenConnected } from '@trellis/runtime';
+import { type JobStream, whenConnected } from '@trellis/nats';
 import { z } from 'zod';
 import { changeJob } from '../change-job.ts';
 import { planExhaustion } from '../plan.ts';

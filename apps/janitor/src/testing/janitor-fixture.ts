@@ -1,9 +1,10 @@
 // For tests: streams and a database of their own, jobs published as services do, and a projection that is brought up to
 // date when the test says so.
 import type { NatsConnection } from '@nats-io/transport-node';
+import { type Logger, type Loop, silentLogger } from '@trellis/async';
 import { decodeEvent, type EventType, type LifecycleEvent, type StoredMessage } from '@trellis/contracts';
 import { type FoldedJob, reduce } from '@trellis/lifecycle';
-import { JobStream, type Logger, type Loop, provision, silentLogger } from '@trellis/runtime';
+import { JobStream, provision } from '@trellis/nats';
 import {
   CurrentStore,
   JanitorRows,

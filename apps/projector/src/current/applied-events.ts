@@ -1,7 +1,7 @@
 // How many events of each service, type and kind changed a job in a batch: three looks into maps an event, one use of the
 // instrument for each kind in the batch.
 import type { LifecycleEvent } from '@trellis/contracts';
-import { countMetric } from '@trellis/runtime';
+import { countMetric } from '@trellis/instrumentation';
 
 export class AppliedEvents {
   readonly #counts = new Map<string, Map<string, Map<string, number>>>();

@@ -1,6 +1,8 @@
 // Where the projection goes on: at its stored position, or at the start of the stream because the position is not one of
 // this stream (protocol: projector invariants).
-import type { JobStream, Logger } from '@trellis/runtime';
+
+import type { Logger } from '@trellis/async';
+import type { JobStream } from '@trellis/nats';
 import type { CurrentStore, Lease } from '@trellis/store-postgres';
 
 export interface StartFacts {

@@ -1,7 +1,7 @@
 // Looks in the stream whether a `created` for an id that is taken is the first message of that id there: then the earlier
 // job was purged, and its id is free again (protocol: lifecycle event, publishing).
 import { jobIdFilter } from '@trellis/contracts';
-import type { JobStream } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import type { DecodedEvent } from './decode-batch.ts';
 
 const AT_ONCE = 32;

@@ -1,5 +1,5 @@
 // Works while it holds the lease of a pipeline: waits for it, renews it, stops the work when it is lost, gives it back.
-import { abortable, type Logger } from '@trellis/runtime';
+import { abortable, type Logger } from '@trellis/async';
 import type { CurrentStore, Lease } from '@trellis/store-postgres';
 
 export interface HoldLeaseOptions {

@@ -1,6 +1,6 @@
 // Batches that are folded from several batches of the tail.
 
-import { silentLogger } from '@trellis/runtime';
+import { silentLogger } from '@trellis/async';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SharedTail } from '../shared-tail.ts';

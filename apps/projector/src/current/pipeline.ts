@@ -1,8 +1,10 @@
 // The `current` pipeline: follows the JOBS stream and keeps one row per job true. Decode → fold → commit → ack; while a
 // batch is being written the next one is folded.
 import { randomUUID } from 'node:crypto';
+import type { Logger } from '@trellis/async';
+import { countMetric } from '@trellis/instrumentation';
 import { type FoldedJob, isEnded } from '@trellis/lifecycle';
-import { countMetric, type JobStream, type Logger } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import { CurrentStore, Fenced, type JobChange, type Lease, NOT_LOADED, writeChanges } from '@trellis/store-postgres';
 import { CatchUpProgress } from '../catch-up-progress.ts';
 import type { PipelineProgress } from '../pipeline-progress.ts';

@@ -2,7 +2,7 @@ import { cpSync, rmSync } from 'node:fs';
 import { mkdtempDisposable } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { provision } from '@trellis/runtime';
+import { provision } from '@trellis/nats';
 import { waitFor } from '@trellis/test-support';
 import { describe, expect, it } from 'vitest';
 import { startTestProjection, type TestProjection } from '../testing/projection-fixture.ts';

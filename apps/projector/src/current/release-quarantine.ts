@@ -1,7 +1,9 @@
 // Takes messages out of quarantine that this version can read: their whole job is folded again from the stream
 // (protocol: projector invariants).
+
+import type { Logger } from '@trellis/async';
 import { decodeEvent, type Quarantined } from '@trellis/contracts';
-import type { JobStream, Logger } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import { type BatchCommit, type CurrentStore, type Lease, writeChanges } from '@trellis/store-postgres';
 import { foldBatch } from './fold-batch.ts';
 

@@ -1,6 +1,7 @@
 // Where the tail's side collects the next block while the writer's side inserts the former one. Bounded to one block.
+
+import { abortable } from '@trellis/async';
 import type { Decoded, QuarantineCode, StoredMessage } from '@trellis/contracts';
-import { abortable } from '@trellis/runtime';
 import { JournalBlock } from '@trellis/store-clickhouse';
 import { MAX_LINKS } from '../project-batch.ts';
 

@@ -1,8 +1,10 @@
 // From the stream into the journal: collects and encodes the next block while the former one is inserted, and paces the
 // inserts so that an event is soon visible and ClickHouse gets few and large parts. What writing means is journal-writer.ts.
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import type { Logger } from '@trellis/async';
 import { decodeEvent, type Quarantined } from '@trellis/contracts';
-import { countMetric, type JobStream, type Logger } from '@trellis/runtime';
+import { countMetric } from '@trellis/instrumentation';
+import type { JobStream } from '@trellis/nats';
 import { JournalBlock } from '@trellis/store-clickhouse';
 import { projectBatch } from '../project-batch.ts';
 import type { SharedTail } from '../shared-tail.ts';

@@ -1,6 +1,6 @@
 import { jetstream } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
-import { silentLogger } from '@trellis/runtime';
+import { silentLogger } from '@trellis/async';
 import { startTestNats } from '@trellis/test-support';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HistoryLease, LeaseLost } from './history-lease.ts';

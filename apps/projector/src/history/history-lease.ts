@@ -2,7 +2,7 @@
 // it finds out at the next change and stops. What the record means is pipeline-record.ts.
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
-import { abortable, type Logger } from '@trellis/runtime';
+import { abortable, type Logger } from '@trellis/async';
 import { decodeRecord, encodeRecord, NOTHING_WRITTEN, type PipelineRecord } from './pipeline-record.ts';
 
 /** Somebody else writes now, or it is not known any more whether we may. */

@@ -1,6 +1,6 @@
 // Puts blocks into the journal exactly once: the range into the record, the block into ClickHouse, the position into the
 // record. Repeats an insert with the same token for as long as it takes; never skips. What was repeated is looked at.
-import { abortable, backoffMs, type Logger } from '@trellis/runtime';
+import { abortable, backoffMs, type Logger } from '@trellis/async';
 import { type JournalBlock, JournalGone, type JournalStore } from '@trellis/store-clickhouse';
 import { type HistoryLease, LeaseLost } from './history-lease.ts';
 import type { Intent } from './pipeline-record.ts';

@@ -3,8 +3,9 @@
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { loop, silentLogger } from '@trellis/async';
 import { type decodeEvent, eventSubject, type LifecycleEvent } from '@trellis/contracts';
-import { connectNats, JobStream, loop, provision, silentLogger } from '@trellis/runtime';
+import { connectNats, JobStream, provision } from '@trellis/nats';
 import { type ClickHouse, openClickHouse } from '@trellis/store-clickhouse';
 import { generatedHistory } from '@trellis/store-clickhouse/generated-history';
 import { expectedViews, firstDifferences, HistoryBench } from '@trellis/store-clickhouse/history-bench';

@@ -2,7 +2,9 @@
 // was begun → release from the quarantine → follow the stream. Why this is exactly once: docs/adr/0003-history-exactly-once.md.
 import { randomUUID } from 'node:crypto';
 import { Kvm } from '@nats-io/kv';
-import { countMetric, type JobStream, type Logger } from '@trellis/runtime';
+import type { Logger } from '@trellis/async';
+import { countMetric } from '@trellis/instrumentation';
+import type { JobStream } from '@trellis/nats';
 import {
   applyRetention,
   type ClickHouse,

@@ -1,7 +1,9 @@
 // For tests: a NATS server, a database, and the `current` pipeline between them.
+
+import { silentLogger } from '@trellis/async';
 import type { LifecycleEvent } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
-import { JobStream, provision, silentLogger } from '@trellis/runtime';
+import { JobStream, provision } from '@trellis/nats';
 import { CurrentStore, JobReader, migratePostgres, openPostgres, type Postgres } from '@trellis/store-postgres';
 import { freshPostgres, startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { type CurrentCounters, newCounters } from '../current/counters.ts';

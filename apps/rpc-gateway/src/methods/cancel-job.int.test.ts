@@ -188,7 +188,7 @@ describe('Jobs.Cancel', () => {
       },
     });
     const { cancelJob } = await import('./cancel-job.ts');
-    const { silentLogger } = await import('@trellis/runtime');
+    const { silentLogger } = await import('@trellis/async');
     const call = {
       requestId: 'r',
       traceId: undefined,

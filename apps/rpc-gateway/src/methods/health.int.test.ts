@@ -141,7 +141,7 @@ describe('Jobs.Health', () => {
 
   it('says within its time that NATS does not answer', async () => {
     await using nats = await startTestNats();
-    const { JobStream, provision } = await import('@trellis/runtime');
+    const { JobStream, provision } = await import('@trellis/nats');
     const nc = await nats.connect();
     await provision(nc);
     const stream = await JobStream.open(nc);

@@ -1,5 +1,5 @@
 // Jobs.Retry, Jobs.ReplayDLQ and Jobs.DismissDLQ against a real stream.
-import { silentLogger } from '@trellis/runtime';
+import { silentLogger } from '@trellis/async';
 import { waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GatewayFixture, startGateway } from '../testing/gateway-fixture.ts';

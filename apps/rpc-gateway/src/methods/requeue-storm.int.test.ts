@@ -1,6 +1,7 @@
 // Many operators who press Retry or Replay at the same moment, with the real projector and a real worker.
+
+import { silentLogger } from '@trellis/async';
 import { createService, queue } from '@trellis/jobs';
-import { silentLogger } from '@trellis/runtime';
 import { waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';

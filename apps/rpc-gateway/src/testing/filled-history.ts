@@ -1,6 +1,6 @@
 // For tests: a history in ClickHouse that holds what the stream held when it was copied.
 import { decodeEvent } from '@trellis/contracts';
-import type { JobStream } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import {
   HistoryReader,
   JournalBlock,

@@ -1,8 +1,9 @@
 // For tests: a gateway in this process with a NATS server, a database and a projection of its own.
 import { headers, type NatsConnection } from '@nats-io/transport-node';
+import { loop, silentLogger } from '@trellis/async';
 import { createClient, type JobsClient } from '@trellis/client';
 import type { EventType, JobState, LifecycleEvent } from '@trellis/contracts';
-import { JobStream, loop, provision, silentLogger } from '@trellis/runtime';
+import { JobStream, provision } from '@trellis/nats';
 import type { HistoryReader } from '@trellis/store-clickhouse';
 import { JobReader, migratePostgres, openPostgres, type Postgres, PresenceReader } from '@trellis/store-postgres';
 import type { TraceReader } from '@trellis/store-traces';

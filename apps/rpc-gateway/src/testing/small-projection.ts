@@ -2,7 +2,7 @@
 // The real one, with batches, fences and quarantine, is the projector's.
 import { decodeEvent } from '@trellis/contracts';
 import { type FoldedJob, reduce } from '@trellis/lifecycle';
-import type { JobStream } from '@trellis/runtime';
+import type { JobStream } from '@trellis/nats';
 import type { Postgres, Queryable } from '@trellis/store-postgres';
 
 export class SmallProjection implements AsyncDisposable {

@@ -1,7 +1,8 @@
 // Gathers what the picture of a job is made of: its events, the spans and log records of its traces, and the events and traces
 // of the jobs that it made or that made it. How it all belongs together is build-trace.ts.
+
+import type { Logger } from '@trellis/async';
 import { Fault, type StoredEvent } from '@trellis/contracts';
-import type { Logger } from '@trellis/runtime';
 import { type Period, type Span, type TraceReader, TracesUnavailable } from '@trellis/store-traces';
 import pLimit from 'p-limit';
 import { type EventSources, readEvents } from '../read-events.ts';

@@ -1,8 +1,8 @@
 // What the events of a job say about its creation and its attempts: which spans there must have been, when, and how they ended.
 // Pure. Which of them arrived is build-trace.ts.
 import type { EventType, LogEntry, StoredEvent } from '@trellis/contracts';
+import { spanContextOf } from '@trellis/instrumentation';
 import { type FoldedJob, isEnded, reduce } from '@trellis/lifecycle';
-import { spanContextOf } from '@trellis/runtime';
 
 export interface SpanIds {
   traceId: string;

@@ -1,7 +1,8 @@
 // A program that works in one span, with libraries that were imported before its telemetry or after it: runs as a process of its
 // own in tests. Arguments: OTLP endpoint, URL of Postgres, URL of an HTTP server, what is imported first.
 import { SpanKind } from '@opentelemetry/api';
-import { countMetric, createLogger, withSpan } from '@trellis/runtime';
+import { countMetric, withSpan } from '@trellis/instrumentation';
+import { createLogger } from '@trellis/runtime';
 import { startTelemetry } from '../index.ts';
 
 const [otlpEndpoint = '', postgres = '', http = '', first] = process.argv.slice(2);

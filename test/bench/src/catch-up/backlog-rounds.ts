@@ -2,7 +2,7 @@
 // away take turns over one backlog, so that a slow moment of the machine hits all. Measured once a run of the bench.
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connectNats, provision } from '@trellis/runtime';
+import { connectNats, provision } from '@trellis/nats';
 import { openClickHouse } from '@trellis/store-clickhouse';
 import { openPostgres } from '@trellis/store-postgres';
 import type { BenchContext } from '../bench-entry.ts';

@@ -1,7 +1,8 @@
 // How long a freshly started projector reads until both stores hold everything that the stream does.
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { abortable, connectNats, JobStream } from '@trellis/runtime';
+import { abortable } from '@trellis/async';
+import { connectNats, JobStream } from '@trellis/nats';
 import { type ClickHouse, openClickHouse } from '@trellis/store-clickhouse';
 import { openPostgres, type Postgres } from '@trellis/store-postgres';
 import type { BenchStack } from '../bench-stack.ts';

@@ -5,7 +5,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { LifecycleEvent } from '@trellis/contracts';
 import type { StackUrls } from '@trellis/devstack';
 import { fold } from '@trellis/lifecycle';
-import { connectNats } from '@trellis/runtime';
+import { connectNats } from '@trellis/nats';
 import { migrateClickHouse, openClickHouse } from '@trellis/store-clickhouse';
 import { migratePostgres, openPostgres } from '@trellis/store-postgres';
 import { answerTask } from '../run-task.ts';

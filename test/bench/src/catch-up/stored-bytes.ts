@@ -1,5 +1,5 @@
 // What a backlog takes on disk once it is drained: in the stream, and as rows of jobs.
-import { connectNats, JobStream } from '@trellis/runtime';
+import { connectNats, JobStream } from '@trellis/nats';
 import { openPostgres } from '@trellis/store-postgres';
 import type { BenchStack } from '../bench-stack.ts';
 

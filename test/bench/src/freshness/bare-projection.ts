@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import { DEFAULT_STREAM_NAMES, type LifecycleEvent } from '@trellis/contracts';
-import { connectNats } from '@trellis/runtime';
+import { connectNats } from '@trellis/nats';
 import { openPostgres } from '@trellis/store-postgres';
 import { answerTask } from '../run-task.ts';
 

@@ -1,7 +1,9 @@
 // The process that creates jobs at a steady rate and, for some of them, asks Jobs.Get every few milliseconds from the moment of
 // the publish until the projection answers.
+
+import { abortable, silentLogger } from '@trellis/async';
 import { createService, queue } from '@trellis/jobs';
-import { abortable, connectNats, silentLogger } from '@trellis/runtime';
+import { connectNats } from '@trellis/nats';
 import { ulid } from 'ulid';
 import { Latencies, type LatencyFigures } from '../latencies.ts';
 import { OrderPayload, orderPayload } from '../order-payload.ts';

@@ -1,6 +1,7 @@
 // The worker of the jobs that freshness creates: a handler that does nothing. Also an idle worker for whoever needs one.
+
+import { silentLogger } from '@trellis/async';
 import { createService, queue } from '@trellis/jobs';
-import { silentLogger } from '@trellis/runtime';
 import { OrderPayload } from '../order-payload.ts';
 import { answerTask } from '../run-task.ts';
 

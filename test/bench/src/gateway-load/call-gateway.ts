@@ -1,5 +1,5 @@
 // The process that asks as quickly as it is answered, so many requests at a time, for so long.
-import { connectNats } from '@trellis/runtime';
+import { connectNats } from '@trellis/nats';
 import { Latencies, type LatencyFigures } from '../latencies.ts';
 import { mixed } from '../order-payload.ts';
 import { answerTask } from '../run-task.ts';

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClickHouseClient } from '@clickhouse/client';
-import { abortable } from '@trellis/runtime';
+import { abortable } from '@trellis/async';
 import { JournalStore, migrateClickHouse, openClickHouse } from '@trellis/store-clickhouse';
 import { atLeast, type BenchContext, type BenchEntry, type BenchResult, reported } from '../bench-entry.ts';
 import { startBenchStack } from '../bench-stack.ts';

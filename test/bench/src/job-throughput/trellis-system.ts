@@ -1,6 +1,8 @@
 // This system as one of those measured: the SDK of service authors, its own settings but the concurrency.
+
+import { abortable, silentLogger } from '@trellis/async';
 import { createService, queue } from '@trellis/jobs';
-import { abortable, connectNats, JobStream, silentLogger } from '@trellis/runtime';
+import { connectNats, JobStream } from '@trellis/nats';
 import { timedInLanes } from '../latencies.ts';
 import { OrderPayload, orderPayload } from '../order-payload.ts';
 import type { JobSystem, JobSystemTask } from './job-system.ts';

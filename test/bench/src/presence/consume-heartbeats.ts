@@ -1,7 +1,7 @@
 // The process that only consumes the heartbeats and parses them: what hearing them costs at least.
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import { DEFAULT_STREAM_NAMES } from '@trellis/contracts';
-import { connectNats } from '@trellis/runtime';
+import { connectNats } from '@trellis/nats';
 import { answerTask } from '../run-task.ts';
 
 answerTask(async ({ url }: { url: string }) => {

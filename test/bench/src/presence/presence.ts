@@ -2,7 +2,7 @@
 // and what does it cost beside a process that only consumes and parses the same.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { abortable } from '@trellis/runtime';
+import { abortable } from '@trellis/async';
 import { openPostgres, type Postgres } from '@trellis/store-postgres';
 import { atMost, type BenchContext, type BenchEntry, type BenchResult, reported } from '../bench-entry.ts';
 import { type BenchStack, startBenchStack } from '../bench-stack.ts';

@@ -1,7 +1,8 @@
 // The process that sends the heartbeats of many workers at a steady rate, each worker in its turn.
 
+import { abortable } from '@trellis/async';
 import { heartbeatSubject } from '@trellis/contracts';
-import { abortable, connectNats } from '@trellis/runtime';
+import { connectNats } from '@trellis/nats';
 import { answerTask } from '../run-task.ts';
 
 export interface HeartbeatsTask {

@@ -1,6 +1,6 @@
 // The least that a service over NATS can do: answers every request with as many bytes as it asks for. A process of its own.
 import { Svcm } from '@nats-io/services';
-import { connectNats } from '@trellis/runtime';
+import { connectNats } from '@trellis/nats';
 import { answerTask } from '../run-task.ts';
 
 export interface EchoTask {

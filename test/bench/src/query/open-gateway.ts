@@ -1,7 +1,7 @@
 // A gateway over one filled schema with what is asked beside it: SQL on a connection of its own, an echo over NATS.
 import { join } from 'node:path';
 import { createClient, type JobsClient } from '@trellis/client';
-import { connectNats, provision } from '@trellis/runtime';
+import { connectNats, provision } from '@trellis/nats';
 import { openPostgres } from '@trellis/store-postgres';
 import pg from 'pg';
 import type { BenchStack } from '../bench-stack.ts';

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { abortable } from '@trellis/runtime';
+import { abortable } from '@trellis/async';
 import type { BenchContext, BenchEntry, BenchResult } from '../bench-entry.ts';
 import { ALL_COMPONENTS, benchFolder, removeFolder, root, startBenchStack } from '../bench-stack.ts';
 import { usageOf } from '../process-usage.ts';

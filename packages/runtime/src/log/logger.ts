@@ -1,9 +1,7 @@
 // Structured logs, one JSON object a line on standard output, and the same lines to whoever takes logs by OpenTelemetry.
 import { isSpanContextValid, trace } from '@opentelemetry/api';
 import pino from 'pino';
-import { exportLines, type LineDestination } from './telemetry/export-lines.ts';
-
-export type Logger = pino.Logger;
+import { exportLines, type LineDestination } from './export-lines.ts';
 
 /**
  * A logger whose lines carry the component's name and instance. Lines about a job carry `jobId`, `service`, `jobType`,
@@ -13,7 +11,7 @@ export type Logger = pino.Logger;
 export function createLogger(
   options: { name: string; level?: string; instanceId?: string },
   destination: LineDestination = pino.destination(1),
-): Logger {
+): pino.Logger {
   const settings: pino.LoggerOptions = {
     level: options.level ?? 'info',
     base: { component: options.name, ...(options.instanceId === undefined ? {} : { instanceId: options.instanceId }) },
@@ -27,12 +25,9 @@ export function createLogger(
   return pino(settings, exportLines(destination));
 }
 
-/** For tests and libraries that were given no logger. */
-export const silentLogger = (): Logger => pino({ level: 'silent' });
-
 const NO_FIELDS = {};
 
-function spanFields(logger: Logger): object {
+function spanFields(logger: pino.Logger): object {
   const span = trace.getActiveSpan()?.spanContext();
   // Without an SDK there are spans of no trace.
   if (!span || !isSpanContextValid(span)) return NO_FIELDS;

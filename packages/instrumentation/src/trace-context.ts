@@ -1,7 +1,5 @@
 // Trace contexts as text and as OpenTelemetry has them: W3C `traceparent` and `tracestate` in jobs and in NATS headers. Needs no
 // SDK and no registered propagator. What is linked to what is decided where the spans are opened.
-
-import type { MsgHdrs } from '@nats-io/transport-node';
 import {
   type Context,
   context,
@@ -13,6 +11,12 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { ATTR, type LINK } from '@trellis/contracts';
+
+/** The part of a NATS message's headers that carries the context. */
+export interface MessageHeaders {
+  get(name: string): string;
+  set(name: string, value: string): void;
+}
 
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
@@ -49,7 +53,7 @@ export function linkTo(traceparent: string | undefined, kind: (typeof LINK)[keyo
 }
 
 /** Writes the span of `from` (default: the active one) into the headers; without a span they stay as they are. */
-export function injectHeaders(headers: MsgHdrs, from: Context = context.active()): void {
+export function injectHeaders(headers: MessageHeaders, from: Context = context.active()): void {
   const spanContext = trace.getSpanContext(from);
   if (!spanContext || !isSpanContextValid(spanContext)) return;
   headers.set('traceparent', traceparentOf(spanContext));
@@ -58,5 +62,5 @@ export function injectHeaders(headers: MsgHdrs, from: Context = context.active()
 }
 
 /** The context that the sender of a message put into its headers; the root context when there is none. */
-export const extractHeaders = (headers: MsgHdrs | undefined): Context =>
+export const extractHeaders = (headers: MessageHeaders | undefined): Context =>
   contextOf(headers?.get('traceparent'), headers?.get('tracestate'));

@@ -1,10 +1,8 @@
 // Reads a component's configuration from the environment, once, at start. The schema is the only home of names,
 // units and defaults; every problem is reported at once.
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
-import { StreamNames } from '@trellis/contracts';
+import { newInstanceId, redactUrl, StreamNames } from '@trellis/contracts';
 import { distance } from 'fastest-levenshtein';
-import { ulid } from 'ulid';
 import { z } from 'zod';
 
 /** Every problem found in the environment, one a line. */
@@ -19,10 +17,6 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
-
-/** Host, process and a random part: no two processes share it, also across restarts. */
-export const newInstanceId = (): string =>
-  `${hostname().replace(/[^A-Za-z0-9_-]/g, '-')}-${process.pid}-${ulid().slice(-6).toLowerCase()}`;
 
 /** `name=value`, separated with commas, values percent-encoded: as OTEL_EXPORTER_OTLP_HEADERS is written everywhere. */
 const OtlpHeaders = z
@@ -166,6 +160,3 @@ export function redactConfig(config: Record<string, unknown>): Record<string, un
     }),
   );
 }
-
-/** The text without user and password of any URL in it. */
-export const redactUrl = (text: string): string => text.replace(/(\w+:\/\/)[^@/\s]+@/g, '$1[redacted]@');

@@ -12,6 +12,7 @@ import {
   type StoredMsg,
 } from '@nats-io/jetstream';
 import { type MsgHdrs, MsgHdrsImpl, type NatsConnection } from '@nats-io/transport-node';
+import { type Logger, silentLogger } from '@trellis/async';
 import {
   DEFAULT_STREAM_NAMES,
   decodeEvent,
@@ -26,7 +27,6 @@ import {
 } from '@trellis/contracts';
 import { type FoldedJob, fold } from '@trellis/lifecycle';
 import { serverAtLeast, whenConnected } from './connect-nats.ts';
-import { type Logger, silentLogger } from './logger.ts';
 import { MergedLooks } from './merged-looks.ts';
 import { type MessageCounts, type MessageSource, messagesOf } from './messages-of-job.ts';
 import { type PublishOptions, type PublishOutcome, publishEvent } from './publish-event.ts';

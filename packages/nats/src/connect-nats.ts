@@ -1,9 +1,7 @@
 // The connection to NATS: reconnects for ever, says in the log what happens to it.
 import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
-import { readNatsUrl } from '@trellis/contracts';
-import { redactUrl } from './load-config.ts';
-import { type Logger, silentLogger } from './logger.ts';
-import { abortable } from './waiting.ts';
+import { abortable, type Logger, silentLogger } from '@trellis/async';
+import { readNatsUrl, redactUrl } from '@trellis/contracts';
 
 export interface NatsConnectOptions {
   /** One URL or several with commas; may carry credentials. */

@@ -1,10 +1,10 @@
 // The life of one process: start, serve liveness and readiness, stop in the reverse order of the start.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { redactConfig } from './load-config.ts';
-import type { Logger } from './logger.ts';
-import type { ComponentTelemetry } from './telemetry/telemetry-settings.ts';
-import { abortable } from './waiting.ts';
+import type { Logger } from '@trellis/async';
+import { abortable } from '@trellis/async';
+import { redactConfig } from '../config/load-config.ts';
+import type { ComponentTelemetry } from '../config/telemetry-settings.ts';
 
 export interface ComponentScope {
   /** Aborts when the process is asked to stop. */

@@ -3,8 +3,7 @@
 import { headers, type MsgHdrs, type NatsConnection, type PublishOptions } from '@nats-io/transport-node';
 import { type Attributes, type Context, context, SpanKind, trace } from '@opentelemetry/api';
 import { ATTR, MESSAGING_SYSTEM, spanName } from '@trellis/contracts';
-import { injectHeaders } from './trace-context.ts';
-import { failSpan } from './with-span.ts';
+import { failSpan, injectHeaders } from '@trellis/instrumentation';
 
 const TRACER = 'trellis.nats';
 

@@ -2,7 +2,7 @@
 // its limits count at the start of a process alone; the flags set here hold later, too.
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { abortable } from './waiting.ts';
+import { abortable } from '@trellis/async';
 
 /** Lets the heap grow by so much over what was alive at the last full collection, then there is another one. */
 export function boundHeapGrowth(percent: number): void {

@@ -1,11 +1,10 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { contextOf, traceparentOf, withSpan } from '@trellis/instrumentation';
 import { recordTelemetry, startTestNats } from '@trellis/test-support';
 import { afterAll, afterEach, expect, test } from 'vitest';
-import { contextOf, traceparentOf } from './trace-context.ts';
 import { tracedConnection } from './traced-connection.ts';
-import { withSpan } from './with-span.ts';
 
 const recorded = recordTelemetry();
 const server = await startTestNats();

@@ -3,13 +3,12 @@
 // with the same message id (protocol: lifecycle event, publishing and answers).
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type Msg, type MsgHdrs, PermissionViolationError } from '@nats-io/transport-node';
-import { eventSubject, type JobContext, type LifecycleEvent } from '@trellis/contracts';
+import { abortable, backoffMs } from '@trellis/async';
+import { eventSubject, type JobContext, type LifecycleEvent, newId } from '@trellis/contracts';
 import { isConnected, whenConnected } from './connect-nats.ts';
 import type { JobStream, StreamMessage } from './job-stream.ts';
-import { newId } from './new-id.ts';
 import { sequenceOfPlainAck } from './plain-ack.ts';
 import type { PipeRequest } from './request-pipe.ts';
-import { abortable, backoffMs } from './waiting.ts';
 
 export interface PublishOptions {
   /** Fixed before the first try and kept for its retries; default a random ULID. */

@@ -1,6 +1,6 @@
 import { decodeTime, isValid } from 'ulid';
 import { afterEach, expect, it, vi } from 'vitest';
-import { newId } from './new-id.ts';
+import { newId } from './ids.ts';
 
 afterEach(() => void vi.useRealTimers());
 

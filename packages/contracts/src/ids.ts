@@ -1,6 +1,7 @@
 // Ids that sort by time (ULIDs), and random ones. The ULID library asks the operating system for each of an id's sixteen
 // random characters, which costs more than the rest of a publish: random bytes are drawn in large pieces here.
 import { randomFillSync } from 'node:crypto';
+import { hostname } from 'node:os';
 import { encodeTime } from 'ulid';
 
 const pool = Buffer.alloc(8_192);
@@ -37,3 +38,7 @@ export function newId(): string {
   for (let i = 0; i < RANDOM_DIGITS; i++) digits[i] = ALPHABET.charCodeAt((pool[from + i] ?? 0) & 31);
   return time.text + digits.toString('latin1');
 }
+
+/** Host, process and a random part: no two processes share it, also across restarts. */
+export const newInstanceId = (): string =>
+  `${hostname().replace(/[^A-Za-z0-9_-]/g, '-')}-${process.pid}-${newId().slice(-6).toLowerCase()}`;

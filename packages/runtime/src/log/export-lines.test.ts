@@ -1,10 +1,10 @@
 import { context, ROOT_CONTEXT, SeverityNumber } from '@opentelemetry/api';
+import { contextOf } from '@trellis/instrumentation';
 import { recordTelemetry } from '@trellis/test-support';
 import pino from 'pino';
 import { beforeEach, expect, test } from 'vitest';
-import { createLogger } from '../logger.ts';
 import { exportLines } from './export-lines.ts';
-import { contextOf } from './trace-context.ts';
+import { createLogger } from './logger.ts';
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 const OTHER = 'a'.repeat(32);

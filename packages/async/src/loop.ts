@@ -1,7 +1,7 @@
 // The one way in which background work goes on: run, wait, run again; after an error with growing waits. A loop ends
 // only when its signal aborts, never silently.
 import type { Logger } from './logger.ts';
-import { abortable, backoffMs } from './waiting.ts';
+import { abortable, backoffMs } from './sleep.ts';
 
 export interface Loop {
   /** Resolves when the loop has ended after its signal aborted. Never rejects. */

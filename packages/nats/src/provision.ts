@@ -11,6 +11,7 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
+import { type Logger, silentLogger } from '@trellis/async';
 import {
   ALL_EVENTS_FILTER,
   ALL_HEARTBEATS_FILTER,
@@ -19,7 +20,6 @@ import {
   type StreamNames,
 } from '@trellis/contracts';
 import { serverAtLeast } from './connect-nats.ts';
-import { type Logger, silentLogger } from './logger.ts';
 
 export interface Difference {
   stream: string;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readNatsUrl } from './nats-address.ts';
+import { readNatsUrl } from './nats-url.ts';
 
 it.for([
   ['nats://a:1', ['nats://a:1'], {}],
