@@ -1,5 +1,9 @@
-// `npm run format`: formats, sorts imports and applies the safe fixes.
+// `npm run format`: writes the rules on imports, formats, sorts imports and applies the safe fixes.
 // What needs a person is left as it is and listed.
-import { runStep } from './run-step.ts';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BOUNDARIES_FILE, describeBoundaries } from './boundaries.ts';
+import { root, runStep } from './run-step.ts';
 
+writeFileSync(join(root, BOUNDARIES_FILE), describeBoundaries());
 process.exitCode = await runStep('biome', ['check', '--write', '.']);
