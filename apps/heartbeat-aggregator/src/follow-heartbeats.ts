@@ -8,7 +8,7 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import type { QueuedIterator, Status } from '@nats-io/transport-node';
-import { abortable, type Logger } from '@trellis/async';
+import { type Logger, sleep } from '@trellis/async';
 import { ALL_HEARTBEATS_FILTER } from '@trellis/contracts';
 import { type JobStream, provision, whenConnected } from '@trellis/nats';
 
@@ -168,7 +168,7 @@ async function check(
       throw new Error(`nothing comes after ${delivered.sequence}, the stream ends at ${last}`);
     before = delivered.sequence;
     probe = now;
-    await abortable(signal, pauseMs);
+    await sleep(pauseMs, signal);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { abortable, type Loop, loop, silentLogger } from '@trellis/async';
+import { type Loop, loop, silentLogger, sleep } from '@trellis/async';
 import { heartbeatSubject, type WorkerHeartbeat } from '@trellis/contracts';
 import { JobStream, provision } from '@trellis/nats';
 import { migratePostgres, openPostgres, type Postgres, PresenceStore } from '@trellis/store-postgres';
@@ -99,7 +99,7 @@ function beatEvery(ms: number, instanceIds: string[], signal: AbortSignal = stop
     log: silentLogger(),
     run: async () => {
       for (const instanceId of instanceIds) beat(instanceId);
-      await abortable(signal, ms);
+      await sleep(ms, signal);
     },
   });
   running.push(beating.done);

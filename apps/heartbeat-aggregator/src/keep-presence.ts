@@ -1,6 +1,6 @@
 // Keeps presence for as long as this replica holds the lease: heartbeats into the book, the book's changes into the store,
 // a bounded number of statements in each flush whatever comes in.
-import { abortable, type Logger, loop } from '@trellis/async';
+import { type Logger, loop, sleep } from '@trellis/async';
 import type { JobStream } from '@trellis/nats';
 import type { HeardUpTo, Lease, PresenceStore } from '@trellis/store-postgres';
 import type { AggregatorConfig } from './config.ts';
@@ -73,7 +73,7 @@ export async function keepPresence(options: KeepOptions): Promise<void> {
       const pauseMs = Math.max(settings.presenceFlushMs - tookMs, tookMs);
       // The first time that everybody was heard is shown at once.
       const heardAll = keeper.heardAll.aborted ? [] : [keeper.heardAll];
-      await abortable(AbortSignal.any([until, ...heardAll]), pauseMs);
+      await sleep(pauseMs, AbortSignal.any([until, ...heardAll]));
     }
   } finally {
     if (options.metrics) options.metrics.book = undefined;
@@ -92,7 +92,7 @@ async function acquire({ store, settings, signal, log, takeOver, settled }: Keep
     if (lease) return lease;
     if (waits === 0) log.info('another replica keeps presence; this one stands by');
     settled();
-    await abortable(signal, settings.presenceLeaseMs / 5);
+    await sleep(settings.presenceLeaseMs / 5, signal);
   }
   return undefined;
 }

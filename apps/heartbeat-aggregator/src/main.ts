@@ -1,5 +1,5 @@
 // The heartbeat aggregator as a process: what is connected to what.
-import { abortable, loop } from '@trellis/async';
+import { loop, sleep } from '@trellis/async';
 import { connectNats, JobStream, provision } from '@trellis/nats';
 import { boundYoungGeneration, createLogger, expectNothingToStay, runComponent, telemetryOf } from '@trellis/runtime';
 import { migrateWhenReachable, openPostgres, PresenceStore } from '@trellis/store-postgres';
@@ -77,7 +77,7 @@ await runComponent({
       signal: scope.signal,
       log,
       run: async (signal) => {
-        await abortable(signal, REPORT_EVERY_MS);
+        await sleep(REPORT_EVERY_MS, signal);
         log.info({ counts: { ...counts } }, 'presence since the start');
       },
     });
@@ -87,7 +87,7 @@ await runComponent({
       log,
       run: async (signal) => {
         boundYoungGeneration(YOUNG_BYTES);
-        await abortable(signal, BOUND_MEMORY_EVERY_MS);
+        await sleep(BOUND_MEMORY_EVERY_MS, signal);
       },
     });
     scope.onStop(() => bounding.done);

@@ -1,6 +1,6 @@
 // Runs the duties: each on its own, one replica at a time, when it is due; records and logs what every pass did.
 // What a duty does is in duties/, what it decides in plan.ts.
-import { abortable, type Logger, type Loop, loop } from '@trellis/async';
+import { type Logger, type Loop, loop, sleep } from '@trellis/async';
 import type { PassClaim, PassLedger, PassProblem, PassReport } from '@trellis/store-postgres';
 import { recordPass, showDuty } from './janitor-telemetry.ts';
 
@@ -62,7 +62,7 @@ export function workDuty(duty: Duty, options: SweepOptions): Loop {
       const claim = await ledger.claim(duty.name);
       // Before that the duty is not due for anybody.
       const waitMs = claim ? await runPass(duty, claim, options) : Math.min(intervalMs, MAX_LOOK_MS);
-      await abortable(signal, waitMs);
+      await sleep(waitMs, signal);
     },
   });
 }
@@ -117,7 +117,7 @@ async function keepLease(
 ): Promise<void> {
   let renewedAt = performance.now();
   for (;;) {
-    await abortable(ended, ledger.leaseMs / 3);
+    await sleep(ledger.leaseMs / 3, ended);
     if (ended.aborted) return;
     const held = await ledger.renew(claim).catch((error: unknown) => {
       log.warn({ error, duty: claim.duty }, 'the lease of a pass cannot be renewed now');

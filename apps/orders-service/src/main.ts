@@ -1,6 +1,6 @@
 // The example service: makes up orders and works them through three queues. What is connected to what.
 
-import { abortable, loop } from '@trellis/async';
+import { loop, sleep } from '@trellis/async';
 import { runExample } from '@trellis/example-service';
 import { readConfig } from './config.ts';
 import { chargePayment } from './handlers/charge-payment.ts';
@@ -15,7 +15,7 @@ import { takeOrder } from './take-order.ts';
 
 const config = readConfig();
 const { speed, ordersPerSecond } = config;
-const pause = (ms: number, until?: AbortSignal) => abortable(until, ms);
+const pause = (ms: number, until?: AbortSignal) => sleep(ms, until);
 
 await runExample({
   name: SERVICE_NAME,

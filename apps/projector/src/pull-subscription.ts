@@ -8,7 +8,7 @@ import {
   type QueuedIterator,
   type Status,
 } from '@nats-io/transport-node';
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import type { StoredMessage } from '@trellis/contracts';
 
 export interface PulledMessage extends StoredMessage {
@@ -117,7 +117,7 @@ export class PullSubscription implements Disposable {
     this.#wanted = wanted;
     if (this.#satisfied() || this.#options.signal.aborted) return;
     this.#wake = new AbortController();
-    await abortable(this.#wake.signal, ms);
+    await sleep(ms, this.#wake.signal);
     this.#wake = undefined;
   }
 
@@ -232,7 +232,7 @@ export class PullSubscription implements Disposable {
   async #watchHeartbeats(): Promise<void> {
     const { signal } = this.#closing;
     while (this.ended === undefined) {
-      await abortable(signal, HEARTBEAT_MS);
+      await sleep(HEARTBEAT_MS, signal);
       // Heartbeats come only while a request is open.
       if (this.#requests.length === 0) this.#missed = 0;
       else if (++this.#missed > MISSED_HEARTBEATS) this.#end(new Error('the server sends no heartbeats'));

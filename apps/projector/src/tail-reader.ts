@@ -1,5 +1,5 @@
 // Somebody's place in the stream, and how long he waits for others there.
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 
 export class Reader {
   /** First sequence that it has not been given. */
@@ -26,7 +26,7 @@ export class Reader {
     this.#wake = wake;
     const stop = () => wake.abort('stopped');
     this.signal.addEventListener('abort', stop);
-    await abortable(wake.signal, ms);
+    await sleep(ms, wake.signal);
     this.signal.removeEventListener('abort', stop);
     this.#wake = undefined;
   }

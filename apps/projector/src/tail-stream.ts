@@ -2,7 +2,7 @@
 // caller: the durable consumer is made anew there at every start and after every disturbance, and shows how far it is.
 import { AckPolicy, DeliverPolicy, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import { abortable, backoffMs, type Logger } from '@trellis/async';
+import { backoffMs, type Logger, sleep } from '@trellis/async';
 import { ALL_EVENTS_FILTER, type StoredMessage } from '@trellis/contracts';
 import type { JobStream } from '@trellis/nats';
 import { type PulledMessage, PullSubscription } from './pull-subscription.ts';
@@ -90,7 +90,7 @@ export async function* tailStream(options: TailOptions): AsyncGenerator<TailBatc
       log.warn({ consumer, position: position.next - 1, error }, 'the stream cannot be followed now');
     }
     // The first new start is prompt: most often the connection has just come back.
-    await abortable(signal, backoffMs(++failures, 20, 2_000));
+    await sleep(backoffMs(++failures, 20, 2_000), signal);
   }
 }
 

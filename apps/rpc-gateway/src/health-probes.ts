@@ -1,7 +1,7 @@
 // Asks every part that the jobs system stands on whether it works, each within a bounded time.
 // What the answers mean together is methods/health.ts.
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { ALL_EVENTS_FILTER, Fault, type HealthCheck } from '@trellis/contracts';
 import type { JobStream } from '@trellis/nats';
 import { type JanitorDuty, type JobReader, type PipelinePosition, StoreUnavailable } from '@trellis/store-postgres';
@@ -204,7 +204,7 @@ async function pingClickHouse(url: string, timeoutMs: number): Promise<void> {
 
 async function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
   const timer = new AbortController();
-  const late = abortable(timer.signal, timeoutMs).then(() => {
+  const late = sleep(timeoutMs, timer.signal).then(() => {
     throw new Fault('unavailable', `no answer within ${timeoutMs} ms`);
   });
   late.catch(() => undefined);

@@ -1,7 +1,7 @@
 // The live records of keyed concurrency, as the buckets of the services hold them now, read from the leader. What a record
 // means is @trellis/lifecycle's business; nothing is ever written here.
 import { DeliverPolicy, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import {
   Fault,
   type KeyRecord,
@@ -56,7 +56,7 @@ export async function searchKeyRecords(
     const messages = await consumer.consume({ max_messages: 1_000 });
     const timer = new AbortController();
     let late = false;
-    void abortable(timer.signal, SEARCH_MS).then(() => {
+    void sleep(SEARCH_MS, timer.signal).then(() => {
       late = !timer.signal.aborted;
       return messages.close();
     });

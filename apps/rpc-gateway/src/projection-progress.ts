@@ -1,6 +1,6 @@
 // Waits until the projection has passed a stream sequence. However many wait, one poller asks the store, and none
 // when nobody waits.
-import { abortable, type Logger } from '@trellis/async';
+import { type Logger, sleep } from '@trellis/async';
 
 export interface ProjectionProgressOptions {
   /** Position of the `current` pipeline; undefined when it has none yet. */
@@ -38,7 +38,7 @@ export class ProjectionProgress {
       };
       this.#waiters.add(waiter);
       // A timer of its own: a store that hangs must not hold the answer up.
-      void abortable(timer.signal, timeoutMs).then(() => waiter.settle(false));
+      void sleep(timeoutMs, timer.signal).then(() => waiter.settle(false));
       if (!this.#polling) void this.#poll();
     });
   }
@@ -48,7 +48,7 @@ export class ProjectionProgress {
     while (this.#waiters.size > 0) {
       const position = await this.#read();
       for (const waiter of this.#waiters) if (position >= waiter.sequence) waiter.settle(true);
-      if (this.#waiters.size > 0) await abortable(undefined, this.#options.everyMs ?? 10);
+      if (this.#waiters.size > 0) await sleep(this.#options.everyMs ?? 10);
     }
     this.#polling = false;
   }

@@ -1,6 +1,6 @@
 // The example of keyed concurrency: asks for syncs and runs them, one at a time for each origin. What is connected to what.
 
-import { abortable, loop } from '@trellis/async';
+import { loop, sleep } from '@trellis/async';
 import { runExample } from '@trellis/example-service';
 import { askForSync } from './ask-for-sync.ts';
 import { readConfig } from './config.ts';
@@ -17,7 +17,7 @@ await runExample({
   queues: declareQueues(speed),
   start: async ({ service, signal, onStop, log }) => {
     const { syncTickets: queue } = service.jobs;
-    await queue.handle(syncTickets(slowZendesk((ms, until) => abortable(until, ms / speed))));
+    await queue.handle(syncTickets(slowZendesk((ms, until) => sleep(ms / speed, until))));
 
     if (requestsPerSecond === 0) return;
     let number = 0;

@@ -1,7 +1,7 @@
 // The one way in which background work goes on: run, wait, run again; after an error with growing waits. A loop ends
 // only when its signal aborts, never silently.
 import type { Logger } from './logger.ts';
-import { abortable, backoffMs } from './sleep.ts';
+import { backoffMs, sleep } from './sleep.ts';
 
 export interface Loop {
   /** Resolves when the loop has ended after its signal aborted. Never rejects. */
@@ -35,14 +35,14 @@ export function loop(name: string, options: LoopOptions): Loop {
         await run(signal);
         failures = 0;
         state.lastError = undefined;
-        await abortable(signal, intervalMs);
+        await sleep(intervalMs, signal);
       } catch (error) {
         if (signal.aborted) break;
         failures = performance.now() - started >= steadyMs ? 1 : failures + 1;
         state.lastError = error;
         const waitMs = Math.round(backoffMs(failures, backoff.firstMs, backoff.maxMs));
         log.error({ loop: name, error, failures, waitMs }, `${name} failed; it goes on after a wait`);
-        await abortable(signal, waitMs);
+        await sleep(waitMs, signal);
       }
     }
   };

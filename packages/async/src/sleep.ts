@@ -1,7 +1,7 @@
 // The one seam for timers: whoever waits, waits here and stops waiting when told to.
 
 /** Resolves after `ms` milliseconds, or at once when `signal` aborts. Never rejects. */
-export function abortable(signal: AbortSignal | undefined, ms: number): Promise<void> {
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.resolve();
   // Not with timers/promises: its rejection costs more than the timer.
   return new Promise((resolve) => {

@@ -1,7 +1,7 @@
 // Creating a job of a keyed queue: admission in the key's record first, then `created`; what stands in the way is
 // skipped, coalesced with or reported, as the queue says (protocol: keyed concurrency, admission).
 
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { eventSubject, jobFilter, type LifecycleEvent, type QueuedJob, type WhenFull } from '@trellis/contracts';
 import {
   type Admitted,
@@ -97,7 +97,7 @@ async function admitJob(creation: KeyedCreation): Promise<Settled> {
     if (admitted.kind !== 'replace') return admitted;
     const skipped = await skip(creation, admitted.oldest);
     if (skipped === 'skipped') replaced = admitted.oldest.jobId;
-    if (skipped === 'not-yet') await abortable(signal, REPLACE_PAUSE_MS);
+    if (skipped === 'not-yet') await sleep(REPLACE_PAUSE_MS, signal);
     // Somebody creates so slowly (or so quickly) that there is nothing to replace: say that there is no room.
     if (tries === REPLACE_TRIES) whenFull = 'reject';
   }

@@ -1,6 +1,6 @@
 // A reference to a job: its id, and a way to wait for its end. Messages seen on its subjects only say when to look.
 
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { type EventType, isEventType, type JobState, jobFilter } from '@trellis/contracts';
 import { ENDING_EVENTS, type FoldedJob, isEnded } from '@trellis/lifecycle';
 import type { JobStream, ReadJob } from '@trellis/nats';
@@ -120,7 +120,7 @@ export class JobRef<Result> {
     signal?.addEventListener('abort', abort);
     return {
       next: async (ms: number): Promise<boolean> => {
-        await abortable(wake.signal, ms);
+        await sleep(ms, wake.signal);
         const hinted = seen;
         seen = false;
         wake = new AbortController();

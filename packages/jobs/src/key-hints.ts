@@ -1,7 +1,7 @@
 // Hints that a key has a free place and jobs that wait: whoever has room takes the head of its queue. Nothing depends on
 // them; parked work comes by itself.
 
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { KeyFreeHint, keyFreeSubject } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
 import { type KeyedScope, type KeyPlace, takeHeadPlace } from './key-place.ts';
@@ -34,7 +34,7 @@ export async function takeHinted(
   identity: KeyIdentity,
   signal: AbortSignal,
 ): Promise<KeyPlace | undefined> {
-  await abortable(signal, Math.random() * SPREAD_MS);
+  await sleep(Math.random() * SPREAD_MS, signal);
   if (signal.aborted) return undefined;
   try {
     const record = await scope.keyed.read(identity);

@@ -2,7 +2,7 @@
 // changed (protocol: keyed concurrency, bucket value). What is changed is decided by @trellis/lifecycle.
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type KV, Kvm, type KvStatus } from '@nats-io/kv';
-import { abortable, backoffMs, type Logger } from '@trellis/async';
+import { backoffMs, type Logger, sleep } from '@trellis/async';
 import { type KeyRecord, keyBucketName, keyRecordName, readKeyRecord } from '@trellis/contracts';
 import { type Changed, type KeyIdentity, type KeyLimits, newKeyRecord } from '@trellis/lifecycle';
 import { isConnected, type JobStream, whenConnected } from '@trellis/nats';
@@ -139,7 +139,7 @@ export class KeyRecords {
         }
         const { key } = first.identity;
         if (!raced) this.#log.warn({ error, key }, 'a key record could not be changed; trying on');
-        await abortable(first.signal, raced ? backoffMs(attempt, 4, 250) : backoffMs(attempt, 50, 1_000));
+        await sleep(raced ? backoffMs(attempt, 4, 250) : backoffMs(attempt, 50, 1_000), first.signal);
       }
     }
   }

@@ -1,6 +1,6 @@
 // Publishes one lifecycle event until it is known what became of it: a worker goes on only with that knowledge.
 
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import type { LifecycleEvent } from '@trellis/contracts';
 import { newId } from '@trellis/contracts';
 import { type JobStream, PublishError, type PublishOptions, type PublishOutcome } from '@trellis/nats';
@@ -51,7 +51,7 @@ async function tryOn(
     if (signal.aborted || !(error instanceof PublishError)) throw error;
     if (error.refused) return { kind: 'refused', error };
     log.warn({ error, event: event.eventType }, 'it is not known yet whether the event is stored; trying on');
-    await abortable(signal, PAUSE_MS);
+    await sleep(PAUSE_MS, signal);
     try {
       return await stream.publish(event, publish);
     } catch (again) {

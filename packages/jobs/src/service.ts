@@ -1,7 +1,7 @@
 // A service with its queues: connects, provisions, gives every queue its name, stops everything in order.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
-import { abortable, type Logger } from '@trellis/async';
+import { type Logger, sleep } from '@trellis/async';
 import {
   DEFAULT_HEARTBEAT_INTERVAL_MS,
   JobType,
@@ -155,7 +155,7 @@ function keyedQueue(
 async function leave(nc: NatsConnection, own: boolean): Promise<void> {
   if (nc.isClosed()) return;
   const timer = new AbortController();
-  await Promise.race([(own ? nc.drain() : nc.flush()).catch(() => undefined), abortable(timer.signal, LEAVE_MS)]);
+  await Promise.race([(own ? nc.drain() : nc.flush()).catch(() => undefined), sleep(LEAVE_MS, timer.signal)]);
   timer.abort();
   if (own && !nc.isClosed()) await nc.close();
 }

@@ -1,6 +1,6 @@
 // The work of a place that was passed on: read from the job's own events, because its work message is parked somewhere.
 
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { decodeEvent, eventSubject } from '@trellis/contracts';
 import { PHANTOM_AFTER_MS } from '@trellis/lifecycle';
 import type { HeldWork } from './held-work.ts';
@@ -53,7 +53,7 @@ async function workOfPlace(scope: KeyedScope, place: KeyPlace): Promise<WorkOfPl
   const { service, jobType, stream, log } = scope;
   const { jobId } = place;
   for (const waitMs of LOOK_AGAIN_MS) {
-    await abortable(scope.halt, waitMs);
+    await sleep(waitMs, scope.halt);
     const [created, retried] = await Promise.all([
       stream.nextOf(eventSubject(service, jobType, jobId, 'created'), 1),
       stream.lastOf(eventSubject(service, jobType, jobId, 'retried')),

@@ -1,5 +1,5 @@
 // The work that has been begun and not ended, and how much of it still needs a handler: the rest is only being stored.
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 
 /** How much there is. */
 interface Tally {
@@ -65,7 +65,7 @@ export class Underway {
   /** Resolves when nothing is under way, at the latest after `ms`. */
   async idleWithin(ms: number): Promise<void> {
     const timer = new AbortController();
-    await Promise.race([this.idle(), abortable(timer.signal, ms)]);
+    await Promise.race([this.idle(), sleep(ms, timer.signal)]);
     timer.abort();
   }
 }

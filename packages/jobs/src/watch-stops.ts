@@ -1,7 +1,7 @@
 // Finds out that running jobs were cancelled or ended by others. Messages seen on event subjects are hints only: what
 // counts is what the stream holds (protocol: lifecycle event, publishing; creating and running a job).
 import type { Subscription } from '@nats-io/transport-node';
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { decodeEvent, type EventType, eventSubject, type LifecycleEvent, type StoredMessage } from '@trellis/contracts';
 import type { StopReason } from './errors.ts';
 import type { HeldWork, RunningAttempt } from './held-work.ts';
@@ -41,7 +41,7 @@ export function watchStops(scope: WorkerScope, held: () => Iterable<HeldWork>, s
 
   const follow = async (one: HeldWork, attempt: RunningAttempt, event: StopEvent | undefined): Promise<void> => {
     for (const waitMs of LOOK_AGAIN_MS) {
-      await abortable(signal, waitMs);
+      await sleep(waitMs, signal);
       if (signal.aborted || one.attempt !== attempt) return;
       try {
         const found = await lookForStops(scope, attempt);

@@ -1,7 +1,7 @@
 // Pulls a queue's work messages, never more than there is room for: what was asked for and has not come yet counts as come.
 // Which consumer, and what becomes of a message, is left to the worker.
 import type { ConsumeOptions, Consumer, ConsumerMessages, FetchOptions, JsMsg } from '@nats-io/jetstream';
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 
 /** How long one pull stays open; a stop waits for it, so that nothing that was sent to it is lost. */
 const PULL_MS = 2_000;
@@ -65,7 +65,7 @@ export class WorkPull {
   async end(ended: Promise<void>): Promise<void> {
     this.#wake.resolve();
     const timer = new AbortController();
-    await Promise.race([ended, abortable(timer.signal, PULL_MS + PULL_LATE_MS)]);
+    await Promise.race([ended, sleep(PULL_MS + PULL_LATE_MS, timer.signal)]);
     timer.abort();
     for (const messages of this.#open) messages.stop();
     await ended;

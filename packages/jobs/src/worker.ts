@@ -1,7 +1,7 @@
 // Works one queue in one process: pulls what it can start, keeps what it holds from being delivered to others, runs it,
 // gives it back when the host stops. What happens to one message is attempt-runner.ts.
 import type { JsMsg } from '@nats-io/jetstream';
-import { abortable, type Loop, loop } from '@trellis/async';
+import { type Loop, loop, sleep } from '@trellis/async';
 import type { QueuedJob } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
 import { showMetrics } from './attempt-ended.ts';
@@ -117,7 +117,7 @@ export class QueueWorker {
         signal,
         log,
         run: async (until) => {
-          await abortable(until, this.#ackWaitMs / 3);
+          await sleep(this.#ackWaitMs / 3, until);
           await stops.recheck();
         },
       }),
@@ -159,7 +159,7 @@ export class QueueWorker {
   async stop(graceMs: number): Promise<void> {
     this.#closing.abort();
     const grace = new AbortController();
-    const graceOver = abortable(grace.signal, graceMs);
+    const graceOver = sleep(graceMs, grace.signal);
     // Only when no pull is open any more: what is given back would come straight back to it.
     await this.#pull.end(this.#pulling?.done ?? Promise.resolve());
     for (const held of [...this.#turns.clear(), ...this.#waiting.clear()]) this.#leave(held);
@@ -331,6 +331,6 @@ export class QueueWorker {
   /** Tells the server that everything held is being worked on, also what waits for a slot. */
   async #extend(signal: AbortSignal): Promise<void> {
     for (const held of this.#held.values()) held.message?.working();
-    await abortable(signal, this.#ackWaitMs / 3);
+    await sleep(this.#ackWaitMs / 3, signal);
   }
 }

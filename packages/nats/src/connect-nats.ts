@@ -1,6 +1,6 @@
 // The connection to NATS: reconnects for ever, says in the log what happens to it.
 import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
-import { abortable, type Logger, silentLogger } from '@trellis/async';
+import { type Logger, silentLogger, sleep } from '@trellis/async';
 import { readNatsUrl, redactUrl } from '@trellis/contracts';
 
 export interface NatsConnectOptions {
@@ -88,7 +88,7 @@ export async function whenConnected(connection: NatsConnection, timeoutMs = 5_00
   const gate = gateOf(connection);
   if (gate.connected) return;
   const timer = new AbortController();
-  await Promise.race([gate.open, abortable(timer.signal, timeoutMs)]);
+  await Promise.race([gate.open, sleep(timeoutMs, timer.signal)]);
   timer.abort();
 }
 

@@ -3,7 +3,7 @@
 // with the same message id (protocol: lifecycle event, publishing and answers).
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type Msg, type MsgHdrs, PermissionViolationError } from '@nats-io/transport-node';
-import { abortable, backoffMs } from '@trellis/async';
+import { backoffMs, sleep } from '@trellis/async';
 import { eventSubject, type JobContext, type LifecycleEvent, newId } from '@trellis/contracts';
 import { isConnected, whenConnected } from './connect-nats.ts';
 import type { JobStream, StreamMessage } from './job-stream.ts';
@@ -156,7 +156,7 @@ async function publishUntilKnown(
       verdict = await tryOnce(stream, message, Math.min(ONE_TRY_MS, left), answer);
       if (verdict.kind === 'undecided') {
         cause = verdict.cause;
-        await abortable(signal, backoffMs(attempt, 20, 400));
+        await sleep(backoffMs(attempt, 20, 400), signal);
         verdict = await readVerdict(stream, subject, message.messageId, expect);
       }
     } catch (error) {
@@ -165,7 +165,7 @@ async function publishUntilKnown(
         throw new PublishError(`${subject}: the connection is closed`, { refused: false, cause: error });
       verdict = { kind: 'undecided', cause: error };
       cause = error;
-      await abortable(signal, backoffMs(attempt, 20, 400));
+      await sleep(backoffMs(attempt, 20, 400), signal);
     }
     if (verdict.kind === 'stored' || verdict.kind === 'conflict') return verdict;
     // The window remembers an id whose message was purged: nothing was stored, and only a new id can be.

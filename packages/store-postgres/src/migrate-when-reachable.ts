@@ -1,5 +1,5 @@
 // Brings the schema up to date as soon as the server answers: a component that starts before its server waits for it.
-import { abortable, backoffMs } from '@trellis/async';
+import { backoffMs, sleep } from '@trellis/async';
 import { migratePostgres } from './migrate.ts';
 import type { Postgres } from './open-postgres.ts';
 
@@ -12,7 +12,7 @@ export async function migrateWhenReachable(postgres: Postgres, signal: AbortSign
     } catch (error) {
       const waitMs = Math.round(backoffMs(failures, 200, 5_000));
       postgres.log.warn({ error, failures, waitMs }, 'Postgres cannot be migrated now; it is tried again');
-      await abortable(signal, waitMs);
+      await sleep(waitMs, signal);
     }
   }
 }

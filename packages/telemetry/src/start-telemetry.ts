@@ -18,7 +18,7 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import { ATTR_SERVICE_INSTANCE_ID, ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from '@opentelemetry/semantic-conventions';
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { ATTR, newInstanceId, TELEMETRY_SCHEMA } from '@trellis/contracts';
 import type { TelemetrySettings } from '@trellis/instrumentation';
 import { createLogger } from '@trellis/runtime';
@@ -72,7 +72,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
     },
     async shutdown() {
       const timer = new AbortController();
-      const late = abortable(timer.signal, SHUTDOWN_MS).then(() => 'late' as const);
+      const late = sleep(SHUTDOWN_MS, timer.signal).then(() => 'late' as const);
       const sent = Promise.allSettled(stops.map((stop) => stop()));
       if ((await Promise.race([sent, late])) === 'late') report(`not all was sent within ${SHUTDOWN_MS} ms at the end`);
       timer.abort();

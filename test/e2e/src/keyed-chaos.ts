@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { Kvm } from '@nats-io/kv';
-import { abortable, silentLogger } from '@trellis/async';
+import { silentLogger, sleep } from '@trellis/async';
 import { decodeEvent, keyBucketName, readKeyRecord, type StoredEvent, workConsumerName } from '@trellis/contracts';
 import { createService } from '@trellis/jobs';
 import { ENDING_EVENTS } from '@trellis/lifecycle';
@@ -188,7 +188,7 @@ async function strike(
   const random = randomFrom(seed);
   const underway: Promise<unknown>[] = [];
   while (!signal.aborted) {
-    await abortable(signal, blowEveryMs * (0.5 + random()));
+    await sleep(blowEveryMs * (0.5 + random()), signal);
     const index = Math.floor(random() * crew.size);
     const kind = (['kill', 'roll', 'freeze'] as const)[Math.floor(random() * (freezes > 0 ? 3 : 2))] ?? 'roll';
     const worker = crew.worker(index);
@@ -200,7 +200,7 @@ async function strike(
       worker.frozen = true;
       worker.child.kill('SIGSTOP');
       const thaw = async () => {
-        await abortable(signal, ttlMs * (1 + random()));
+        await sleep(ttlMs * (1 + random()), signal);
         worker.child.kill('SIGCONT');
         worker.frozen = false;
       };

@@ -1,7 +1,7 @@
 // Duty `retention`: removes the events of jobs that ended longer ago than the operator keeps their state, once both
 // pipelines have read them; then their rows. Without a configured retention it does nothing.
 
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { jobFilter } from '@trellis/contracts';
 import type { JanitorRow, RowPlace } from '@trellis/store-postgres';
 import { z } from 'zod';
@@ -83,7 +83,7 @@ async function purgePage(
     const purged = rows.filter((_, index) => purges[index]);
     tally.add('removed', await removeGone(ports, purged, bounds.streamCreated));
     const leastMs = (purged.length * 1_000) / settings.janitorPurgesPerSecond;
-    await abortable(pass.signal, Math.max(0, leastMs - (performance.now() - started)));
+    await sleep(Math.max(0, leastMs - (performance.now() - started)), pass.signal);
   }
 }
 

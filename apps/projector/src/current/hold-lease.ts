@@ -1,5 +1,5 @@
 // Works while it holds the lease of a pipeline: waits for it, renews it, stops the work when it is lost, gives it back.
-import { abortable, type Logger } from '@trellis/async';
+import { type Logger, sleep } from '@trellis/async';
 import type { CurrentStore, Lease } from '@trellis/store-postgres';
 
 export interface HoldLeaseOptions {
@@ -48,7 +48,7 @@ async function waitForLease({
     if (!told) log.info({ owner }, 'another process has the pipeline; standing by');
     told = true;
     standby?.();
-    await abortable(signal, pollMs ?? leases.leaseMs / 10);
+    await sleep(pollMs ?? leases.leaseMs / 10, signal);
   }
   return undefined;
 }
@@ -60,7 +60,7 @@ async function renew(
   lost: () => void,
 ): Promise<void> {
   while (!ended.aborted) {
-    await abortable(ended, leases.leaseMs / 3);
+    await sleep(leases.leaseMs / 3, ended);
     if (ended.aborted) return;
     try {
       if (await leases.renew(lease)) continue;

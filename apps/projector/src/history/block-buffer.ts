@@ -1,6 +1,6 @@
 // Where the tail's side collects the next block while the writer's side inserts the former one. Bounded to one block.
 
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import type { Decoded, QuarantineCode, StoredMessage } from '@trellis/contracts';
 import { JournalBlock } from '@trellis/store-clickhouse';
 import { MAX_LINKS } from '../project-batch.ts';
@@ -93,7 +93,7 @@ export class BlockBuffer {
     while (!condition() && !this.#signal.aborted) {
       const left = end - performance.now();
       if (left <= 0) return;
-      await abortable(this.#wake.signal, left);
+      await sleep(left, this.#wake.signal);
     }
   }
 

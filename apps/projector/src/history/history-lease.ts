@@ -2,7 +2,7 @@
 // it finds out at the next change and stops. What the record means is pipeline-record.ts.
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
-import { abortable, type Logger } from '@trellis/async';
+import { type Logger, sleep } from '@trellis/async';
 import { decodeRecord, encodeRecord, NOTHING_WRITTEN, type PipelineRecord } from './pipeline-record.ts';
 
 /** Somebody else writes now, or it is not known any more whether we may. */
@@ -60,7 +60,7 @@ export class HistoryLease {
         waited = true;
         options.standby?.();
       }
-      await abortable(signal, Math.max(20, Math.min(busyMs, leaseMs / 5, 1_000)));
+      await sleep(Math.max(20, Math.min(busyMs, leaseMs / 5, 1_000)), signal);
     }
     return undefined;
   }
@@ -121,7 +121,7 @@ export class HistoryLease {
     const { leaseMs, log } = this.#options;
     const over = AbortSignal.any([this.#lost.signal, this.#closed.signal]);
     while (!over.aborted) {
-      await abortable(over, leaseMs / 3);
+      await sleep(leaseMs / 3, over);
       if (over.aborted) return;
       await this.update({}).catch((error: unknown) => log.warn({ error }, 'the lease of the history is lost'));
     }

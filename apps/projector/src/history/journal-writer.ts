@@ -1,6 +1,6 @@
 // Puts blocks into the journal exactly once: the range into the record, the block into ClickHouse, the position into the
 // record. Repeats an insert with the same token for as long as it takes; never skips. What was repeated is looked at.
-import { abortable, backoffMs, type Logger } from '@trellis/async';
+import { backoffMs, type Logger, sleep } from '@trellis/async';
 import { type JournalBlock, JournalGone, type JournalStore } from '@trellis/store-clickhouse';
 import { type HistoryLease, LeaseLost } from './history-lease.ts';
 import type { Intent } from './pipeline-record.ts';
@@ -94,7 +94,7 @@ export class JournalWriter {
           { error, token, rows: block.rows, failures, waitMs },
           'ClickHouse did not take a block; it is tried again',
         );
-        await abortable(signal, waitMs);
+        await sleep(waitMs, signal);
         if (signal.aborted) throw error;
       }
     }

@@ -2,7 +2,7 @@
 // its limits count at the start of a process alone; the flags set here hold later, too.
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 
 /** Lets the heap grow by so much over what was alive at the last full collection, then there is another one. */
 export function boundHeapGrowth(percent: number): void {
@@ -55,7 +55,7 @@ export async function collectWhenQuiet(signal: AbortSignal, lookMs = LOOK_MS): P
   let heldAfter = 0;
   while (!signal.aborted) {
     const before = process.cpuUsage();
-    await abortable(signal, lookMs);
+    await sleep(lookMs, signal);
     const { user, system } = process.cpuUsage(before);
     const isQuiet = user + system < QUIET_SHARE * 1_000 * lookMs;
     if (signal.aborted || !isQuiet || heldBytes() - heldAfter < WORTHWHILE_BYTES) continue;

@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from '@trellis/async';
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { redactConfig } from '../config/load-config.ts';
 import type { ComponentTelemetry } from '../config/telemetry-settings.ts';
 
@@ -83,7 +83,7 @@ export async function runComponent(options: ComponentOptions): Promise<void> {
   }
   const ended = runStops(stops, log);
   const timer = new AbortController();
-  const late = abortable(timer.signal, stopTimeoutMs).then(() => 'late' as const);
+  const late = sleep(stopTimeoutMs, timer.signal).then(() => 'late' as const);
   if ((await Promise.race([ended, late])) === 'late') log.error(`${name} did not stop within ${stopTimeoutMs} ms`);
   timer.abort();
   log.info(`${name} has stopped`);
@@ -106,7 +106,7 @@ async function failingChecks(checks: Map<string, () => Promise<void> | void>): P
   const results = await Promise.all(
     [...checks].map(async ([check, run]) => {
       const timer = new AbortController();
-      const timeout = abortable(timer.signal, CHECK_TIMEOUT_MS).then(() => {
+      const timeout = sleep(CHECK_TIMEOUT_MS, timer.signal).then(() => {
         throw new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`);
       });
       timeout.catch(() => undefined);

@@ -1,7 +1,7 @@
 // How long a freshly started projector reads until both stores hold everything that the stream does.
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { connectNats, JobStream } from '@trellis/nats';
 import { type ClickHouse, openClickHouse } from '@trellis/store-clickhouse';
 import { openPostgres, type Postgres } from '@trellis/store-postgres';
@@ -77,7 +77,7 @@ async function untilStored(watched: Watched): Promise<Pick<Drained, 'startMs' | 
   let [currentAt, historyAt] = [0, 0];
   let [seen, seenAt] = [0, Date.now()];
   while (currentAt === 0 || historyAt === 0) {
-    await abortable(undefined, LOOK_MS);
+    await sleep(LOOK_MS);
     reading ??= await readingSince(nc, started);
     const [position, stored] = await Promise.all([positionOf(postgres), storedRows(clickhouse)]);
     const now = Date.now();

@@ -1,7 +1,7 @@
 // The process that creates jobs at a steady rate and, for some of them, asks Jobs.Get every few milliseconds from the moment of
 // the publish until the projection answers.
 
-import { abortable, silentLogger } from '@trellis/async';
+import { silentLogger, sleep } from '@trellis/async';
 import { createService, queue } from '@trellis/jobs';
 import { connectNats } from '@trellis/nats';
 import { ulid } from 'ulid';
@@ -56,7 +56,7 @@ answerTask(async ({ url, name, jobsPerSecond, watched, oneIn }: FreshnessTask): 
         if (counts) latencies.add(performance.now() - from);
         return;
       }
-      await abortable(undefined, PAUSE_MS);
+      await sleep(PAUSE_MS);
     }
     throw new Error(`job ${id} was not projected within ${GIVE_UP_MS / 1_000} s`);
   };
@@ -73,7 +73,7 @@ answerTask(async ({ url, name, jobsPerSecond, watched, oneIn }: FreshnessTask): 
       open.push(service.jobs.work.create(orderPayload(created), { id }));
       if (created % oneIn === 0) open.push(watch(id, from, created >= warmUp));
     }
-    await abortable(undefined, TICK_MS);
+    await sleep(TICK_MS);
   }
   await Promise.all(open);
   const ms = performance.now() - started;

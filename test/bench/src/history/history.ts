@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClickHouseClient } from '@clickhouse/client';
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { JournalStore, migrateClickHouse, openClickHouse } from '@trellis/store-clickhouse';
 import { atLeast, type BenchContext, type BenchEntry, type BenchResult, reported } from '../bench-entry.ts';
 import { startBenchStack } from '../bench-stack.ts';
@@ -98,7 +98,7 @@ const MERGE_LONGEST_MS = 90_000;
 async function merged(client: ClickHouseClient): Promise<void> {
   const until = performance.now() + MERGE_LONGEST_MS;
   for (let quiet = 0; quiet < 3 && performance.now() < until; ) {
-    await abortable(undefined, MERGE_LOOK_MS);
+    await sleep(MERGE_LOOK_MS);
     const [row] = await rowsOf<{ merges: string }>(client, 'SELECT count() AS merges FROM system.merges');
     quiet = Number(row?.merges) === 0 ? quiet + 1 : 0;
   }

@@ -1,6 +1,6 @@
 // This system as one of those measured: the SDK of service authors, its own settings but the concurrency.
 
-import { abortable, silentLogger } from '@trellis/async';
+import { silentLogger, sleep } from '@trellis/async';
 import { createService, queue } from '@trellis/jobs';
 import { connectNats, JobStream } from '@trellis/nats';
 import { timedInLanes } from '../latencies.ts';
@@ -47,7 +47,7 @@ export const trellisSystem: JobSystem = {
     await work.handle(async () => undefined);
     let [seen, seenAt] = [0, started];
     while (work.counts.completed < task.jobs) {
-      await abortable(undefined, LOOK_MS);
+      await sleep(LOOK_MS);
       const now = performance.now();
       if (work.counts.completed > seen) [seen, seenAt] = [work.counts.completed, now];
       if (now - seenAt > STALLED_MS) throw new Error(`no job completed for a minute: ${JSON.stringify(work.counts)}`);
@@ -68,7 +68,7 @@ export async function workIsQueued(url: string, name: string, jobs: number): Pro
     for (;;) {
       const { state } = await jsm.streams.info(names.work, { subjects_filter: subject });
       if ((state.subjects?.[subject] ?? 0) >= jobs) return performance.now() - started;
-      await abortable(undefined, LOOK_MS);
+      await sleep(LOOK_MS);
     }
   } finally {
     await nc.close();

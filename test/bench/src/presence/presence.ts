@@ -2,7 +2,7 @@
 // and what does it cost beside a process that only consumes and parses the same.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { openPostgres, type Postgres } from '@trellis/store-postgres';
 import { atMost, type BenchContext, type BenchEntry, type BenchResult, reported } from '../bench-entry.ts';
 import { type BenchStack, startBenchStack } from '../bench-stack.ts';
@@ -102,7 +102,7 @@ async function untilAllSeen(postgres: Postgres, since: number): Promise<number> 
       [new Date(since).toISOString()],
     );
     if ((rows[0]?.seen ?? 0) >= WORKERS) return performance.now() - started;
-    await abortable(undefined, 20);
+    await sleep(20);
   }
   throw new Error(`after ${GIVE_UP_MS / 1_000} s not every worker was seen`);
 }
@@ -118,7 +118,7 @@ async function countStatements({ logs }: BenchStack, postgres: Postgres) {
       .split(ENTRY)
       .filter((entry) => entry.startsWith(APPLICATION) && /execute|statement/.test(entry));
   // Connections take the new settings over at their next statement.
-  await abortable(undefined, 1_000);
+  await sleep(1_000);
   const from = said().length;
   return {
     read(): { all: number; flushes: number } {

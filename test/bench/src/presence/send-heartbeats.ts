@@ -1,6 +1,6 @@
 // The process that sends the heartbeats of many workers at a steady rate, each worker in its turn.
 
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { heartbeatSubject } from '@trellis/contracts';
 import { connectNats } from '@trellis/nats';
 import { answerTask } from '../run-task.ts';
@@ -48,7 +48,7 @@ answerTask(async ({ url, workers, perSecond, seconds }: HeartbeatsTask): Promise
       };
       nc.publish(heartbeatSubject(service, jobType, instanceId), JSON.stringify(body));
     }
-    await abortable(undefined, TICK_MS);
+    await sleep(TICK_MS);
   }
   await nc.flush();
   const ms = performance.now() - started;

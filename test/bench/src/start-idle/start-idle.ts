@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { abortable } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import type { BenchContext, BenchEntry, BenchResult } from '../bench-entry.ts';
 import { ALL_COMPONENTS, benchFolder, removeFolder, root, startBenchStack } from '../bench-stack.ts';
 import { usageOf } from '../process-usage.ts';
@@ -88,10 +88,10 @@ async function idle(context: BenchContext): Promise<BenchResult[]> {
     ...Object.fromEntries(components.map(({ pid }, index) => [ALL_COMPONENTS[index], pid])),
     'a service of the SDK': worker.pid,
   };
-  await abortable(undefined, SETTLE_MS);
+  await sleep(SETTLE_MS);
   const measured = () => Object.fromEntries(Object.entries(pids).map(([name, pid]) => [name, usageOf(pid)]));
   const before = measured();
-  await abortable(undefined, sizes.seconds * 1_000);
+  await sleep(sizes.seconds * 1_000);
   return Object.entries(measured()).map(([name, { residentMb, cpuSeconds }]) => {
     const core = (cpuSeconds - (before[name]?.cpuSeconds ?? 0)) / sizes.seconds;
     say(`${name}: ${residentMb} MB, ${(core * 100).toFixed(1)} % of a core`);
