@@ -1,18 +1,19 @@
 // Everything that can be set of the janitor, with its defaults.
 import { JOB_STATES, type JobState } from '@trellis/contracts';
 import { ENDED_STATES } from '@trellis/lifecycle';
-import { baseConfig, configOrExit } from '@trellis/runtime';
-import ms, { type StringValue } from 'ms';
+import {
+  baseConfig,
+  configOrExit,
+  databaseConnections,
+  duration,
+  leaseMs,
+  pipelinesConfig,
+  postgresConfig,
+} from '@trellis/runtime';
 import { z } from 'zod';
 import { DUTY_NAMES } from './sweep.ts';
 
-/** `7d`, `12h`, `30m`, `90s`, or milliseconds; parsed to milliseconds. */
-const Duration = z.union([z.string(), z.number()]).transform((value, context) => {
-  const millis = typeof value === 'number' ? value : ms(value as StringValue);
-  if (Number.isFinite(millis) && millis >= 0) return millis;
-  context.addIssue({ code: 'custom', message: `expected a duration such as 90s, 30m, 12h or 7d, got "${value}"` });
-  return z.NEVER;
-});
+const Duration = duration();
 
 const Retention = z.record(z.string(), z.unknown()).transform((given, context): Partial<Record<JobState, number>> => {
   const entries = Object.entries(given).map(([state, value]) => {
@@ -34,14 +35,9 @@ const Millis = z.int().min(20).max(86_400_000);
 
 export const JanitorConfig = z.object({
   ...baseConfig,
-  databaseUrl: z
-    .string()
-    .min(1)
-    .default('postgres://trellis@127.0.0.1:5432/trellis')
-    .describe('PostgreSQL with the projection'),
-  databaseSchema: z.string().min(1).default('trellis_jobs').describe('schema of the projection'),
-  databaseConnections: z.int().min(2).max(100).default(5).describe('connections to PostgreSQL'),
-  pipelinesBucket: z.string().default('JOBS_PIPELINES').describe('KV bucket with the position of the history pipeline'),
+  ...postgresConfig,
+  databaseConnections: databaseConnections({ min: 2, fallback: 5 }),
+  ...pipelinesConfig,
   janitorIntervalMs: Millis.default(10_000).describe('time from the end of a pass to the next one, of every duty'),
   janitorDutyIntervalsMs: z
     .partialRecord(z.enum(DUTY_NAMES), Millis)
@@ -50,12 +46,11 @@ export const JanitorConfig = z.object({
   janitorPageSize: z.int().min(1).max(10_000).default(500).describe('jobs read from PostgreSQL at once'),
   janitorSampleSize: z.int().min(1).max(10_000).default(100).describe('jobs compared with the work queue in one pass'),
   janitorConcurrency: z.int().min(1).max(256).default(16).describe('jobs looked at in the stream at once'),
-  janitorLeaseMs: z
-    .int()
-    .min(500)
-    .max(600_000)
-    .default(10_000)
-    .describe('after this long without a sign of life another replica takes a duty over'),
+  janitorLeaseMs: leaseMs({
+    min: 500,
+    fallback: 10_000,
+    what: 'another replica takes a duty over when its owner was silent for this long',
+  }),
   janitorRetention: Retention.default({}).describe(
     'how long ended jobs stay in the stream, by state, as JSON: {"completed": "7d"}; states left out stay for ever',
   ),

@@ -1,6 +1,7 @@
-// The janitor as a process: what is connected to what.
-import { connectNats, JobStream, provision } from '@trellis/nats';
-import { createLogger, runComponent, telemetryOf } from '@trellis/runtime';
+// The janitor: deadlines, dead letters, stale rows and retention, each a duty with a lease of its own.
+import { connectionName } from '@trellis/contracts';
+import { JobStream, provision } from '@trellis/nats';
+import { runComponent, useNats } from '@trellis/runtime';
 import { JanitorRows, migrateWhenReachable, openPostgres, PassLedger } from '@trellis/store-postgres';
 import { startTelemetry } from '@trellis/telemetry';
 import pLimit from 'p-limit';
@@ -11,33 +12,29 @@ import { workDuty } from './sweep.ts';
 import { WorkQueue } from './work-queue.ts';
 
 const config = readConfig();
-const telemetry = startTelemetry(telemetryOf(config, 'janitor'));
-const log = createLogger({ name: 'janitor', level: config.logLevel, instanceId: config.instanceId });
 
 await runComponent({
   name: 'janitor',
   config,
-  log,
-  telemetry,
+  startTelemetry,
   async start(scope) {
+    const { name, instanceId, log, signal, use } = scope;
     const postgres = openPostgres({
       url: config.databaseUrl,
       schema: config.databaseSchema,
       maxConnections: config.databaseConnections,
-      applicationName: `trellis-janitor ${config.instanceId}`,
-      // A janitor that stands still in the middle of a transaction must not hold the projector up.
+      applicationName: connectionName(name, instanceId),
+      // A janitor that hangs inside a transaction must not hold up the projector.
       settings: { idle_in_transaction_session_timeout: '5s' },
       log,
     });
-    scope.onStop(() => postgres.close());
-    const nc = await connectNats({ url: config.natsUrl, options: config.natsOptions, name: 'trellis-janitor', log });
-    scope.onStop(() => nc.drain());
-
+    use('postgres', postgres, { close: () => postgres.close(), ready: () => postgres.ping() });
+    const nats = await useNats(scope, config);
     const names = config.streamNames;
-    await provision(nc, { names, replicas: config.streamReplicas, log });
-    await migrateWhenReachable(postgres, scope.signal);
+    await provision(nats, { names, replicas: config.streamReplicas, log });
+    await migrateWhenReachable(postgres, signal);
 
-    const stream = await JobStream.open(nc, { names, log });
+    const stream = await JobStream.open(nats, { names, log });
     const duties = allDuties({
       stream,
       rows: new JanitorRows(postgres),
@@ -47,14 +44,11 @@ await runComponent({
       settings: config,
       now: Date.now,
     });
-    const ledger = new PassLedger(postgres, config.instanceId, config.janitorLeaseMs);
-    const loops = duties.map((duty) => {
+    const ledger = new PassLedger(postgres, instanceId, config.janitorLeaseMs);
+    for (const duty of duties) {
       const intervalMs = config.janitorDutyIntervalsMs[duty.name] ?? config.janitorIntervalMs;
-      return workDuty(duty, { ledger, intervalMs, signal: scope.signal, log });
-    });
-    scope.onStop(async () => void (await Promise.all(loops.map(({ done }) => done))));
-
-    scope.ready('nats', async () => void (await nc.rtt()));
-    scope.ready('postgres', () => postgres.ping());
+      const passes = workDuty(duty, { ledger, intervalMs, signal, log });
+      use(duty.name, passes, { close: ({ done }) => done });
+    }
   },
 });

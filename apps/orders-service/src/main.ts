@@ -1,6 +1,6 @@
 // The example service: makes up orders and works them through three queues. What is connected to what.
 
-import { loop, sleep } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { runExample } from '@trellis/example-service';
 import { readConfig } from './config.ts';
 import { chargePayment } from './handlers/charge-payment.ts';
@@ -21,9 +21,9 @@ await runExample({
   name: SERVICE_NAME,
   config,
   queues: declareQueues(speed),
-  start: async ({ service: { jobs }, signal, onStop, log }) => {
+  start: async ({ service: { jobs }, use, run }) => {
     const payments = await servePayments(paymentProvider({ speed, now: () => performance.now(), pause }));
-    onStop(() => payments.close());
+    use('payments', payments, { close: () => payments.close() });
     const provider = paymentClient(payments.url);
     const stock = endlessStock(() => pause(150 / speed));
     await jobs.reserveInventory.handle(reserveInventory(jobs, stock));
@@ -31,17 +31,14 @@ await runExample({
     await jobs.notifyWarehouse.handle(notifyWarehouse(() => pause(100 / speed)));
 
     if (ordersPerSecond === 0) return;
-    const run = Date.now().toString(36);
+    const generator = Date.now().toString(36);
     let number = 0;
-    const orders = loop('order generator', {
-      signal,
-      log,
+    run('order generator', {
       intervalMs: 1_000 / (ordersPerSecond * speed),
       run: async (until) => {
-        await takeOrder(jobs, madeUpOrder(run, number), until);
+        await takeOrder(jobs, madeUpOrder(generator, number), until);
         number++;
       },
     });
-    onStop(() => orders.done);
   },
 });

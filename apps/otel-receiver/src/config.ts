@@ -1,19 +1,15 @@
 // Everything that can be set of the OTLP receiver, with its defaults.
-import { baseConfig, configOrExit } from '@trellis/runtime';
+import { clickhouseConfig, configOrExit, processConfig } from '@trellis/runtime';
 import { DEFAULT_OTEL_DATABASE } from '@trellis/store-traces';
 import { z } from 'zod';
 
-const { instanceId, logLevel, healthPort, healthHost } = baseConfig;
 const MIB = 1_048_576;
 
 export const OtelReceiverConfig = z.object({
-  instanceId,
-  logLevel,
-  healthPort,
-  healthHost,
+  ...processConfig,
   otlpPort: z.int().min(0).max(65_535).default(4_318).describe('port of OTLP over HTTP; 0: a free one'),
   otlpHost: z.string().default('127.0.0.1').describe('address that OTLP listens on'),
-  clickhouseUrl: z.string().min(1).default('http://127.0.0.1:8123').describe('ClickHouse that keeps spans and logs'),
+  ...clickhouseConfig,
   otelDatabase: z.string().min(1).default(DEFAULT_OTEL_DATABASE).describe('database of spans and logs'),
   otelRetentionDays: z.int().min(1).max(3_650).default(7).describe('how long spans and logs are kept, in days'),
   otlpMaxRequestBytes: z

@@ -20,6 +20,8 @@ import {
 import { spanRecords } from './span-records.ts';
 
 export interface OtlpOptions {
+  /** Counted up by each request. */
+  received: Received;
   spans: BatchWriter<SpanRecord>;
   logs: BatchWriter<LogRecord>;
   /** Bytes of one request, unpacked. */
@@ -57,16 +59,18 @@ class Refusal extends Error {
   }
 }
 
+export const newCounts = (): Received => ({
+  spans: 0,
+  logs: 0,
+  dataPoints: 0,
+  rejectedSpans: 0,
+  refusedRequests: 0,
+  malformedRequests: 0,
+});
+
 /** Not yet listening. */
-export function otlpServer(options: OtlpOptions): { server: Server; received: Received } {
-  const received: Received = {
-    spans: 0,
-    logs: 0,
-    dataPoints: 0,
-    rejectedSpans: 0,
-    refusedRequests: 0,
-    malformedRequests: 0,
-  };
+export function otlpServer(options: OtlpOptions): Server {
+  const { received } = options;
   let reading = 0;
   const server = createServer(async (request, response) => {
     const encoding: Encoding = mediaOf(request) === MEDIA.json ? 'json' : 'protobuf';
@@ -84,7 +88,7 @@ export function otlpServer(options: OtlpOptions): { server: Server; received: Re
     }
   });
   server.requestTimeout = 30_000;
-  return { server, received };
+  return server;
 }
 
 const busy = (): Refusal => new Refusal(503, 'too much waits to be stored; try again');

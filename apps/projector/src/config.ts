@@ -1,5 +1,5 @@
 // Everything that can be set of the projector, with its defaults.
-import { baseConfig, configOrExit } from '@trellis/runtime';
+import { baseConfig, clickhouseConfig, configOrExit, leaseMs, pipelinesConfig, postgresConfig } from '@trellis/runtime';
 import { z } from 'zod';
 
 export const PIPELINES = ['current', 'history'] as const;
@@ -11,13 +11,8 @@ export const ProjectorConfig = z.object({
     .min(1)
     .default([...PIPELINES])
     .describe('pipelines that this process may work'),
-  databaseUrl: z
-    .string()
-    .min(1)
-    .default('postgres://trellis@127.0.0.1:5432/trellis')
-    .describe('PostgreSQL for the projection'),
-  databaseSchema: z.string().min(1).default('trellis_jobs').describe('schema of the projection'),
-  clickhouseUrl: z.string().min(1).default('http://127.0.0.1:8123').describe('ClickHouse for the history'),
+  ...postgresConfig,
+  ...clickhouseConfig,
   clickhouseDatabase: z
     .string()
     .min(1)
@@ -29,22 +24,17 @@ export const ProjectorConfig = z.object({
     .max(36_500)
     .optional()
     .describe('days for which ClickHouse keeps the history, by the time the stream stored it; default: for ever'),
-  pipelinesBucket: z
-    .string()
-    .min(1)
-    .default('JOBS_PIPELINES')
-    .describe('KV bucket with the record of the history pipeline'),
+  ...pipelinesConfig,
   consumerPrefix: z
     .string()
     .regex(/^[\w-]+$/, 'expected letters, digits, "_" and "-"')
     .default('projector')
     .describe('durable consumers are named <prefix>-current and <prefix>-history'),
-  leaseMs: z
-    .int()
-    .min(1_000)
-    .max(600_000)
-    .default(10_000)
-    .describe('a pipeline whose owner is silent for this long is taken over'),
+  leaseMs: leaseMs({
+    min: 1_000,
+    fallback: 10_000,
+    what: 'another process takes a pipeline over when its owner was silent for this long',
+  }),
   batchSize: z
     .int()
     .min(1)

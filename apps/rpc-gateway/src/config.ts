@@ -1,5 +1,12 @@
 // Everything that can be set of the RPC gateway, with its defaults.
-import { baseConfig, configOrExit } from '@trellis/runtime';
+import {
+  baseConfig,
+  clickhouseConfig,
+  configOrExit,
+  databaseConnections,
+  pipelinesConfig,
+  postgresConfig,
+} from '@trellis/runtime';
 import { DEFAULT_CLICKHOUSE_DATABASE } from '@trellis/store-clickhouse';
 import { DEFAULT_OTEL_DATABASE } from '@trellis/store-traces';
 import { z } from 'zod';
@@ -7,16 +14,11 @@ import { TRACE_ID_PLACE } from './trace-link.ts';
 
 export const GatewayConfig = z.object({
   ...baseConfig,
-  databaseUrl: z
-    .string()
-    .min(1)
-    .default('postgres://trellis@127.0.0.1:5432/trellis')
-    .describe('PostgreSQL with the projection'),
-  databaseSchema: z.string().min(1).default('trellis_jobs').describe('schema of the projection'),
-  databaseConnections: z.int().min(1).max(100).default(10).describe('connections to PostgreSQL'),
+  ...postgresConfig,
+  databaseConnections: databaseConnections({ min: 1, fallback: 10 }),
   statementTimeoutMs: z.int().min(100).max(600_000).default(5_000).describe('longest time of one query'),
-  clickhouseUrl: z
-    .string()
+  clickhouseUrl: clickhouseConfig.clickhouseUrl
+    .unwrap()
     .optional()
     .describe('ClickHouse, for Jobs.History, Jobs.Trace and Jobs.Health; none: they do without'),
   clickhouseDatabase: z
@@ -44,7 +46,7 @@ export const GatewayConfig = z.object({
     .describe('how long a change waits to be projected before it is answered'),
   maxConcurrent: z.int().min(1).max(10_000).default(64).describe('requests worked on at once'),
   maxWaiting: z.int().min(0).max(100_000).default(2_000).describe('requests that may wait; further ones are refused'),
-  pipelinesBucket: z.string().default('JOBS_PIPELINES').describe('KV bucket with the position of the history pipeline'),
+  ...pipelinesConfig,
   degradedLagMs: z
     .int()
     .min(100)

@@ -1,6 +1,6 @@
 // The example of keyed concurrency: asks for syncs and runs them, one at a time for each origin. What is connected to what.
 
-import { loop, sleep } from '@trellis/async';
+import { sleep } from '@trellis/async';
 import { runExample } from '@trellis/example-service';
 import { askForSync } from './ask-for-sync.ts';
 import { readConfig } from './config.ts';
@@ -15,15 +15,13 @@ await runExample({
   name: SERVICE_NAME,
   config,
   queues: declareQueues(speed),
-  start: async ({ service, signal, onStop, log }) => {
+  start: async ({ service, run, log }) => {
     const { syncTickets: queue } = service.jobs;
     await queue.handle(syncTickets(slowZendesk((ms, until) => sleep(ms / speed, until))));
 
     if (requestsPerSecond === 0) return;
     let number = 0;
-    const requests = loop('request generator', {
-      signal,
-      log,
+    run('request generator', {
       intervalMs: 1_000 / (requestsPerSecond * speed),
       run: async (until) => {
         const outcome = await askForSync(queue, madeUpRequest(number), until);
@@ -31,6 +29,5 @@ await runExample({
         number++;
       },
     });
-    onStop(() => requests.done);
   },
 });

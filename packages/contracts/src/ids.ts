@@ -42,3 +42,6 @@ export function newId(): string {
 /** Host, process and a random part: no two processes share it, also across restarts. */
 export const newInstanceId = (): string =>
   `${hostname().replace(/[^A-Za-z0-9_-]/g, '-')}-${process.pid}-${newId().slice(-6).toLowerCase()}`;
+
+/** Name under which a process appears in the connection lists of NATS and Postgres. */
+export const connectionName = (component: string, instanceId: string): string => `trellis-${component} ${instanceId}`;

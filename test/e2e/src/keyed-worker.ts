@@ -1,6 +1,6 @@
 // One worker process of the keyed chaos run: works the queue that keyed-chaos.ts describes until it is told to stop, or killed.
 import { createService, queue } from '@trellis/jobs';
-import { createLogger, runComponent } from '@trellis/runtime';
+import { runComponent } from '@trellis/runtime';
 import { z } from 'zod';
 
 export const KeyedWorkerOptions = z.object({
@@ -35,12 +35,10 @@ export const keyedQueue = (
 
 async function main(options: KeyedWorkerOptions): Promise<void> {
   const { url, service: name, instanceId, workMs, graceMs } = options;
-  const log = createLogger({ name, level: options.logLevel, instanceId });
   await runComponent({
     name: instanceId,
-    config: { instanceId },
-    log,
-    start: async ({ onStop }) => {
+    config: { instanceId, logLevel: options.logLevel },
+    start: async ({ log, use }) => {
       const service = await createService({
         name,
         nats: { url },
@@ -48,7 +46,7 @@ async function main(options: KeyedWorkerOptions): Promise<void> {
         instanceId,
         log,
       });
-      onStop(() => service.stop({ graceMs }));
+      use('queues', service, { close: () => service.stop({ graceMs }) });
       await service.jobs[JOB_TYPE]?.handle(async (job) => {
         const stop = AbortSignal.any([job.signal, job.shutdown]);
         await new Promise<void>((resolve) => {

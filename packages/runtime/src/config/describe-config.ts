@@ -1,6 +1,7 @@
 // A component's configuration as a table for docs/configuration/, made from its schema.
 import { z } from 'zod';
-import { baseConfig, environmentName } from './load-config.ts';
+import { baseConfig } from './config-parts.ts';
+import { environmentName } from './load-config.ts';
 
 interface Described {
   type?: string;

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { baseConfig, ConfigError, loadConfig, redactConfig } from './load-config.ts';
+import { baseConfig } from './config-parts.ts';
+import { ConfigError, loadConfig, redactConfig } from './load-config.ts';
 
 const schema = z.object({
   ...baseConfig,

@@ -1,9 +1,9 @@
 // Reads a component's configuration from the environment, once, at start. The schema is the only home of names,
 // units and defaults; every problem is reported at once.
 import { readFileSync } from 'node:fs';
-import { newInstanceId, redactUrl, StreamNames } from '@trellis/contracts';
+import { redactUrl } from '@trellis/contracts';
 import { distance } from 'fastest-levenshtein';
-import { z } from 'zod';
+import type { z } from 'zod';
 
 /** Every problem found in the environment, one a line. */
 export class ConfigError extends Error {
@@ -17,53 +17,6 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
-
-/** `name=value`, separated with commas, values percent-encoded: as OTEL_EXPORTER_OTLP_HEADERS is written everywhere. */
-const OtlpHeaders = z
-  .string()
-  .regex(/^\s*[^=,\s]+=[^,]*(,\s*[^=,\s]+=[^,]*)*$/, 'expected name=value, separated with commas')
-  .transform((text) =>
-    Object.fromEntries(
-      text.split(',').map((pair) => {
-        const at = pair.indexOf('=');
-        return [pair.slice(0, at).trim(), decodeURIComponent(pair.slice(at + 1).trim())];
-      }),
-    ),
-  );
-
-export const METRICS_EXPORTERS = ['prometheus', 'otlp', 'none'] as const;
-
-/** What every component is configured with. */
-export const baseConfig = {
-  natsUrl: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server(s), comma separated'),
-  natsOptions: z.record(z.string(), z.unknown()).default({}).describe('further options of connect(), as JSON'),
-  streamNames: StreamNames.default(StreamNames.parse({})).describe('names of the streams, as JSON'),
-  streamReplicas: z.int().min(1).max(5).optional().describe('replicas of streams that are created here; default 1'),
-  instanceId: z.string().min(1).default(newInstanceId).describe('name of this process, unique'),
-  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
-  healthPort: z
-    .int()
-    .min(0)
-    .max(65_535)
-    .optional()
-    .describe('port of GET /live, /ready and /metrics; none: not served'),
-  healthHost: z.string().default('0.0.0.0').describe('address that GET /live, /ready and /metrics listen on'),
-  otelExporterOtlpEndpoint: z
-    .url()
-    .optional()
-    .describe('base URL of OTLP over HTTP, for traces and logs; none: they are not exported'),
-  otelExporterOtlpHeaders: OtlpHeaders.optional().describe('headers of OTLP, as `name=value`, separated with commas'),
-  otelMetricsExporter: z
-    .array(z.enum(METRICS_EXPORTERS))
-    .default(['prometheus'])
-    .describe('where metrics go: GET /metrics, OTLP (both as a list), or nowhere'),
-  otelSampleRatio: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(1)
-    .describe('share of the traces that begin here which is recorded'),
-};
 
 /** `ackWaitMs` → `ACK_WAIT_MS`. */
 export const environmentName = (key: string): string => key.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase();
@@ -149,7 +102,7 @@ function readings(text: string): unknown[] {
 const looksSecret = (name: string): boolean => /URL|PASSWORD|SECRET|TOKEN|OPTIONS|CREDS|HEADERS/i.test(name);
 
 /** A copy for the log: credentials in URLs and secret-looking fields are masked. */
-export function redactConfig(config: Record<string, unknown>): Record<string, unknown> {
+export function redactConfig(config: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(config).map(([key, value]) => {
       if (/password|secret|token|options|creds|headers/i.test(key)) {

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TelemetrySettings } from '@trellis/instrumentation';
 import type { z } from 'zod';
-import type { baseConfig } from './load-config.ts';
+import type { telemetryConfig } from './config-parts.ts';
 
 /** What a component needs of the telemetry that was started for it. */
 export interface ComponentTelemetry {
@@ -12,17 +12,11 @@ export interface ComponentTelemetry {
   shutdown(): Promise<void>;
 }
 
-type Config = z.infer<z.ZodObject<typeof baseConfig>>;
+/** The part of a component's configuration that telemetry needs. */
+export type TelemetryConfig = z.infer<z.ZodObject<typeof telemetryConfig>> & { instanceId: string };
 
 /** The settings that a component's configuration asks for. */
-export function telemetryOf(
-  config: Pick<
-    Config,
-    'instanceId' | 'otelExporterOtlpEndpoint' | 'otelExporterOtlpHeaders' | 'otelMetricsExporter' | 'otelSampleRatio'
-  >,
-  serviceName: string,
-  serviceVersion?: string,
-): TelemetrySettings {
+export function telemetryOf(config: TelemetryConfig, serviceName: string, serviceVersion?: string): TelemetrySettings {
   return {
     serviceName,
     serviceVersion,

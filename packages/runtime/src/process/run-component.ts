@@ -1,46 +1,150 @@
 // The life of one process: start, serve liveness and readiness, stop in the reverse order of the start.
-import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Logger } from '@trellis/async';
-import { sleep } from '@trellis/async';
+import { type Logger, type Loop, type LoopOptions, loop, sleep } from '@trellis/async';
+import type { TelemetrySettings } from '@trellis/instrumentation';
 import { redactConfig } from '../config/load-config.ts';
-import type { ComponentTelemetry } from '../config/telemetry-settings.ts';
+import { type ComponentTelemetry, type TelemetryConfig, telemetryOf } from '../config/telemetry-settings.ts';
+import { createLogger } from '../log/logger.ts';
+import { failingChecks, type ReadinessCheck, serveHealth } from './serve-health.ts';
 
+type Close = () => Promise<void> | void;
+
+/** What a component gets to start with. */
 export interface ComponentScope {
+  readonly name: string;
+  /** Name of this process, unique. */
+  readonly instanceId: string;
+  readonly log: Logger;
   /** Aborts when the process is asked to stop. */
   readonly signal: AbortSignal;
-  /** `stop` runs at the end, in the reverse order of registration; each is awaited. */
-  onStop(stop: () => Promise<void> | void): void;
-  /** A check of GET /ready: throws (or rejects) while the component is not ready. */
-  ready(name: string, check: () => Promise<void> | void): void;
+  /**
+   * Registers something that was opened. At stop the things are closed one after the other, the last one first.
+   * @param handle.close awaited; an error is logged with the thing's name and does not keep the others open
+   * @param handle.ready a check of GET /ready under the thing's name
+   * @returns the thing
+   */
+  use<Thing>(name: string, thing: Thing, handle: UseHandle<Thing>): Thing;
+  /** Runs a loop until the process is asked to stop; the stop waits for the end of its last run. */
+  run(name: string, options: Omit<LoopOptions, 'signal' | 'log'>): Loop;
+  /** A check of GET /ready: throws (or rejects) with the reason while the component is not ready. */
+  ready(name: string, check: ReadinessCheck): void;
 }
 
-export interface ComponentOptions {
+export interface UseHandle<Thing> {
+  close: (thing: Thing) => Promise<void> | void;
+  ready?: (thing: Thing) => Promise<void> | void;
+}
+
+export interface ComponentConfig {
+  instanceId: string;
+  logLevel?: string;
+  healthPort?: number | undefined;
+  healthHost?: string;
+}
+
+interface ComponentBase<Config extends ComponentConfig> {
+  /** Name of the component, as logs, traces and connections show it. */
   name: string;
-  config: { healthPort?: number | undefined; healthHost?: string; instanceId: string } & Record<string, unknown>;
-  log: Logger;
-  /** Serves GET /metrics on the health port; shut down last of all. */
-  telemetry?: ComponentTelemetry;
+  /** Version that traces and metrics show. */
+  version?: string;
+  config: Config;
+  /** Opens what the component works with; it is up when this has resolved. */
   start: (scope: ComponentScope) => Promise<void>;
   /** The process ends after this long even if something does not stop; default 25 s. */
   stopTimeoutMs?: number;
 }
 
-const CHECK_TIMEOUT_MS = 3_000;
+interface WithTelemetry<Config extends ComponentConfig> extends ComponentBase<Config & TelemetryConfig> {
+  config: Config & TelemetryConfig;
+  /** Starts traces, metrics and logs before anything else; shut down last of all. Serves GET /metrics. */
+  startTelemetry: (settings: TelemetrySettings) => ComponentTelemetry;
+}
+
+interface WithoutTelemetry<Config extends ComponentConfig> extends ComponentBase<Config> {
+  startTelemetry?: undefined;
+}
+
+export type ComponentOptions<Config extends ComponentConfig = ComponentConfig> =
+  | WithTelemetry<Config>
+  | WithoutTelemetry<Config>;
 
 /**
- * Runs one component until SIGTERM, SIGINT or SIGHUP, then stops it. A start that fails ends the process with code 1.
- * GET /live answers 200 while the process runs, GET /ready 200 when every check passes, else 503 with the reasons;
- * GET /metrics is the telemetry's.
+ * Runs one component until SIGTERM, SIGINT or SIGHUP, then stops it and ends the process. A start that fails ends the
+ * process with code 1. GET /live answers 200 while the process runs, GET /ready 200 when every check passes, else 503
+ * with the reasons; GET /metrics is the telemetry's.
  */
-export async function runComponent(options: ComponentOptions): Promise<void> {
-  const { name, config, log, telemetry, start, stopTimeoutMs = 25_000 } = options;
+export async function runComponent<Config extends ComponentConfig>(options: ComponentOptions<Config>): Promise<never> {
+  const { name, version, config, start, stopTimeoutMs = 25_000 } = options;
+  const { instanceId, logLevel, healthPort, healthHost = '0.0.0.0' } = config;
+  const telemetry = options.startTelemetry?.(telemetryOf(options.config, name, version));
+  const log = createLogger({ name, instanceId, ...(logLevel === undefined ? {} : { level: logLevel }) });
   const controller = new AbortController();
-  const stops: (() => Promise<void> | void)[] = [];
-  const checks = new Map<string, () => Promise<void> | void>();
-  let started = false;
+  const { signal } = controller;
+  const closes: { name: string; close: Close }[] = [];
+  const checks = new Map<string, ReadinessCheck>();
+  const scope: ComponentScope = {
+    name,
+    instanceId,
+    log,
+    signal,
+    use(thingName, thing, { close, ready }) {
+      closes.push({ name: thingName, close: () => close(thing) });
+      if (ready) checks.set(thingName, () => ready(thing));
+      return thing;
+    },
+    run(loopName, loopOptions) {
+      const running = loop(loopName, { ...loopOptions, signal, log });
+      closes.push({ name: loopName, close: () => running.done });
+      return running;
+    },
+    ready: (check, run) => void checks.set(check, run),
+  };
+  const stopAsked = abortOnSignals(controller, name, log);
 
-  const stopped = new Promise<void>((resolve) => {
+  log.info({ config: redactConfig(config) }, `${name} starts`);
+  let started = false;
+  let failed = false;
+  try {
+    if (healthPort !== undefined) {
+      const failing = async () => {
+        const reasons = await failingChecks(checks);
+        return started ? reasons : { starting: 'not started yet', ...reasons };
+      };
+      const health = await serveHealth(healthPort, healthHost, failing, telemetry);
+      scope.use('health', health, {
+        close: (server) => new Promise<void>((resolve) => void server.close(() => resolve())),
+      });
+      log.info({ port: (health.address() as AddressInfo).port }, 'health is served');
+    }
+    const starting = start(scope);
+    // A start may wait for a server for ever; a request to stop ends that too.
+    await Promise.race([starting, stopAsked]);
+    starting.catch((error: unknown) => log.debug({ error }, 'the start was interrupted'));
+    started = !signal.aborted;
+    if (started) log.info(`${name} is up`);
+    await stopAsked;
+  } catch (error) {
+    if (!signal.aborted) {
+      failed = true;
+      log.fatal({ error }, `${name} could not start`);
+    }
+    controller.abort(error);
+  }
+  const timer = new AbortController();
+  const late = sleep(stopTimeoutMs, timer.signal).then(() => 'late' as const);
+  if ((await Promise.race([closeAll(closes, log), late])) === 'late') {
+    log.error(`${name} did not stop within ${stopTimeoutMs} ms`);
+  }
+  timer.abort();
+  log.info(`${name} has stopped`);
+  await telemetry?.shutdown();
+  process.exit(failed ? 1 : 0);
+}
+
+/** Aborts on the first signal that asks the process to stop; resolves then. */
+function abortOnSignals(controller: AbortController, name: string, log: Logger): Promise<void> {
+  process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled rejection'));
+  return new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       process.on(signal, () => {
         if (!controller.signal.aborted) log.info({ signal }, `${name} stops`);
@@ -49,100 +153,15 @@ export async function runComponent(options: ComponentOptions): Promise<void> {
       });
     }
   });
-  process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled rejection'));
-
-  log.info({ config: redactConfig(config) }, `${name} starts`);
-  let failed = false;
-  try {
-    if (config.healthPort !== undefined) {
-      const failing = async () => {
-        const reasons = await failingChecks(checks);
-        return started ? reasons : { starting: 'not started yet', ...reasons };
-      };
-      const health = await serveHealth(config.healthPort, config.healthHost ?? '0.0.0.0', failing, telemetry);
-      stops.push(() => new Promise<void>((resolve) => health.close(() => resolve())));
-      log.info({ port: (health.address() as AddressInfo).port }, 'health is served');
-    }
-    const starting = start({
-      signal: controller.signal,
-      onStop: (stop) => void stops.push(stop),
-      ready: (check, run) => void checks.set(check, run),
-    });
-    // A start may wait for a server for ever; being asked to stop ends that too.
-    await Promise.race([starting, stopped]);
-    starting.catch((error: unknown) => log.debug({ error }, 'the start was cut off'));
-    started = !controller.signal.aborted;
-    if (started) log.info(`${name} is up`);
-    await stopped;
-  } catch (error) {
-    if (!controller.signal.aborted) {
-      failed = true;
-      log.fatal({ error }, `${name} could not start`);
-    }
-    controller.abort(error);
-  }
-  const ended = runStops(stops, log);
-  const timer = new AbortController();
-  const late = sleep(stopTimeoutMs, timer.signal).then(() => 'late' as const);
-  if ((await Promise.race([ended, late])) === 'late') log.error(`${name} did not stop within ${stopTimeoutMs} ms`);
-  timer.abort();
-  log.info(`${name} has stopped`);
-  await telemetry?.shutdown();
-  process.exit(failed ? 1 : 0);
 }
 
-async function runStops(stops: (() => Promise<void> | void)[], log: Logger): Promise<'ended'> {
-  for (const stop of stops.reverse()) {
+async function closeAll(closes: { name: string; close: Close }[], log: Logger): Promise<'closed'> {
+  for (const { name, close } of closes.reverse()) {
     try {
-      await stop();
+      await close();
     } catch (error) {
-      log.warn({ error }, 'a part did not stop cleanly');
+      log.warn({ error, part: name }, 'a part did not stop cleanly');
     }
   }
-  return 'ended';
-}
-
-async function failingChecks(checks: Map<string, () => Promise<void> | void>): Promise<Record<string, string>> {
-  const results = await Promise.all(
-    [...checks].map(async ([check, run]) => {
-      const timer = new AbortController();
-      const timeout = sleep(CHECK_TIMEOUT_MS, timer.signal).then(() => {
-        throw new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`);
-      });
-      timeout.catch(() => undefined);
-      try {
-        await Promise.race([run(), timeout]);
-        return undefined;
-      } catch (error) {
-        return [check, error instanceof Error ? error.message : String(error)] as const;
-      } finally {
-        timer.abort();
-      }
-    }),
-  );
-  return Object.fromEntries(results.filter((result) => result !== undefined));
-}
-
-function serveHealth(
-  port: number,
-  host: string,
-  failing: () => Promise<Record<string, string>>,
-  telemetry: ComponentTelemetry | undefined,
-): Promise<Server> {
-  const server = createServer(async (request, response) => {
-    const path = request.url?.split('?')[0];
-    const answer = (status: number, body: unknown) => {
-      response.writeHead(status, { 'content-type': 'application/json' }).end(`${JSON.stringify(body)}\n`);
-    };
-    if (path === '/live') return answer(200, { status: 'live' });
-    if (path === '/metrics' && telemetry) return telemetry.metrics(request, response);
-    if (path !== '/ready') return answer(404, { status: 'not found', paths: ['/live', '/ready', '/metrics'] });
-    const reasons = await failing();
-    const ready = Object.keys(reasons).length === 0;
-    answer(ready ? 200 : 503, ready ? { status: 'ready' } : { status: 'not ready', reasons });
-  });
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => resolve(server));
-  });
+  return 'closed';
 }
