@@ -6,7 +6,7 @@ import { CommanderError } from 'commander';
 import { readConfig } from './config.ts';
 import { EXIT } from './exit-codes.ts';
 import { locateStack } from './locate-stack.ts';
-import { plain, type Terminal } from './terminal.ts';
+import { plain, type Terminal } from './terminal/terminal.ts';
 
 /** Options of every command. */
 export interface GlobalOptions {

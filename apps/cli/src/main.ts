@@ -2,7 +2,7 @@
 import { report } from './cli.ts';
 import { EXIT } from './exit-codes.ts';
 import { buildProgram } from './program.ts';
-import { terminal } from './terminal.ts';
+import { terminal } from './terminal/terminal.ts';
 
 // A reader that has seen enough (`| head`) is no failure.
 for (const stream of [process.stdout, process.stderr]) {

@@ -11,7 +11,7 @@ import { addServices } from './commands/services.ts';
 import { addTrace } from './commands/trace.ts';
 import { addWatch } from './commands/watch.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from './terminal/terminal.ts';
 
 const WHERE = `
 It talks to the NATS server of --nats, else NATS_URL (with NATS_OPTIONS), else of the system that \`npm start\` runs from this

@@ -3,8 +3,8 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { withFolderLock } from './cache-folder.ts';
-import { childrenOf, processIdentity } from './process-identity.ts';
+import { withFolderLock } from './download/cache-folder.ts';
+import { childrenOf, processIdentity } from './process/process-identity.ts';
 
 interface Recorded {
   pid: number;

@@ -1,16 +1,26 @@
 // The public face of the dev stack: three real servers for `npm start` and the tests.
 // How each one is found, configured and supervised is left to the files named after it.
-export { cacheFolder, withFolderLock } from './cache-folder.ts';
-export { type ClickHouseServer, type ClickHouseServerOptions, startClickHouseServer } from './clickhouse.ts';
+
+export {
+  type ClickHouseServer,
+  type ClickHouseServerOptions,
+  startClickHouseServer,
+} from './clickhouse/clickhouse-server.ts';
+export { cacheFolder, withFolderLock } from './download/cache-folder.ts';
+export { findPromtool } from './download/promtool-binary.ts';
 export { freePort, isFreePort, onPorts, PortTakenError } from './free-port.ts';
 export { homeOwner } from './home-lock.ts';
-export { type NatsServer, type NatsServerOptions, startNatsServer } from './nats.ts';
-export { findNatsServer } from './nats-binary.ts';
-export { type PostgresServer, type PostgresServerOptions, startPostgresServer } from './postgres.ts';
-export { isRunning, processIdentity } from './process-identity.ts';
-export { findPromtool } from './promtool-binary.ts';
+export { findNatsServer } from './nats/nats-binary.ts';
+export { type NatsServer, type NatsServerOptions, startNatsServer } from './nats/nats-server.ts';
+export { type PostgresServer, type PostgresServerOptions, startPostgresServer } from './postgres/postgres-server.ts';
+export { isRunning, processIdentity } from './process/process-identity.ts';
+export { runCommand } from './process/run-command.ts';
+export {
+  type SupervisedProcess,
+  type SupervisedProcessOptions,
+  startSupervised,
+} from './process/supervised-process.ts';
 export { withoutPassword } from './redact.ts';
-export { runCommand } from './run-command.ts';
 export {
   type Durability,
   type ExternalUrls,
@@ -21,4 +31,3 @@ export {
   type StackUrls,
   startStack,
 } from './stack.ts';
-export { type SupervisedProcess, type SupervisedProcessOptions, startSupervised } from './supervised-process.ts';

@@ -8,7 +8,7 @@ import { connect } from '@nats-io/transport-node';
 import { Client } from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { freePort, isFreePort } from './free-port.ts';
-import { isRunning } from './process-identity.ts';
+import { isRunning } from './process/process-identity.ts';
 import { type Stack, type StackUrls, startStack } from './stack.ts';
 
 let folder: string;

@@ -3,13 +3,13 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { readNatsUrl } from '@trellis/contracts';
-import { startClickHouseServer } from './clickhouse.ts';
+import { startClickHouseServer } from './clickhouse/clickhouse-server.ts';
 import { checkClickHouse, checkNats, checkPostgres } from './external-servers.ts';
 import { isFreePort, PortTakenError } from './free-port.ts';
 import { lockHome } from './home-lock.ts';
-import { startNatsServer } from './nats.ts';
-import { startPostgresServer } from './postgres.ts';
-import type { SupervisedProcess } from './supervised-process.ts';
+import { startNatsServer } from './nats/nats-server.ts';
+import { startPostgresServer } from './postgres/postgres-server.ts';
+import type { SupervisedProcess } from './process/supervised-process.ts';
 
 export type StackServerName = 'nats' | 'postgres' | 'clickhouse';
 

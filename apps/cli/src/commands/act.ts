@@ -4,16 +4,16 @@ import type { CallOptions, JobsClient } from '@trellis/client';
 import type { JobReply, JobState } from '@trellis/contracts';
 import { ENDED_STATES, statesAccepting } from '@trellis/lifecycle';
 import { type Command, InvalidArgumentError } from 'commander';
-import { actOnJobs, type JobOutcome } from '../act-on-jobs.ts';
+import { actOnJobs, type JobOutcome } from '../act/act-on-jobs.ts';
 import { CliFailure, type GlobalOptions, withClient } from '../cli.ts';
-import { confirm, mustBeAnswerable } from '../confirm.ts';
 import { EXIT } from '../exit-codes.ts';
-import { addFilterOptions, type FilterOptions, filterOf } from '../filter-options.ts';
-import { readStates } from '../read-arguments.ts';
-import { type JobFilter, selectJobs } from '../select-jobs.ts';
+import { addFilterOptions, type FilterOptions, filterOf } from '../options/filter-options.ts';
+import { readStates } from '../options/read-arguments.ts';
+import { type JobFilter, selectJobs } from '../select/select-jobs.ts';
 import { countOfJobs, showOutcomes, showSelection, summaryOf, tallyOf } from '../show/act-report.ts';
 import { STATE_STYLE } from '../show/states.ts';
-import type { Terminal } from '../terminal.ts';
+import { confirm, mustBeAnswerable } from '../terminal/confirm.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 export interface ActOptions extends GlobalOptions, FilterOptions {
   reason?: string;

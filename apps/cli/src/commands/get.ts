@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { type GlobalOptions, withClient } from '../cli.ts';
 import { remarksOn, showJob } from '../show/job-details.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 const EXAMPLES = `
 Examples:

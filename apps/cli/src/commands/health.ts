@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type GlobalOptions, withClient } from '../cli.ts';
 import { EXIT_CODES_HELP, HEALTH_EXIT } from '../exit-codes.ts';
 import { showHealth } from '../show/health-table.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 const EXAMPLES = `
 Ends with 0 when healthy, 7 when degraded, 8 when unhealthy, 5 when nobody answers.

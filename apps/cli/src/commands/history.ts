@@ -3,9 +3,9 @@ import type { JobsClient } from '@trellis/client';
 import { type HistoryReply, MAX_PAGE } from '@trellis/contracts';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type GlobalOptions, withClient } from '../cli.ts';
-import { readOffset } from '../read-arguments.ts';
+import { readOffset } from '../options/read-arguments.ts';
 import { remarksOnHistory, showHistory } from '../show/history-timeline.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface HistoryOptions extends GlobalOptions {
   after?: number;

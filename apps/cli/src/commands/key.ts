@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { type GlobalOptions, withClient } from '../cli.ts';
 import { showKey } from '../show/key-status.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 const EXAMPLES = `
 Shows who holds the key and who waits for it, as it is now. A holder whose lease ran out is called stale.

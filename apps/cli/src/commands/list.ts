@@ -1,10 +1,10 @@
 // `trellis jobs list`, and `trellis jobs dlq`: the same for dead jobs.
 import type { Command } from 'commander';
 import { type GlobalOptions, withClient } from '../cli.ts';
-import { addFilterOptions, type FilterOptions, filterOf } from '../filter-options.ts';
-import { readLimit, readOffset, readStates } from '../read-arguments.ts';
+import { addFilterOptions, type FilterOptions, filterOf } from '../options/filter-options.ts';
+import { readLimit, readOffset, readStates } from '../options/read-arguments.ts';
 import { showJobTable } from '../show/job-table.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface ListOptions extends GlobalOptions, FilterOptions {
   search?: string;

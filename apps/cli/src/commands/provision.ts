@@ -5,7 +5,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { CliFailure, type GlobalOptions, withClient } from '../cli.ts';
 import { EXIT } from '../exit-codes.ts';
 import { columns } from '../show/columns.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface ProvisionOptions extends GlobalOptions {
   replicas?: number;

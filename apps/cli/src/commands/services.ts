@@ -4,7 +4,7 @@ import { MAX_PAGE, type ServiceEntry } from '@trellis/contracts';
 import type { Command } from 'commander';
 import { type GlobalOptions, withClient } from '../cli.ts';
 import { showServices, showWorkers } from '../show/presence-tables.ts';
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface WorkersOptions extends GlobalOptions {
   service?: string;

@@ -1,9 +1,9 @@
 // `trellis jobs trace` and `trellis jobs logs`: what a job touched, and what was logged meanwhile.
 import type { Command } from 'commander';
 import { type GlobalOptions, withClient } from '../cli.ts';
-import { selectLogs } from '../select-logs.ts';
+import { selectLogs } from '../select/select-logs.ts';
 import { logLine, remarksOnTrace, showWaterfall } from '../show/waterfall.ts';
-import { plain, type Terminal } from '../terminal.ts';
+import { plain, type Terminal } from '../terminal/terminal.ts';
 
 interface TraceOptions extends GlobalOptions {
   logs: boolean;

@@ -3,10 +3,10 @@ import { JobId, type JobState, JobType, ServiceName } from '@trellis/contracts';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { z } from 'zod';
 import { type GlobalOptions, withClient } from '../cli.ts';
-import { readSince, readStates } from '../read-arguments.ts';
+import { readSince, readStates } from '../options/read-arguments.ts';
+import { watchEvents } from '../select/watch-events.ts';
 import { eventLines } from '../show/event-line.ts';
-import type { Terminal } from '../terminal.ts';
-import { watchEvents } from '../watch-events.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 interface WatchOptions extends GlobalOptions {
   service?: string;

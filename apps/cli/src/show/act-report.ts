@@ -1,8 +1,8 @@
 // What is about to be done to many jobs, and afterwards what became of each.
 import type { Job } from '@trellis/contracts';
-import type { JobOutcome } from '../act-on-jobs.ts';
-import type { Selection } from '../select-jobs.ts';
-import { plain, shorten, type Terminal } from '../terminal.ts';
+import type { JobOutcome } from '../act/act-on-jobs.ts';
+import type { Selection } from '../select/select-jobs.ts';
+import { plain, shorten, type Terminal } from '../terminal/terminal.ts';
 import { columns } from './columns.ts';
 import { STATE_STYLE } from './states.ts';
 import { relative } from './times.ts';

@@ -1,6 +1,6 @@
 // Lifecycle events as the lines of a live tail. Lines come one by one: columns grow with what they have to hold.
 import type { LifecycleEvent, StoredEvent } from '@trellis/contracts';
-import { plain, shorten, type Terminal } from '../terminal.ts';
+import { plain, shorten, type Terminal } from '../terminal/terminal.ts';
 import { eventStyle } from './states.ts';
 import { timeOfDay } from './times.ts';
 

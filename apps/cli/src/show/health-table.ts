@@ -1,6 +1,6 @@
 // What Jobs.Health found, a line for each part.
 import type { HealthCheck, HealthReply } from '@trellis/contracts';
-import { plain, type Terminal } from '../terminal.ts';
+import { plain, type Terminal } from '../terminal/terminal.ts';
 import { columns } from './columns.ts';
 import { HEALTH_STYLE } from './states.ts';
 import { duration, relative } from './times.ts';

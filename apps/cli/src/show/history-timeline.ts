@@ -1,6 +1,6 @@
 // The events of one job, one below the other: when, how long after the one before, what it did, who caused it.
 import type { HistoryEntry, HistoryReply } from '@trellis/contracts';
-import { plain, shorten, type Terminal } from '../terminal.ts';
+import { plain, shorten, type Terminal } from '../terminal/terminal.ts';
 import { columns } from './columns.ts';
 import { joined, whatOf } from './event-line.ts';
 import { eventStyle, STATE_STYLE } from './states.ts';

@@ -1,6 +1,6 @@
 // One job with everything that is known of it.
 import type { Job, JobReply } from '@trellis/contracts';
-import { plain, type Terminal } from '../terminal.ts';
+import { plain, type Terminal } from '../terminal/terminal.ts';
 import { columns } from './columns.ts';
 import { STATE_STYLE } from './states.ts';
 import { absolute, duration, timeOfDay } from './times.ts';

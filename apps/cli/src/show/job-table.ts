@@ -1,6 +1,6 @@
 // A page of jobs as a table, with what is left of it below.
 import type { Job, ListReply } from '@trellis/contracts';
-import { plain, shorten, type Terminal } from '../terminal.ts';
+import { plain, shorten, type Terminal } from '../terminal/terminal.ts';
 import { columns } from './columns.ts';
 import { STATE_STYLE } from './states.ts';
 import { relative } from './times.ts';

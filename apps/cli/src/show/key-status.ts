@@ -1,6 +1,6 @@
 // One key of keyed concurrency: its holders, its queue, and what was last decided about it.
 import type { KeyStatus } from '@trellis/contracts';
-import { plain, type Terminal } from '../terminal.ts';
+import { plain, type Terminal } from '../terminal/terminal.ts';
 import { columns } from './columns.ts';
 import { duration, relative } from './times.ts';
 

@@ -1,6 +1,6 @@
 // Services and workers as tables, with a word where what they say may be old.
 import type { ServiceEntry } from '@trellis/contracts';
-import { plain, type Style, type Terminal } from '../terminal.ts';
+import { plain, type Style, type Terminal } from '../terminal/terminal.ts';
 import { columns } from './columns.ts';
 import { duration, relative } from './times.ts';
 

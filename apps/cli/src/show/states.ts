@@ -1,7 +1,7 @@
 // How states and events look: the same colour for the same state everywhere.
 import type { EventType, HealthReply, JobState } from '@trellis/contracts';
 import { TRANSITIONS } from '@trellis/lifecycle';
-import type { Style } from '../terminal.ts';
+import type { Style } from '../terminal/terminal.ts';
 
 export const STATE_STYLE: Record<JobState, Style> = {
   pending: 'cyan',

@@ -1,7 +1,7 @@
 // The picture of a job as lines: the tree of its spans with service, start and length, a bar for when each was, and the log lines
 // below the span that they belong to.
 import { ATTR, type TraceLog, type TraceNode, type TraceReply } from '@trellis/contracts';
-import { plain, type Style, shorten, type Terminal } from '../terminal.ts';
+import { plain, type Style, shorten, type Terminal } from '../terminal/terminal.ts';
 import { span as lengthOf, timeOfDay } from './times.ts';
 
 export interface WaterfallOptions {

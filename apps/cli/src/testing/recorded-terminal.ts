@@ -1,5 +1,5 @@
 // For tests: a terminal that remembers what it was shown, without colours.
-import type { Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 export interface RecordedTerminal extends Terminal {
   readonly printed: string[];

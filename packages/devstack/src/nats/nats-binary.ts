@@ -14,9 +14,9 @@ import {
 } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { cacheFolder, withFolderLock } from './cache-folder.ts';
-import { DEBIAN_SUITE, fetchDebianPackage, whyNoDebian } from './debian-package.ts';
-import { runCommand } from './run-command.ts';
+import { cacheFolder, withFolderLock } from '../download/cache-folder.ts';
+import { DEBIAN_SUITE, fetchDebianPackage, whyNoDebian } from '../download/debian-package.ts';
+import { runCommand } from '../process/run-command.ts';
 
 const OLDEST = [2, 10] as const;
 export interface NatsBinary {

@@ -3,9 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { onPorts } from './free-port.ts';
+import { onPorts } from '../free-port.ts';
+import { type SupervisedProcess, startSupervised } from '../process/supervised-process.ts';
 import { findNatsServer } from './nats-binary.ts';
-import { type SupervisedProcess, startSupervised } from './supervised-process.ts';
 
 export interface NatsServerOptions {
   /** Folder of the JetStream store; the configuration is written beside its content. */

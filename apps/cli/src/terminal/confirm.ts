@@ -1,6 +1,6 @@
 // Asks before something is done that cannot be taken back. Where nobody can be asked, only --yes is an answer.
-import { CliFailure } from './cli.ts';
-import { EXIT } from './exit-codes.ts';
+import { CliFailure } from '../cli.ts';
+import { EXIT } from '../exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface Asked {

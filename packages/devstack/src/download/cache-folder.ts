@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:f
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isRunning } from './process-identity.ts';
+import { isRunning } from '../process/process-identity.ts';
 
 /** The cache folder, made when missing. `TRELLIS_CACHE` overrides it. */
 export function cacheFolder(): string {

@@ -1,8 +1,8 @@
 // The options that say which jobs are meant, shared by every command that finds jobs by what they are.
 import type { JobState } from '@trellis/contracts';
 import type { Command } from 'commander';
+import type { JobFilter } from '../select/select-jobs.ts';
 import { readSince } from './read-arguments.ts';
-import type { JobFilter } from './select-jobs.ts';
 
 export interface FilterOptions {
   service?: string;

@@ -3,11 +3,11 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { installedPackage } from '../download/npm-package.ts';
+import { onPorts } from '../free-port.ts';
+import { type SupervisedProcess, startSupervised } from '../process/supervised-process.ts';
+import { passwordIn } from '../secret-file.ts';
 import { analystGrants, type ClickHouseUser, serverConfig, usersConfig } from './clickhouse-config.ts';
-import { onPorts } from './free-port.ts';
-import { installedPackage } from './npm-package.ts';
-import { passwordIn } from './secret-file.ts';
-import { type SupervisedProcess, startSupervised } from './supervised-process.ts';
 
 export interface ClickHouseServerOptions {
   /** Holds the data, the configuration and the passwords. */

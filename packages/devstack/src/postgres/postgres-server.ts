@@ -3,12 +3,12 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { onPorts } from './free-port.ts';
+import { onPorts } from '../free-port.ts';
+import { commandLine, isRunning } from '../process/process-identity.ts';
+import { runCommand } from '../process/run-command.ts';
+import { type SupervisedProcess, startSupervised } from '../process/supervised-process.ts';
+import { passwordIn } from '../secret-file.ts';
 import { findPostgresPrograms, type PostgresPrograms } from './postgres-binaries.ts';
-import { commandLine, isRunning } from './process-identity.ts';
-import { runCommand } from './run-command.ts';
-import { passwordIn } from './secret-file.ts';
-import { type SupervisedProcess, startSupervised } from './supervised-process.ts';
 
 export interface PostgresServerOptions {
   /** Holds the data, the password and what else the server needs. */

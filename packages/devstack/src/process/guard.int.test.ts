@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { startStack } from '../stack.ts';
 import { childrenOf, commandLine, isRunning } from './process-identity.ts';
-import { startStack } from './stack.ts';
 
 let folder: string;
 let supervisor: ChildProcess;
@@ -15,7 +15,7 @@ let pids: number[];
 /** A process of its own that starts a stack and says which pids it got. */
 async function startElsewhere(): Promise<void> {
   const script = `
-    import { startStack } from ${JSON.stringify(new URL('stack.ts', import.meta.url).href)};
+    import { startStack } from ${JSON.stringify(new URL('../stack.ts', import.meta.url).href)};
     const stack = await startStack({ home: ${JSON.stringify(folder)}, durability: 'test' });
     console.log(JSON.stringify(stack.servers.map((server) => server.pid)));
     setInterval(() => {}, 1000);

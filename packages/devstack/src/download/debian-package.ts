@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runCommand } from './run-command.ts';
+import { runCommand } from '../process/run-command.ts';
 
 /** Debian's suite with new enough packages; they run on any Linux with glibc 2.34 or newer. */
 export const DEBIAN_SUITE = 'forky';

@@ -2,9 +2,9 @@
 // Databases and settings are left to postgres.ts.
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
-import { installedPackage } from './npm-package.ts';
-import { runCommand } from './run-command.ts';
-import type { ProcessCommand } from './supervised-process.ts';
+import { installedPackage } from '../download/npm-package.ts';
+import { runCommand } from '../process/run-command.ts';
+import type { ProcessCommand } from '../process/supervised-process.ts';
 
 /** nobody, on every Linux and macOS that has one under this number. */
 const UNPRIVILEGED = 65534;
