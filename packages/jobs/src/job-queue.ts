@@ -11,16 +11,16 @@ import { countMetric, failSpan } from '@trellis/instrumentation';
 import type { FoldedJob, KeyIdentity } from '@trellis/lifecycle';
 import type { PublishOptions } from '@trellis/nats';
 import type { z } from 'zod';
-import { createKeyed, type Submitted } from './admit-job.ts';
-import { type CreatedEvent, createdEvent } from './created-event.ts';
-import { type Creation, describeCreation, openCreation, traceparentOfAnother } from './creation-span.ts';
+import type { Handler } from './attempt/run-handler.ts';
+import { createKeyed, type Submitted } from './create/admit-job.ts';
+import { type CreatedEvent, createdEvent } from './create/created-event.ts';
+import { type Creation, describeCreation, openCreation, traceparentOfAnother } from './create/creation-span.ts';
 import { AdmissionRejected, ValidationError } from './errors.ts';
 import { JobRef } from './job-ref.ts';
-import type { KeyedQueue } from './keyed-queue.ts';
+import type { KeyedQueue } from './keys/keyed-queue.ts';
 import type { Queue } from './queue.ts';
-import type { Handler } from './run-handler.ts';
-import { QueueWorker } from './worker.ts';
-import { newCounts, type WorkerCounts, type WorkerScope } from './worker-scope.ts';
+import { QueueWorker } from './worker/worker.ts';
+import { newCounts, type WorkerCounts, type WorkerScope } from './worker/worker-scope.ts';
 
 export interface CreateOptions {
   /** Makes the creation idempotent: the same id gives the same job for as long as the stream holds it. Default a ULID. */

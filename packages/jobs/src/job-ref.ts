@@ -6,7 +6,7 @@ import { ENDING_EVENTS, type FoldedJob, isEnded } from '@trellis/lifecycle';
 import type { JobStream, ReadJob } from '@trellis/nats';
 import type { z } from 'zod';
 import { ValidationError, WaitTimeoutError } from './errors.ts';
-import { checkWire } from './wire-value.ts';
+import { checkWire } from './values/wire-value.ts';
 
 export type EndedState = Exclude<JobState, 'pending' | 'active' | 'retry'>;
 

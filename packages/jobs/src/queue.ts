@@ -3,7 +3,7 @@ import { KeyConcurrency, KeyQueuePolicy } from '@trellis/contracts';
 import { DEFAULT_BACKOFF_MS } from '@trellis/lifecycle';
 import { z } from 'zod';
 import { ValidationError } from './errors.ts';
-import { checkTemplate } from './key-template.ts';
+import { checkTemplate } from './keys/key-template.ts';
 
 const DAY_MS = 86_400_000;
 const Millis = (min: number) =>

@@ -13,8 +13,8 @@ import { connectNats, JobStream, provision, tracedConnection } from '@trellis/na
 import { createLogger } from '@trellis/runtime';
 import { ValidationError } from './errors.ts';
 import { JobQueue } from './job-queue.ts';
-import { KeyRecords } from './key-records.ts';
-import { KeyedQueue } from './keyed-queue.ts';
+import { KeyRecords } from './keys/key-records.ts';
+import { KeyedQueue } from './keys/keyed-queue.ts';
 import type { Queue } from './queue.ts';
 import { type Alias, aliasOf } from './queue-alias.ts';
 

@@ -1,0 +1,101 @@
+// What a worker does with a work message that is not plainly new: run it, give it up, wait, or end the job. Pure; the
+// look at the stream is look-at-job.ts (protocol: creating and running a job, the look).
+import type { EventType, JobState, LifecycleEvent } from '@trellis/contracts';
+import { ENDING_EVENTS, retryDelayMs } from '@trellis/lifecycle';
+import type { Origin } from '../delivery/work-message.ts';
+
+/** The last message of one event of the job. */
+export interface Seen {
+  sequence: number;
+  event: LifecycleEvent;
+}
+
+/** What the stream holds of a job. */
+export interface Look {
+  /** Sequence of the job's last message, read before the rest: what changed since refuses a condition on it. */
+  lastSequence: number;
+  last: ReadonlyMap<EventType, Seen>;
+  /** Sequence of the job's first `created`; undefined when the stream no longer holds it. */
+  firstCreated: number | undefined;
+  /** Attempts made since the origin, a running one and one that was handed back included. */
+  tries: number;
+}
+
+export type Decision =
+  /** Publish `started` on the condition that `expected` is still the job's last sequence. */
+  | { kind: 'run'; attempt: number; previousState: JobState; expected: number }
+  /** Nothing is to be run for this message any more. */
+  | { kind: 'ackUnrun'; why: 'ended' | 'superseded' | 'already-created' | 'gone'; by: EventType | undefined }
+  /** A cancellation was asked for before it ran (again): publish `cancelled`. */
+  | { kind: 'cancel'; request: LifecycleEvent; tries: number; previousState: JobState; expected: number }
+  /** No attempt is left: publish `dead` or `failed`. */
+  | { kind: 'exhausted'; tries: number; error: string; previousState: JobState; expected: number }
+  /** Give it back for `ms`, then look again. */
+  | { kind: 'wait'; why: 'running-elsewhere' | 'backoff'; ms: number };
+
+export interface Delivery {
+  origin: Origin;
+  /** From 1. */
+  deliveryCount: number;
+  /** The job's last sequence at the look before, when a publish on that condition was refused. */
+  refusedAt?: number | undefined;
+  maxTries: number;
+  ackWaitMs: number;
+  backoffMs: readonly number[];
+  /** Milliseconds since the epoch. */
+  now: number;
+}
+
+/** The decision that needs no look: a first delivery runs if nothing happened to the job since its origin. */
+export const firstRun = (origin: Origin): Decision => ({
+  kind: 'run',
+  attempt: 1,
+  previousState: 'pending',
+  expected: origin.sequence,
+});
+
+/**
+ * What to do with a delivery, given what the stream holds. Facts older than the origin mean nothing.
+ * @param look undefined when the stream holds nothing of the job
+ */
+export function decideDelivery(look: Look | undefined, delivery: Delivery): Decision {
+  const { origin, deliveryCount, maxTries } = delivery;
+  if (look === undefined) return { kind: 'ackUnrun', why: 'gone', by: undefined };
+  const { lastSequence: expected, tries } = look;
+  const since = (event: EventType): Seen | undefined => {
+    const seen = look.last.get(event);
+    return seen !== undefined && seen.sequence > origin.sequence ? seen : undefined;
+  };
+
+  // First: the ending event may be that of the run before the `retried`.
+  if (since('retried')) return { kind: 'ackUnrun', why: 'superseded', by: 'retried' };
+  const ending = ENDING_EVENTS.find((event) => since(event));
+  if (ending) return { kind: 'ackUnrun', why: 'ended', by: ending };
+  if (origin.event === 'created' && look.firstCreated !== undefined && look.firstCreated !== origin.sequence) {
+    return { kind: 'ackUnrun', why: 'already-created', by: 'created' };
+  }
+
+  const started = since('started');
+  const retry = since('retry');
+  const gaveUp = retry !== undefined && retry.sequence > (started?.sequence ?? 0) ? retry : undefined;
+  const previousState: JobState = gaveUp ? 'retry' : started ? 'active' : 'pending';
+
+  const request = since('cancelRequested');
+  if (request) return { kind: 'cancel', request: request.event, tries, previousState, expected };
+  // A first delivery should find no start; nor should one come between two looks, unless somebody else was quicker.
+  const unexpected = deliveryCount === 1 || (started?.sequence ?? 0) > (delivery.refusedAt ?? Number.POSITIVE_INFINITY);
+  if (started && !gaveUp && unexpected) return { kind: 'wait', why: 'running-elsewhere', ms: delivery.ackWaitMs };
+
+  const used = gaveUp?.event.handedBack ? tries - 1 : tries;
+  if (started && used >= maxTries) {
+    const error = gaveUp ? (gaveUp.event.error ?? 'no attempt is left') : 'worker lost in the last attempt';
+    return { kind: 'exhausted', tries, error, previousState, expected };
+  }
+  if (gaveUp && !gaveUp.event.handedBack) {
+    // The delayed NAK may have been lost, or the work queue made anew: the declared wait holds all the same.
+    const wait = retryDelayMs(delivery.backoffMs, tries);
+    const left = Math.min(wait, Date.parse(gaveUp.event.timestamp) + wait - delivery.now);
+    if (left > 0) return { kind: 'wait', why: 'backoff', ms: left };
+  }
+  return { kind: 'run', attempt: Math.max(used, 0) + 1, previousState, expected };
+}

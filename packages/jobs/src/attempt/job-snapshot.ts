@@ -1,0 +1,74 @@
+// Reads from the JOBS stream what decide-delivery.ts decides by: the last message of each event in one go, or, where that
+// does not suffice, every event of the job from the leader.
+import { decodeEvent, EVENT_TYPES, type EventType, eventSubject, type StoredMessage } from '@trellis/contracts';
+import type { JobStream, ReadJob } from '@trellis/nats';
+import type { Origin } from '../delivery/work-message.ts';
+import type { Look, Seen } from './decide-delivery.ts';
+
+export interface LookedAt {
+  service: string;
+  jobType: string;
+  jobId: string;
+  origin: Origin;
+}
+
+/** What the stream holds of a job; undefined when it holds nothing. @throws when the servers do not answer */
+export async function lookAtJob(stream: JobStream, job: LookedAt): Promise<Look | undefined> {
+  const { service, jobType, jobId } = job;
+  // Read first: an event that comes between this and the rest refuses a condition on this sequence.
+  const newest = await stream.lastOfJob(service, jobType, jobId);
+  if (newest === undefined) return undefined;
+  const quick = await quickLook(stream, job, newest);
+  return quick ?? lookFromEvents(await stream.readJob(jobId), job, newest.sequence);
+}
+
+/** The look by last messages; undefined when it cannot be relied on. */
+async function quickLook(stream: JobStream, job: LookedAt, newest: StoredMessage): Promise<Look | undefined> {
+  const { service, jobType, jobId, origin } = job;
+  const messages = await stream.lastOfEvents(service, jobType, jobId, EVENT_TYPES);
+  // A replica that lags would show a job before its cancellation. It has the newest message, or it is not asked.
+  if (!Array.from(messages.values()).some((message) => message.sequence >= newest.sequence)) return undefined;
+  const last = new Map<EventType, Seen>();
+  for (const [type, message] of messages) {
+    if (message.sequence < origin.sequence) continue;
+    const seen = decodeSeen(message);
+    // The projection does not know what is in quarantine: look past it to the one before.
+    if (seen === undefined) return undefined;
+    last.set(type, seen);
+  }
+  const started = last.get('started')?.event;
+  // Workers of other make repeat the same number for every attempt: count.
+  if (started !== undefined && started.instanceId === undefined) return undefined;
+  let firstCreated: number | undefined;
+  if (origin.event === 'created') {
+    const first = await stream.nextOf(eventSubject(service, jobType, jobId, 'created'), 1);
+    if (first && decodeSeen(first) === undefined) return undefined;
+    firstCreated = first?.sequence;
+  }
+  return { lastSequence: newest.sequence, last, firstCreated, tries: started?.tries ?? 0 };
+}
+
+/** The look by all events of the job, as the leader holds them. */
+export function lookFromEvents(read: Pick<ReadJob, 'events'>, job: LookedAt, lastSequence: number): Look {
+  const last = new Map<EventType, Seen>();
+  let firstCreated: number | undefined;
+  let tries = 0;
+  let handedBack = false;
+  for (const { sequence, event } of read.events) {
+    if (event.service !== job.service || event.jobType !== job.jobType) continue;
+    if (event.eventType === 'created') firstCreated ??= sequence;
+    if (sequence > job.origin.sequence) {
+      // As the projection counts: reduce() in @trellis/lifecycle.
+      if (event.eventType === 'started') tries = Math.max(event.tries, handedBack ? tries : tries + 1);
+      if (event.eventType === 'retry' && !event.handedBack) tries = Math.max(event.tries, tries);
+      if (event.eventType === 'started' || event.eventType === 'retry') handedBack = event.handedBack === true;
+    }
+    last.set(event.eventType, { sequence, event });
+  }
+  return { lastSequence, last, firstCreated, tries };
+}
+
+function decodeSeen(message: StoredMessage): Seen | undefined {
+  const decoded = decodeEvent(message);
+  return decoded.kind === 'event' ? { sequence: decoded.stored.sequence, event: decoded.stored.event } : undefined;
+}

@@ -1,0 +1,36 @@
+// The outcome of a keyed run is stored only while that run is the job's latest: a process that was stopped right before
+// its publish must not end a job that has ended, or runs elsewhere, meanwhile.
+import { type EventType, jobFilter, type LifecycleEvent } from '@trellis/contracts';
+import { ENDING_EVENTS } from '@trellis/lifecycle';
+import type { RunningAttempt } from '../delivery/delivery.ts';
+import { jobLog, type WorkerScope } from '../worker/worker-scope.ts';
+import { type Published, publishDecided } from './publish-outcome.ts';
+
+export type Fenced =
+  | Exclude<Published, { kind: 'conflict' }>
+  /** Not stored: this event ended the job, or began another attempt. */
+  | { kind: 'overtaken'; by: EventType };
+
+const overtaking: ReadonlySet<EventType> = new Set(['started', ...ENDING_EVENTS]);
+
+/** @throws {PublishError} when the host halts before the outcome is known */
+export async function publishFenced(
+  scope: WorkerScope,
+  attempt: RunningAttempt,
+  event: LifecycleEvent,
+  json: string,
+): Promise<Fenced> {
+  const { stream, halt: signal } = scope;
+  const { service, jobType, jobId } = event;
+  const filter = jobFilter(service, jobType, jobId);
+  const log = jobLog(scope, event);
+  for (let lastSequence = attempt.lastSequence; ; ) {
+    const published = await publishDecided(stream, event, { json, expect: { lastSequence, filter }, signal, log });
+    if (published.kind !== 'conflict') return published;
+    const read = await stream.readJob(jobId);
+    const later = read.events.filter((stored) => stored.sequence > attempt.startedSequence);
+    const found = later.find((stored) => stored.event.service === service && overtaking.has(stored.event.eventType));
+    if (found) return { kind: 'overtaken', by: found.event.eventType };
+    lastSequence = read.lastSequence;
+  }
+}

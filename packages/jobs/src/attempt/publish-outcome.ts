@@ -1,0 +1,61 @@
+// Publishes one lifecycle event until it is known what became of it: a worker goes on only with that knowledge.
+
+import { sleep } from '@trellis/async';
+import type { LifecycleEvent } from '@trellis/contracts';
+import { newId } from '@trellis/contracts';
+import { type JobStream, PublishError, type PublishOptions, type PublishOutcome } from '@trellis/nats';
+import type { JobLog } from '../worker/worker-scope.ts';
+
+export type Published =
+  | PublishOutcome
+  /** The server will never take it: too large, not permitted. */
+  | { kind: 'refused'; error: Error };
+
+export interface PublishDecidedOptions {
+  /** The event's JSON text, for callers that have made it already. */
+  json?: string;
+  expect?: { lastSequence: number; filter: string };
+  /** Ends the waiting: the host stops. */
+  signal: AbortSignal;
+  log: JobLog;
+}
+
+const PAUSE_MS = 250;
+
+/**
+ * Stores `event`, trying again for as long as the answer is not known, always with the same message id.
+ * @throws {PublishError} only when `signal` aborted first
+ */
+export function publishDecided(
+  stream: JobStream,
+  event: LifecycleEvent,
+  options: PublishDecidedOptions,
+): Promise<Published> {
+  const { json, expect, signal } = options;
+  // Where the server knows no conditions over a filter, the id that JobStream makes carries the condition.
+  const publish: PublishOptions = expect && !stream.features.conditionalFilter ? {} : { messageId: newId() };
+  if (json !== undefined) publish.json = json;
+  if (expect) publish.expect = expect;
+  publish.signal = signal;
+  return stream.publish(event, publish).catch((error: unknown) => tryOn(stream, event, publish, options, error));
+}
+
+async function tryOn(
+  stream: JobStream,
+  event: LifecycleEvent,
+  publish: PublishOptions,
+  { signal, log }: PublishDecidedOptions,
+  first: unknown,
+): Promise<Published> {
+  for (let error = first; ; ) {
+    if (signal.aborted || !(error instanceof PublishError)) throw error;
+    if (error.refused) return { kind: 'refused', error };
+    log.warn({ error, event: event.eventType }, 'it is not known yet whether the event is stored; trying on');
+    await sleep(PAUSE_MS, signal);
+    try {
+      return await stream.publish(event, publish);
+    } catch (again) {
+      error = again;
+    }
+  }
+}

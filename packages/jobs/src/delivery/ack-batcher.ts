@@ -1,0 +1,37 @@
+// Acks of finished work, gathered for a moment and sent together. Work whose ack gets lost is looked at again and found done.
+import type { RequestPipe } from '@trellis/nats';
+import type { HeldWork } from './delivery.ts';
+
+/**
+ * Work that arrives meanwhile is in the stream when the acks come, so that these do not empty it: a server deletes the file
+ * of an emptied stream and makes another one for the next message, which costs more than all else that it does for a job.
+ */
+const GATHER_MS = 20;
+
+export class LateAcks {
+  readonly #pipe: RequestPipe;
+  #due: HeldWork[] = [];
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(pipe: RequestPipe) {
+    this.#pipe = pipe;
+  }
+
+  add(held: HeldWork): void {
+    this.#due.push(held);
+    this.#timer ??= setTimeout(() => this.#send(), GATHER_MS);
+  }
+
+  /** Sends what was gathered so far at once. */
+  async flush(): Promise<void> {
+    this.#send();
+    // The pipe writes at the end of this turn of the event loop.
+    await new Promise((resolve) => void setImmediate(resolve));
+  }
+
+  #send(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const held of this.#due.splice(0)) held.ackSoon(this.#pipe);
+  }
+}

@@ -1,0 +1,191 @@
+// A work message from its arrival until it is answered, and the attempt that runs for it. A new delivery of work that is
+// still held only renews the handle that it is answered by.
+import type { JsMsg } from '@nats-io/jetstream';
+import { ClosedConnectionError } from '@nats-io/transport-node';
+import type { LifecycleEvent } from '@trellis/contracts';
+import type { KeyIdentity } from '@trellis/lifecycle';
+import type { RequestPipe } from '@trellis/nats';
+import { JobStopped, type StopReason } from '../errors.ts';
+import type { KeyPlace } from '../keys/key-lease.ts';
+import type { AttemptSpan } from '../telemetry/attempt-span.ts';
+import type { Work } from './work-message.ts';
+
+export class HeldWork {
+  readonly work: Work;
+  /** From 1; of the delivery that brought it. */
+  readonly deliveryCount: number;
+  readonly ackWaitMs: number;
+  /** The handle of the newest delivery; none (yet) for work that was started from the stream of events. */
+  message: JsMsg | undefined;
+  /** The job's key, if its queue has keys. */
+  key: KeyIdentity | undefined;
+  /** The place of the key that it was given. */
+  place: KeyPlace | undefined;
+  /** The place of another job, which this worker is to start next. */
+  next: KeyPlace | undefined;
+  /** Whether it is counted in its key's turn: key-turns.ts. */
+  inTurn = false;
+  /** How many jobs of the key this worker has started in a row before this one. */
+  chain = 0;
+  /** The running attempt, once it has started. */
+  attempt: RunningAttempt | undefined;
+  /** Keeps the place for as long as it runs. */
+  lease: { stop(): void } | undefined;
+  /** Somebody said that the job was ended or is to be cancelled, before the attempt had started. */
+  hinted = false;
+
+  constructor(work: Work, message: JsMsg | undefined, ackWaitMs: number) {
+    this.work = work;
+    this.message = message;
+    this.deliveryCount = message?.info.deliveryCount ?? 1;
+    this.ackWaitMs = ackWaitMs;
+  }
+
+  // An answer that got lost, or that a closed connection does not take, is repaired by the next delivery.
+
+  /** Done with the message. */
+  ack(): void {
+    this.#answer(() => this.message?.ack());
+  }
+
+  /** Done with the message; acked in one write with the requests of this turn of the event loop. */
+  ackSoon(pipe: RequestPipe): void {
+    // The type leaves out where an answer goes.
+    const { reply } = (this.message ?? {}) as { reply?: string };
+    if (reply) pipe.alongside({ subject: reply, body: '+ACK' });
+  }
+
+  /** The message is to come again after `ms` milliseconds; 0: at once. */
+  giveBack(ms: number): void {
+    this.#answer(() => this.message?.nak(ms));
+  }
+
+  /** The message is never to come again. */
+  terminate(reason: string): void {
+    this.#answer(() => this.message?.term(reason));
+  }
+
+  #answer(send: () => void): void {
+    try {
+      send();
+    } catch (error) {
+      if (!(error instanceof ClosedConnectionError)) throw error;
+    }
+  }
+}
+
+/** An abort signal that is made when somebody looks at it: few handlers do. */
+class LateSignal {
+  #controller: AbortController | undefined;
+  #reason: unknown;
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  abort(reason: JobStopped): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(reason);
+  }
+}
+
+const ENDED_BY_OTHERS: ReadonlySet<StopReason> = new Set(['cancelled', 'expired', 'dead', 'stale']);
+
+/** What is known of an attempt when its `started` is stored. */
+export interface BegunAttempt {
+  /** From 1. */
+  attempt: number;
+  maxTries: number;
+  /** Only what the stream stored after this sequence concerns it. */
+  afterSequence: number;
+  startedSequence: number;
+  /** Undefined without an OpenTelemetry SDK. */
+  span: AttemptSpan | undefined;
+}
+
+/** One attempt whose `started` is stored. */
+export class RunningAttempt {
+  readonly jobId: string;
+  /** From 1. */
+  readonly number: number;
+  readonly maxTries: number;
+  /** Sequence of its `started`, and of the last event that it is known to have published. */
+  readonly startedSequence: number;
+  lastSequence: number;
+  /** Only what the stream stored after this sequence concerns this attempt. */
+  readonly afterSequence: number;
+  /** Undefined without an OpenTelemetry SDK. */
+  readonly span: AttemptSpan | undefined;
+  /** How long its handler ran, in milliseconds. */
+  ranMs: number | undefined;
+  readonly #stop = new LateSignal();
+  readonly #shutdown = new LateSignal();
+  #stopped: StopReason | undefined;
+  #noticedStop = false;
+  #noticedShutdown = false;
+  #abandoned = false;
+  #onAbandon: (() => void) | undefined;
+  /** The event that asked for the cancellation. */
+  request: LifecycleEvent | undefined;
+
+  constructor(jobId: string, begun: BegunAttempt) {
+    this.jobId = jobId;
+    this.number = begun.attempt;
+    this.maxTries = begun.maxTries;
+    this.afterSequence = begun.afterSequence;
+    this.startedSequence = begun.startedSequence;
+    this.lastSequence = begun.startedSequence;
+    this.span = begun.span;
+  }
+
+  /** Why it was told to stop; the strongest reason so far. */
+  get stopped(): StopReason | undefined {
+    return this.#stopped;
+  }
+
+  /** Whether the handler has looked at what told it to stop. One that never looked cannot have stopped for it. */
+  get noticed(): boolean {
+    return this.#stopped === 'shutdown' ? this.#noticedShutdown : this.#noticedStop;
+  }
+
+  /** Aborts when the job was cancelled or ended by others. Reading it counts as noticing. */
+  get signal(): AbortSignal {
+    this.#noticedStop = true;
+    return this.#stop.signal;
+  }
+
+  /** Aborts when the host stops. Reading it counts as noticing. */
+  get shutdown(): AbortSignal {
+    this.#noticedShutdown = true;
+    return this.#shutdown.signal;
+  }
+
+  /** Calls `tell` when the host waits no longer for this handler. */
+  whenAbandoned(tell: () => void): void {
+    this.#onAbandon = tell;
+    if (this.#abandoned) tell();
+  }
+
+  abandon(): void {
+    this.#abandoned = true;
+    this.#onAbandon?.();
+  }
+
+  /** Tells the handler to stop. The end of the job outdoes a request to cancel it, and that the host's wish to stop. */
+  stop(because: StopReason, detail?: string): void {
+    if (because === 'shutdown') {
+      if (this.#stopped === undefined) this.span?.note(because, detail);
+      this.#stopped ??= because;
+      this.#shutdown.abort(new JobStopped(because, detail));
+      return;
+    }
+    if (this.#stopped !== undefined && ENDED_BY_OTHERS.has(this.#stopped)) return;
+    if (this.#stopped !== because) this.span?.note(because, detail);
+    this.#stopped = because;
+    this.#stop.abort(new JobStopped(because, detail));
+  }
+}

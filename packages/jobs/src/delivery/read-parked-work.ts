@@ -1,0 +1,76 @@
+// The work of a place that was passed on: read from the job's own events, because its work message is parked somewhere.
+
+import { sleep } from '@trellis/async';
+import { decodeEvent, eventSubject } from '@trellis/contracts';
+import { PHANTOM_AFTER_MS } from '@trellis/lifecycle';
+import { dropPlace, type KeyedScope, type KeyPlace, returnPlace } from '../keys/key-lease.ts';
+import type { HeldWork } from './delivery.ts';
+import type { Work } from './work-message.ts';
+
+type WorkOfPlace =
+  | { kind: 'work'; work: Work }
+  /** Admitted, and its `created` is still on its way. */
+  | { kind: 'not-yet' }
+  /** A phantom, or nothing that can be read. */
+  | { kind: 'gone' };
+
+const LOOK_AGAIN_MS = [0, 30, 120];
+
+/**
+ * The work of a place, in hand; places of what is no job go on to the next one in the queue. Undefined when there is nothing
+ * to start. Never rejects: a place that is kept by an error is taken back when its job's message comes.
+ * @param takeInHand undefined when the work's own message is being looked at by this worker already
+ */
+export async function workToStart(
+  scope: KeyedScope,
+  passedOn: KeyPlace,
+  takeInHand: (work: Work, place: KeyPlace) => HeldWork | undefined,
+): Promise<HeldWork | undefined> {
+  let place: KeyPlace | undefined = passedOn;
+  try {
+    while (place !== undefined) {
+      const found: WorkOfPlace = await workOfPlace(scope, place);
+      if (found.kind === 'gone') {
+        place = await dropPlace(scope, place);
+        continue;
+      }
+      const held = found.kind === 'work' ? takeInHand(found.work, place) : undefined;
+      if (held === undefined) await returnPlace(scope, place);
+      return held;
+    }
+  } catch (error) {
+    scope.counts.faults++;
+    scope.log.error(
+      { error, jobId: place?.jobId },
+      'work that was passed on could not be begun; its message comes again',
+    );
+  }
+  return undefined;
+}
+
+/** What the job of `place` is to do. @throws when the servers do not answer */
+async function workOfPlace(scope: KeyedScope, place: KeyPlace): Promise<WorkOfPlace> {
+  const { service, jobType, stream, log } = scope;
+  const { jobId } = place;
+  for (const waitMs of LOOK_AGAIN_MS) {
+    await sleep(waitMs, scope.halt);
+    const [created, retried] = await Promise.all([
+      stream.nextOf(eventSubject(service, jobType, jobId, 'created'), 1),
+      stream.lastOf(eventSubject(service, jobType, jobId, 'retried')),
+    ]);
+    const origin = retried ?? created;
+    if (origin === undefined) continue;
+    const decoded = decodeEvent(origin);
+    if (decoded.kind === 'quarantined') {
+      log.warn({ jobId, reason: decoded.quarantined.reason }, 'a queued job cannot be read');
+      return { kind: 'gone' };
+    }
+    const { event, sequence } = decoded.stored;
+    const from = { sequence, event: retried ? ('retried' as const) : ('created' as const) };
+    return { kind: 'work', work: { key: `${jobId}:${sequence}`, jobId, origin: from, event, workSequence: undefined } };
+  }
+  const age = Date.now() - Date.parse(place.queuedAt ?? new Date().toISOString());
+  if (age <= PHANTOM_AFTER_MS) return { kind: 'not-yet' };
+  log.warn({ jobId, key: place.identity.key }, 'a queued job was never created: its entry is dropped');
+  return { kind: 'gone' };
+}

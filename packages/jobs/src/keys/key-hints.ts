@@ -1,0 +1,55 @@
+// Hints that a key has a free place and jobs that wait: whoever has room takes the head of its queue. Nothing depends on
+// them; parked work comes by itself.
+
+import { sleep } from '@trellis/async';
+import { KeyFreeHint, keyFreeSubject } from '@trellis/contracts';
+import type { KeyIdentity } from '@trellis/lifecycle';
+import { type KeyedScope, type KeyPlace, takeHeadPlace } from './key-lease.ts';
+
+/** Idle instances do not all ask at the same moment for a key that became free. */
+const SPREAD_MS = 20;
+
+/** Calls `answer` for hints that come while there is room, until `signal` aborts. */
+export function listenForFreeKeys(
+  { service, jobType, stream, log }: KeyedScope,
+  hasRoom: () => boolean,
+  answer: (identity: KeyIdentity) => void,
+  signal: AbortSignal,
+): void {
+  const hints = stream.nc.subscribe(keyFreeSubject(service, jobType), {
+    callback: (error, message) => {
+      if (error) return log.warn({ error }, 'no hints about free keys; parked work comes by itself');
+      if (signal.aborted || !hasRoom()) return;
+      const hint = KeyFreeHint.safeParse(parseJson(message.data));
+      if (!hint.success) return log.debug({ subject: message.subject }, 'a hint about a free key is unreadable');
+      answer({ service, jobType, key: hint.data.key, keyHash: hint.data.keyHash });
+    },
+  });
+  signal.addEventListener('abort', () => hints.unsubscribe(), { once: true });
+}
+
+/** The place of the head of a key's queue, unless somebody else was quicker. Never rejects. */
+export async function takeHinted(
+  scope: KeyedScope,
+  identity: KeyIdentity,
+  signal: AbortSignal,
+): Promise<KeyPlace | undefined> {
+  await sleep(Math.random() * SPREAD_MS, signal);
+  if (signal.aborted) return undefined;
+  try {
+    const record = await scope.keyed.read(identity);
+    if (!record || record.queued.length === 0 || record.active.length >= scope.keyed.limits.maxActive) return undefined;
+    return await takeHeadPlace(scope, identity);
+  } catch (error) {
+    scope.log.warn({ error, key: identity.key }, 'a hint about a free key could not be answered');
+    return undefined;
+  }
+}
+
+function parseJson(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(data));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,321 @@
+// A place of a key in the hands of this worker, and the ways to get and to give one (protocol: keyed concurrency,
+// running). What is asked at which point of a job's run is key-gate.ts; the order of the queue is @trellis/lifecycle's.
+
+import { backoffMs } from '@trellis/async';
+import type { ActiveSlot, Concurrency, KeyRecord } from '@trellis/contracts';
+import { newId } from '@trellis/contracts';
+import {
+  type KeyIdentity,
+  leaveKey,
+  putBack,
+  release,
+  renew,
+  type SlotAnswer,
+  type Taker,
+  takeHead,
+  takeSlot,
+} from '@trellis/lifecycle';
+
+import type { HeldWork } from '../delivery/delivery.ts';
+import type { MaybeLater } from '../values/wire-value.ts';
+import { jobLog, type WorkerScope } from '../worker/worker-scope.ts';
+import type { KeyedQueue } from './keyed-queue.ts';
+import { clearExpired } from './stale-lease.ts';
+
+/** A worker's scope in a queue that has keys. */
+export type KeyedScope = WorkerScope & { keyed: KeyedQueue };
+
+export const isKeyed = (scope: WorkerScope): scope is KeyedScope => scope.keyed !== undefined;
+
+/** How a record was when it was changed. */
+interface Asked {
+  takeovers: number;
+  /** Of the process clock, before the request: a process may be stopped for long before it reads the answer. */
+  askedAt: number;
+}
+
+/** A place that this worker took; somebody else may have it by now. */
+export class KeyPlace {
+  readonly identity: KeyIdentity;
+  readonly jobId: string;
+  readonly token: string;
+  readonly queuedAt: string | undefined;
+  readonly #takeovers: number;
+  #slot: ActiveSlot;
+  #knownAt: number;
+  /** Somebody else has it: whatever its handler brings does not count. */
+  lost = false;
+  /** It was given back: nothing is to be renewed. */
+  given = false;
+
+  constructor(identity: KeyIdentity, slot: ActiveSlot, { takeovers, askedAt }: Asked) {
+    this.identity = identity;
+    this.#slot = slot;
+    this.#takeovers = takeovers;
+    this.#knownAt = askedAt;
+    this.jobId = slot.jobId;
+    this.token = slot.slotToken;
+    this.queuedAt = slot.queuedAt;
+  }
+
+  /** Milliseconds since this worker last knew that the place is its own. */
+  get ageMs(): number {
+    return performance.now() - this.#knownAt;
+  }
+
+  renewed(slot: ActiveSlot, askedAt: number): void {
+    this.#slot = slot;
+    this.#knownAt = askedAt;
+  }
+
+  /** As lifecycle events carry it. */
+  facts(): Concurrency {
+    const { key, keyHash } = this.identity;
+    const { instanceId, slotToken, heartbeatAt, leaseExpiresAt } = this.#slot;
+    return { key, keyHash, instanceId, slotToken, heartbeatAt, leaseExpiresAt, staleTakeoverCount: this.#takeovers };
+  }
+}
+
+/** Waits between two visits of parked work: the head of the queue comes soon, those behind it later. */
+const PARK_STEP_MS = 2_000;
+const SHORTEST_PARK_MS = 50;
+
+export type PlaceAnswer =
+  | { kind: 'taken'; place: KeyPlace }
+  /** Not now: come again after `ms`. `otherFirst`: a place that was taken for the job whose turn it is. */
+  | { kind: 'park'; ms: number; otherFirst: KeyPlace | undefined };
+
+const taker = ({ instanceId, keyed }: KeyedScope): Taker => ({
+  instanceId,
+  slotToken: newId(),
+  leaseMs: keyed.concurrency.heartbeatTtlMs,
+});
+
+const asker = (scope: KeyedScope, held: HeldWork) => ({
+  jobId: held.work.jobId,
+  instanceId: scope.instanceId,
+  runningHere: scope.host?.runsAlready(held) ?? false,
+  liveMs: scope.keyed.liveMs,
+});
+
+/** A place for the work in hand, or when to come again. Leases in the way that ran out are settled on the way. */
+export async function takePlace(
+  scope: KeyedScope,
+  held: HeldWork,
+  identity: KeyIdentity,
+  tries: number,
+): Promise<PlaceAnswer> {
+  const { keyed } = scope;
+  const wish = { ...taker(scope), ...asker(scope, held) };
+  let takeovers = 0;
+  for (;;) {
+    const askedAt = performance.now();
+    const answer: SlotAnswer = await keyed.change(
+      identity,
+      (record, now) => {
+        takeovers = record.staleTakeoverCount;
+        const { context } = held.work.event;
+        const { stalePolicy } = keyed.concurrency;
+        return takeSlot(record, { ...wish, tries, context, limits: keyed.limits, stalePolicy }, now);
+      },
+      { signal: scope.halt },
+    );
+    switch (answer.kind) {
+      case 'taken':
+        return { kind: 'taken', place: new KeyPlace(identity, answer.slot, { takeovers, askedAt }) };
+      case 'otherFirst': {
+        const otherFirst = new KeyPlace(identity, answer.slot, { takeovers, askedAt });
+        return { kind: 'park', ms: parkMs(keyed, answer.position), otherFirst };
+      }
+      case 'running':
+        return { kind: 'park', ms: untilSilentMs(keyed, answer.slot), otherFirst: undefined };
+      case 'wait':
+        return { kind: 'park', ms: parkMs(keyed, answer.position), otherFirst: undefined };
+      case 'expired':
+        await clearExpired(scope, identity, answer.slot);
+    }
+  }
+}
+
+function parkMs({ longestParkMs }: KeyedQueue, position: number): number {
+  const full = Math.min(longestParkMs, PARK_STEP_MS * (1 + position));
+  // Spread out, so that a whole queue does not come at once.
+  return Math.max(SHORTEST_PARK_MS, Math.round(full * (0.8 + 0.2 * Math.random())));
+}
+
+/** When the owner of a place would count as lost if it said nothing more. */
+export function untilSilentMs(keyed: KeyedQueue, slot: ActiveSlot): number {
+  const left = Date.parse(slot.heartbeatAt) + keyed.liveMs - Date.now();
+  return Math.max(SHORTEST_PARK_MS, Math.min(left + SHORTEST_PARK_MS, keyed.longestParkMs));
+}
+
+/** Whether this worker knew a moment ago that the place is its own: nobody takes one whose heartbeat is younger than two intervals. */
+export const isSureOf = ({ keyed }: KeyedScope, place: KeyPlace): boolean =>
+  !place.lost && place.ageMs <= keyed.concurrency.heartbeatIntervalMs / 2;
+
+/** Whether the place is still this worker's; asks the record unless it is sure of it. */
+export function holdsPlace(scope: KeyedScope, place: KeyPlace): MaybeLater<boolean> {
+  if (place.lost || isSureOf(scope, place)) return !place.lost;
+  return renewPlace(scope, place).then(() => !place.lost);
+}
+
+async function renewPlace(scope: KeyedScope, place: KeyPlace): Promise<void> {
+  const { jobId, token: slotToken } = place;
+  const leaseMs = scope.keyed.concurrency.heartbeatTtlMs;
+  const askedAt = performance.now();
+  const answer = await scope.keyed.change(
+    place.identity,
+    (record, now) => renew(record, { jobId, slotToken, leaseMs }, now),
+    { signal: scope.halt },
+  );
+  if (answer.kind === 'renewed') place.renewed(answer.slot, askedAt);
+  else place.lost = !place.given;
+}
+
+/** Renews a lease until it is stopped; `onLost` is called once if somebody else has taken the place. */
+export function keepLease(scope: KeyedScope, place: KeyPlace, onLost: () => void): { stop(): void } {
+  const { heartbeatIntervalMs } = scope.keyed.concurrency;
+  let stopped = false;
+  let faults = 0;
+  const renewSoon = () => {
+    const ms = faults === 0 ? heartbeatIntervalMs : backoffMs(faults, 100, heartbeatIntervalMs);
+    return setTimeout(() => void renewNow(), ms);
+  };
+  const renewNow = async () => {
+    if (stopped || place.given) return;
+    try {
+      await renewPlace(scope, place);
+      faults = 0;
+    } catch (error) {
+      faults++;
+      scope.log.warn({ error, jobId: place.jobId, key: place.identity.key }, 'a lease could not be renewed; trying on');
+    }
+    if (place.lost) onLost();
+    else if (!stopped) timer = renewSoon();
+  };
+  // Most leases are never renewed: a bare timer costs a tenth of one that waits for a signal, too.
+  let timer = renewSoon();
+  return {
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Gives the place of the work in hand back, and on: what this worker may start next is in `held.next`. */
+export async function releasePlace(scope: KeyedScope, held: HeldWork, handedBack = false): Promise<void> {
+  const { place } = held;
+  if (place === undefined) return;
+  place.given = true;
+  const { event, jobId } = held.work;
+  // Without a message of its own nothing would bring it to another worker soon.
+  const backToHead =
+    handedBack && held.message === undefined
+      ? { jobId, createdAt: event.timestamp, requestId: event.context.requestId, context: event.context }
+      : undefined;
+  const { limits } = scope.keyed;
+  const takerOf = nextTaker(scope, held, place.identity);
+  const { outcome, asked, comes } = await changed(scope, place.identity, (record, now) => {
+    const promote = takerOf(record);
+    return release(record, { jobId, slotToken: place.token, limits, promote, backToHead }, now);
+  });
+  held.place = undefined;
+  passOn(scope, held, place.identity, { ...outcome, headWaits: outcome.headWaits && !comes }, asked);
+}
+
+/** The job in hand has ended: it leaves the key. `park`: its owner lives and is about to do that itself. */
+export async function leavePlace(
+  scope: KeyedScope,
+  held: HeldWork,
+  identity: KeyIdentity,
+): Promise<{ kind: 'left' } | { kind: 'park'; ms: number }> {
+  if (held.place) held.place.given = true;
+  const { limits } = scope.keyed;
+  const takerOf = nextTaker(scope, held, identity);
+  const { outcome, asked, comes } = await changed(scope, identity, (record, now) => {
+    const promote = takerOf(record);
+    return leaveKey(record, { ...asker(scope, held), limits, promote }, now);
+  });
+  if (outcome.kind === 'running') return { kind: 'park', ms: untilSilentMs(scope.keyed, outcome.slot) };
+  held.place = undefined;
+  passOn(scope, held, identity, { ...outcome, headWaits: outcome.headWaits && !comes }, asked);
+  return { kind: 'left' };
+}
+
+/** The place of the first in the queue, if it is free. */
+export async function takeHeadPlace(scope: KeyedScope, identity: KeyIdentity): Promise<KeyPlace | undefined> {
+  const wish = { limits: scope.keyed.limits, promote: taker(scope) };
+  const { outcome, asked } = await changed(scope, identity, (record, now) => takeHead(record, wish, now));
+  return outcome.promoted ? new KeyPlace(identity, outcome.promoted, asked) : undefined;
+}
+
+/** A place whose job cannot be started here and now goes back, its job to the head of the queue. */
+export async function returnPlace(scope: KeyedScope, place: KeyPlace): Promise<void> {
+  place.given = true;
+  const { outcome } = await changed(scope, place.identity, (record, now) =>
+    putBack(record, { slotToken: place.token }, now),
+  );
+  if (outcome.kind === 'back') scope.log.debug({ jobId: place.jobId, key: place.identity.key }, 'a place was put back');
+}
+
+/** The job of a place is no job: the next one in the queue may have it. */
+export async function dropPlace(scope: KeyedScope, place: KeyPlace): Promise<KeyPlace | undefined> {
+  place.given = true;
+  const { jobId, token: slotToken, identity } = place;
+  const wish = { jobId, slotToken, limits: scope.keyed.limits, promote: taker(scope) };
+  const { outcome, asked } = await changed(scope, identity, (record, now) => release(record, wish, now));
+  return outcome.promoted ? new KeyPlace(identity, outcome.promoted, asked) : undefined;
+}
+
+async function changed<Outcome>(
+  scope: KeyedScope,
+  identity: KeyIdentity,
+  decide: (record: KeyRecord, now: Date) => { record: KeyRecord; outcome: Outcome },
+): Promise<{ outcome: Outcome; asked: Asked; comes: boolean }> {
+  const askedAt = performance.now();
+  let takeovers = 0;
+  let comes = false;
+  const outcome = await scope.keyed.change(
+    identity,
+    (record, now) => {
+      takeovers = record.staleTakeoverCount;
+      const changed = decide(record, now);
+      const [head] = changed.record.queued;
+      comes = head !== undefined && scope.host?.comesByItself(identity.keyHash, head) === true;
+      return changed;
+    },
+    { signal: scope.halt },
+  );
+  return { outcome, asked: { takeovers, askedAt }, comes };
+}
+
+/** Who takes the place that `held` leaves: this worker, if it is to start the first one in the queue. */
+function nextTaker(
+  scope: KeyedScope,
+  held: HeldWork,
+  { keyHash }: KeyIdentity,
+): (record: KeyRecord) => Taker | undefined {
+  // Once taken, always taken: the answer to a change that took the place may have been lost.
+  let next: Taker | undefined;
+  return (record) => {
+    // The job that leaves may still stand in the queue itself.
+    const head = record.queued.find(({ jobId }) => jobId !== held.work.jobId);
+    if (next === undefined && head !== undefined && scope.host?.startsNext(held, keyHash, head)) next = taker(scope);
+    return next;
+  };
+}
+
+function passOn(
+  scope: KeyedScope,
+  held: HeldWork,
+  identity: KeyIdentity,
+  { promoted, headWaits }: { promoted: ActiveSlot | undefined; headWaits: boolean },
+  asked: Asked,
+): void {
+  if (promoted) {
+    held.next = new KeyPlace(identity, promoted, asked);
+    jobLog(scope, held.work.event).debug({ next: promoted.jobId, key: identity.key }, 'the key is passed on');
+  }
+  if (headWaits) scope.keyed.hint(identity);
+}

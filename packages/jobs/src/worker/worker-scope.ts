@@ -1,0 +1,124 @@
+// What everything that works for one queue in one process shares: names, settings, connections, counters.
+
+import type { Logger } from '@trellis/async';
+import type { LifecycleEvent, QueuedJob } from '@trellis/contracts';
+import type { JobStream } from '@trellis/nats';
+import type { LateAcks } from '../delivery/ack-batcher.ts';
+import type { HeldWork } from '../delivery/delivery.ts';
+import type { KeyedQueue } from '../keys/keyed-queue.ts';
+import type { Queue } from '../queue.ts';
+
+/** What a queue's worker has done since it started. */
+export interface WorkerCounts {
+  /** Work messages that arrived, deliveries of work already held not included. */
+  delivered: number;
+  /** Work messages that are no work of this queue; terminated. */
+  quarantined: number;
+  /** Work that was not to be run any more. */
+  ackedUnrun: number;
+  /** Work given back to look again later. */
+  waited: number;
+  /** Work given back because its key had no place for it. */
+  parked: number;
+  started: number;
+  completed: number;
+  /** Attempts that failed with another one to come. */
+  retried: number;
+  failed: number;
+  dead: number;
+  cancelled: number;
+  /** Runs that lost the place of their key: what they brought did not count. */
+  superseded: number;
+  /** Handlers whose job somebody else ended while they ran. */
+  overtaken: number;
+  /** Started work given back because the host stops. */
+  handedBack: number;
+  /** Deliveries given back because something unexpected failed. */
+  faults: number;
+}
+
+export const newCounts = (): WorkerCounts => ({
+  delivered: 0,
+  quarantined: 0,
+  ackedUnrun: 0,
+  waited: 0,
+  parked: 0,
+  started: 0,
+  completed: 0,
+  retried: 0,
+  failed: 0,
+  dead: 0,
+  cancelled: 0,
+  superseded: 0,
+  overtaken: 0,
+  handedBack: 0,
+  faults: 0,
+});
+
+/** What the worker around knows about its other work. */
+export interface WorkerHost {
+  /** Whether this worker is to start `next`, of the same key, when `held` has ended. */
+  startsNext(held: HeldWork, keyHash: string, next: QueuedJob): boolean;
+  /** Whether the next job of a key needs nobody's help: its work is in hand here, or about to be delivered somewhere. */
+  comesByItself(keyHash: string, next: QueuedJob): boolean;
+  /** Whether other work in hand is of the same job. */
+  runsAlready(held: HeldWork): boolean;
+}
+
+export interface WorkerScope {
+  readonly service: string;
+  readonly jobType: string;
+  readonly instanceId: string;
+  readonly version: string | undefined;
+  /** An attempt is part of its job's trace when it begins no later than this after the creation. */
+  readonly joinTraceMs: number;
+  readonly queue: Queue;
+  /** The keys of the queue, if it has any. */
+  readonly keyed?: KeyedQueue | undefined;
+  readonly host?: WorkerHost | undefined;
+  readonly stream: JobStream;
+  readonly log: Logger;
+  readonly counts: WorkerCounts;
+  readonly acks: LateAcks;
+  /** Aborts when the host waits no longer: what is not stored by then is left to the next delivery. */
+  readonly halt: AbortSignal;
+}
+
+/** What lines about a job are written with. */
+export type JobLog = Record<'debug' | 'info' | 'warn' | 'error', (facts: object, message: string) => void>;
+
+/** The scope's logger with the fields that every line about a job carries; costs nothing where nothing is written. */
+export const jobLog = ({ log }: Pick<WorkerScope, 'log'>, event: LifecycleEvent): JobLog => new LogOfJob(log, event);
+
+class LogOfJob implements JobLog {
+  readonly #log: Logger;
+  readonly #event: LifecycleEvent;
+
+  constructor(log: Logger, event: LifecycleEvent) {
+    this.#log = log;
+    this.#event = event;
+  }
+
+  debug(facts: object, message: string): void {
+    this.#say('debug', facts, message);
+  }
+
+  info(facts: object, message: string): void {
+    this.#say('info', facts, message);
+  }
+
+  warn(facts: object, message: string): void {
+    this.#say('warn', facts, message);
+  }
+
+  error(facts: object, message: string): void {
+    this.#say('error', facts, message);
+  }
+
+  #say(level: keyof JobLog, facts: object, message: string): void {
+    if (!this.#log.isLevelEnabled(level)) return;
+    const { jobId, service, jobType, context } = this.#event;
+    const { traceId, requestId } = context;
+    this.#log[level]({ jobId, service, jobType, traceId, requestId, ...facts }, message);
+  }
+}
