@@ -13,7 +13,7 @@ const NODE_VERSION = '24.21.0';
 const PNPM_VERSION = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager.split('@')[1];
 
 /** Folder that survives clones: tool chain and servers. `TRELLIS_CACHE` overrides it. */
-export function cacheFolder() {
+function cacheFolder() {
   const base =
     process.env.TRELLIS_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'trellis-jobs');
   mkdirSync(base, { recursive: true });

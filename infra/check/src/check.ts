@@ -1,11 +1,13 @@
-// `npm run check`: types, lint and tests; every step runs even when an earlier one failed.
-// The last line counts tests; types and lint appear in it only when they fail, as one failure each.
+// `npm run check`: types, lint, unused code and tests. Every step runs even if an earlier one failed.
+// The last line counts tests. Each other step that fails adds one failure to it.
 import { runStep } from './run-step.ts';
 import { runTests } from './run-tests.ts';
 
 const steps = [
   { name: 'types', run: () => runStep('turbo', ['run', 'types', '--continue', '--output-logs=errors-only']) },
   { name: 'lint', run: () => runStep('biome', ['ci', '.']) },
+  // Exports, files and dependencies that nothing uses (knip.json).
+  { name: 'unused', run: () => runStep('knip', ['--no-progress']) },
 ];
 
 const broken: string[] = [];

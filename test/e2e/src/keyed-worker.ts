@@ -19,7 +19,7 @@ export const KeyedWorkerOptions = z.object({
 export type KeyedWorkerOptions = z.infer<typeof KeyedWorkerOptions>;
 
 export const JOB_TYPE = 'keyed';
-export const payload = z.object({ origin: z.string(), n: z.number() });
+const payload = z.object({ origin: z.string(), n: z.number() });
 
 export const keyedQueue = (
   options: Pick<KeyedWorkerOptions, 'ttlMs' | 'maxActive' | 'maxQueuedPerKey' | 'concurrency'>,

@@ -1,5 +1,5 @@
 // The ClickHouse server's process: hands its own arguments to the server inside libchdb and stays in there.
-// It cannot hear signals meanwhile; asking it to stop is left to clickhouse.ts.
+// It cannot hear signals meanwhile; asking it to stop is left to clickhouse-server.ts.
 import { DataType, load, open } from 'ffi-rs';
 
 const [library = '', ...args] = process.argv.slice(2);

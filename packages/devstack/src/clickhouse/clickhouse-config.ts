@@ -1,5 +1,5 @@
 // The configuration files of the local ClickHouse server: limits, quiet logs, users and what each may do.
-// Starting it is left to clickhouse.ts.
+// Starting it is left to clickhouse-server.ts.
 import { createHash } from 'node:crypto';
 import { totalmem } from 'node:os';
 

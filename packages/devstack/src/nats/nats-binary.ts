@@ -1,5 +1,5 @@
 // Finds a nats-server (2.10 or newer) on this machine, or fetches one into the per-user cache.
-// Running it is left to nats.ts.
+// Running it is left to nats-server.ts.
 import { createHash } from 'node:crypto';
 import {
   copyFileSync,

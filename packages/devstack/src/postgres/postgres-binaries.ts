@@ -1,5 +1,5 @@
 // Finds the PostgreSQL programs in their npm package and a way to run them: PostgreSQL refuses to run as root.
-// Databases and settings are left to postgres.ts.
+// Databases and settings are left to postgres-server.ts.
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { installedPackage } from '../download/npm-package.ts';
