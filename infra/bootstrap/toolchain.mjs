@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
-const NODE_VERSION = '24.21.0';
+const NODE_VERSION = readFileSync(join(root, '.nvmrc'), 'utf8').trim();
 const PNPM_VERSION = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager.split('@')[1];
 
 /** Folder that survives clones: tool chain and servers. `TRELLIS_CACHE` overrides it. */
