@@ -3,7 +3,7 @@
 import { SpanKind } from '@opentelemetry/api';
 import { ATTR, LINK, type SpanOperation, spanName, workSubject } from '@trellis/contracts';
 import { countMetric, linkTo, recordMetric, withSpan } from '@trellis/instrumentation';
-import type { JobIdentity } from './read-job.ts';
+import type { JobIdentity } from './stream/read-job.ts';
 import type { Counts, PassResult } from './sweep.ts';
 
 const TRACER = 'trellis.janitor';

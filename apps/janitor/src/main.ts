@@ -7,9 +7,9 @@ import { startTelemetry } from '@trellis/telemetry';
 import pLimit from 'p-limit';
 import { readConfig } from './config.ts';
 import { allDuties } from './duties/index.ts';
-import { KeyBuckets } from './key-buckets.ts';
+import { KeyBuckets } from './stream/key-buckets.ts';
+import { WorkQueue } from './stream/work-queue.ts';
 import { workDuty } from './sweep.ts';
-import { WorkQueue } from './work-queue.ts';
 
 const config = readConfig();
 

@@ -3,8 +3,8 @@ import type { JobStream } from '@trellis/nats';
 import type { JanitorRows } from '@trellis/store-postgres';
 import type { LimitFunction } from 'p-limit';
 import type { JanitorConfig } from './config.ts';
-import type { KeyBuckets } from './key-buckets.ts';
-import type { WorkQueue } from './work-queue.ts';
+import type { KeyBuckets } from './stream/key-buckets.ts';
+import type { WorkQueue } from './stream/work-queue.ts';
 
 export interface JanitorPorts {
   stream: JobStream;

@@ -5,7 +5,7 @@ import { startTelemetry } from '@trellis/telemetry';
 import { readConfig } from './config.ts';
 import { startCurrent } from './current/start-current.ts';
 import { startHistory } from './history/start-history.ts';
-import { SharedTail } from './shared-tail.ts';
+import { SharedTail } from './tail/shared-tail.ts';
 
 const config = readConfig();
 /** Most messages of one read from the stream, which both pipelines share. */

@@ -3,9 +3,9 @@ import { loop, silentLogger } from '@trellis/async';
 import { openClickHouse } from '@trellis/store-clickhouse';
 import { freshClickHouse, waitFor } from '@trellis/test-support';
 import { expect, it } from 'vitest';
-import { clickHouseRelay } from './history/clickhouse-relay.test-support.ts';
 import { runHistoryPipeline } from './history/pipeline.ts';
-import { SharedTail } from './shared-tail.ts';
+import { SharedTail } from './tail/shared-tail.ts';
+import { clickHouseRelay } from './testing/clickhouse-relay.ts';
 import { startTestProjection } from './testing/projection-fixture.ts';
 import { event } from './testing/sample-event.ts';
 

@@ -10,7 +10,7 @@ import {
 import { DEFAULT_CLICKHOUSE_DATABASE } from '@trellis/store-clickhouse';
 import { DEFAULT_OTEL_DATABASE } from '@trellis/store-traces';
 import { z } from 'zod';
-import { TRACE_ID_PLACE } from './trace-link.ts';
+import { TRACE_ID_PLACE } from './reads/trace-link.ts';
 
 export const GatewayConfig = z.object({
   ...baseConfig,

@@ -4,7 +4,7 @@ import { startTelemetry } from '@trellis/telemetry';
 import { readConfig } from './config.ts';
 import { METHODS } from './methods/index.ts';
 import { openPorts } from './open-ports.ts';
-import { serveUntilStopped } from './serve-rpc.ts';
+import { serveUntilStopped } from './rpc/serve-rpc.ts';
 
 const config = readConfig();
 

@@ -7,10 +7,10 @@ import { HistoryReader, openClickHouse } from '@trellis/store-clickhouse';
 import { JobReader, openPostgres, PresenceReader, QueueReader } from '@trellis/store-postgres';
 import { TraceReader } from '@trellis/store-traces';
 import type { GatewayConfig } from './config.ts';
-import { healthProbes } from './health-probes.ts';
-import type { Ports } from './method.ts';
-import { observeProjection } from './observe-projection.ts';
-import { ProjectionProgress } from './projection-progress.ts';
+import { healthProbes } from './health/health-probes.ts';
+import { observeProjection } from './health/observe-projection.ts';
+import { ProjectionProgress } from './health/projection-progress.ts';
+import type { Ports } from './rpc/method.ts';
 
 export async function openPorts(scope: ComponentScope, nats: NatsConnection, config: GatewayConfig): Promise<Ports> {
   const { name, instanceId, log, use, ready } = scope;

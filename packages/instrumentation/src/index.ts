@@ -1,7 +1,6 @@
-export * from './catalogue.ts';
-export * from './describe-telemetry.ts';
-export * from './instruments.ts';
-export * from './spans.ts';
-export * from './telemetry-settings.ts';
-export * from './trace-context.ts';
-export * from './with-span.ts';
+export { CATALOGUE, prometheusName } from './catalogue.ts';
+export { countMetric, moveMetric, observeMetrics, recordMetric } from './instruments.ts';
+export { type SpanEntry, spanEntryOf } from './spans.ts';
+export type { TelemetrySettings } from './telemetry-settings.ts';
+export { contextOf, extractHeaders, injectHeaders, linkTo, spanContextOf, traceparentOf } from './trace-context.ts';
+export { errorTypeOf, failSpan, withSpan } from './with-span.ts';

@@ -1,6 +1,15 @@
 export type { ActiveJob } from './attempt/active-job.ts';
 export type { Handler } from './attempt/run-handler.ts';
-export * from './errors.ts';
+export {
+  AdmissionRejected,
+  ConsumerConflict,
+  JobStopped,
+  NonRetryableError,
+  STOP_REASONS,
+  type StopReason,
+  ValidationError,
+  WaitTimeoutError,
+} from './errors.ts';
 export type { CreateOptions, JobQueue, Submission } from './job-queue.ts';
 export type { EndedState, JobOutcome, JobRef, WaitOptions } from './job-ref.ts';
 export { KeyRecordError } from './keys/key-records.ts';

@@ -1,6 +1,6 @@
-export * from './connect-nats.ts';
-export * from './job-stream.ts';
-export * from './provision.ts';
+export { connectNats, isConnected, whenConnected } from './connect-nats.ts';
+export { JobStream, type ReadJob } from './job-stream.ts';
+export { type Provisioned, provision, TopologyMismatch } from './provision.ts';
 export { PublishError, type PublishOptions, type PublishOutcome } from './publish-event.ts';
 export { RequestPipe } from './request-pipe.ts';
-export * from './traced-connection.ts';
+export { tracedConnection } from './traced-connection.ts';

@@ -1,13 +1,30 @@
-// What other packages use of the Postgres store.
-export * from './current-store.ts';
-export * from './janitor-rows.ts';
-export * from './job-change.ts';
-export { writeChanges } from './job-row.ts';
-export * from './migrate.ts';
-export * from './migrate-when-reachable.ts';
-export * from './open-postgres.ts';
-export * from './pass-ledger.ts';
-export type { Lease } from './pipeline-leases.ts';
-export * from './presence-store.ts';
-export * from './read/index.ts';
-export type { StoreRefusal } from './store-refusal.ts';
+export { migratePostgres } from './connection/migrate.ts';
+export { migrateWhenReachable } from './connection/migrate-when-reachable.ts';
+export { openPostgres, type Postgres, type Queryable } from './connection/open-postgres.ts';
+export type { StoreRefusal } from './connection/store-refusal.ts';
+export {
+  type JanitorRow,
+  JanitorRows,
+  type LiveWorker,
+  type ProjectedUpTo,
+  type RowPlace,
+} from './janitor/janitor-rows.ts';
+export { type PassClaim, PassLedger, type PassProblem, type PassReport } from './janitor/pass-ledger.ts';
+export {
+  type HeardUpTo,
+  MAX_ACTIVE_JOBS,
+  PresenceStore,
+  type WorkerPresence,
+  type WorkerStatus,
+} from './presence/presence-store.ts';
+export { type CommitOutcome, CurrentStore, Fenced } from './projection/current-store.ts';
+export { type BatchCommit, type JobChange, NOT_LOADED } from './projection/job-change.ts';
+export type { Lease } from './projection/pipeline-leases.ts';
+export { writeChanges } from './projection/plan-writes.ts';
+export { type JanitorDuty, JobReader, type PipelinePosition } from './read/job-reader.ts';
+export type { ReadJob } from './read/job-row.ts';
+export type { Bodies } from './read/list-query.ts';
+export type { JobFilter, PagePlace } from './read/page-plan.ts';
+export { PresenceReader, type ServicePresence } from './read/presence-reader.ts';
+export { QueueReader } from './read/queue-reader.ts';
+export { StoreUnavailable } from './read/read-query.ts';

@@ -2,9 +2,9 @@
 // publishes `expired` for those whose execution has not ended.
 import type { JanitorRow, RowPlace } from '@trellis/store-postgres';
 import { z } from 'zod';
-import { changeJob } from '../change-job.ts';
-import { planDeadline } from '../plan.ts';
+import { planDeadline } from '../plan/plan-job.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
+import { changeJob } from '../stream/change-job.ts';
 import type { Duty, Pass, PassResult } from '../sweep.ts';
 
 /** What earlier passes dealt with, and the sequence that the projection must reach to show it. */

@@ -5,10 +5,10 @@ import { eventSubject } from '@trellis/contracts';
 import { type JobStream, provision } from '@trellis/nats';
 import type { JanitorRow, PassProblem } from '@trellis/store-postgres';
 import { z } from 'zod';
-import { judgeQueue, mayRecreate, type QueueVerdict } from '../plan-stream.ts';
+import { judgeQueue, mayRecreate, type QueueVerdict } from '../plan/plan-stream.ts';
+import { NEW_ROTATION, RotationState, reported, rotate } from '../plan/rotation.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
-import { readJob } from '../read-job.ts';
-import { NEW_ROTATION, RotationState, reported, rotate } from '../rotation.ts';
+import { readJob } from '../stream/read-job.ts';
 import type { Duty, Pass, PassResult } from '../sweep.ts';
 
 const State = z.object({

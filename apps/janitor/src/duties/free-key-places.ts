@@ -4,9 +4,9 @@ import { type ActiveSlot, type KeyRecord, keyFreeSubject } from '@trellis/contra
 import { dropQueued, expiredSlots, isEnded, isPrunable, phantomSuspects, takeOver } from '@trellis/lifecycle';
 import type { PassProblem } from '@trellis/store-postgres';
 import { z } from 'zod';
-import type { KeyEntry } from '../key-buckets.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
-import { readJob } from '../read-job.ts';
+import type { KeyEntry } from '../stream/key-buckets.ts';
+import { readJob } from '../stream/read-job.ts';
 import type { Duty, Pass, PassResult } from '../sweep.ts';
 
 /** The walk goes on at this revision, by service. */

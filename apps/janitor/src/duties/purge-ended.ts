@@ -5,10 +5,10 @@ import { sleep } from '@trellis/async';
 import { jobFilter } from '@trellis/contracts';
 import type { JanitorRow, RowPlace } from '@trellis/store-postgres';
 import { z } from 'zod';
-import { historyPosition } from '../history-position.ts';
 import { actOnJob } from '../janitor-telemetry.ts';
-import { isProjectionOf, isRetentionOver, mayPurge, retentionCutoff } from '../plan-stream.ts';
+import { isProjectionOf, isRetentionOver, mayPurge, retentionCutoff } from '../plan/plan-stream.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
+import { historyPosition } from '../stream/history-position.ts';
 import type { Duty, Pass, PassResult } from '../sweep.ts';
 import { removeGone } from './remove-stale-rows.ts';
 

@@ -4,7 +4,7 @@ import { jobFilter } from '@trellis/contracts';
 import { whenConnected } from '@trellis/nats';
 import type { JanitorRow, RowPlace } from '@trellis/store-postgres';
 import { z } from 'zod';
-import { isProjectionOf } from '../plan-stream.ts';
+import { isProjectionOf } from '../plan/plan-stream.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
 import type { Duty, Pass, PassResult } from '../sweep.ts';
 

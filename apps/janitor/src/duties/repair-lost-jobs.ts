@@ -7,10 +7,10 @@ import type { FoldedJob } from '@trellis/lifecycle';
 import type { JanitorRow, LiveWorker, PassProblem } from '@trellis/store-postgres';
 import { z } from 'zod';
 import { actOnJob } from '../janitor-telemetry.ts';
-import { isOrigin, judgeLost, LOSABLE_STATES, planRequeue } from '../plan.ts';
+import { isOrigin, judgeLost, LOSABLE_STATES, planRequeue } from '../plan/plan-job.ts';
+import { NEW_ROTATION, RotationState, reported, rotate } from '../plan/rotation.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
-import { type ReadJob, readJob } from '../read-job.ts';
-import { NEW_ROTATION, RotationState, reported, rotate } from '../rotation.ts';
+import { type ReadJob, readJob } from '../stream/read-job.ts';
 import type { Duty, Pass, PassResult } from '../sweep.ts';
 
 const State = z.object({ active: RotationState, retry: RotationState });

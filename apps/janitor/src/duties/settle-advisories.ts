@@ -5,11 +5,11 @@ import { nanos } from '@nats-io/transport-node';
 import { workConsumerName, workSubject } from '@trellis/contracts';
 import { type JobStream, whenConnected } from '@trellis/nats';
 import { z } from 'zod';
-import { changeJob } from '../change-job.ts';
-import { planExhaustion } from '../plan.ts';
+import { planExhaustion } from '../plan/plan-job.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
+import { changeJob } from '../stream/change-job.ts';
+import type { WorkMessage, WorkOrigin } from '../stream/work-queue.ts';
 import type { Duty, Pass, PassResult } from '../sweep.ts';
-import type { WorkMessage, WorkOrigin } from '../work-queue.ts';
 
 const DURABLE = 'janitor';
 const ACK_WAIT_MS = 60_000;

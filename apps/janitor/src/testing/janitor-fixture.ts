@@ -21,10 +21,10 @@ import { freshPostgres, startTestNats, type TestNats } from '@trellis/test-suppo
 import pLimit from 'p-limit';
 import { ulid } from 'ulid';
 import { JanitorConfig } from '../config.ts';
-import { KeyBuckets } from '../key-buckets.ts';
 import type { JanitorPorts } from '../ports.ts';
+import { KeyBuckets } from '../stream/key-buckets.ts';
+import { WorkQueue } from '../stream/work-queue.ts';
 import { type Counts, type Duty, type PassResult, workDuty } from '../sweep.ts';
-import { WorkQueue } from '../work-queue.ts';
 
 export interface JobIdentity {
   id: string;

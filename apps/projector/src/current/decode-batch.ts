@@ -1,6 +1,6 @@
 // The messages of a batch by what becomes of them: events, and what goes to quarantine because it cannot be read.
 import type { Quarantined, StoredEvent, StoredMessage } from '@trellis/contracts';
-import type { ReadBatch } from '../tail-feed.ts';
+import type { ReadBatch } from '../tail/tail-feed.ts';
 
 export interface DecodedEvent {
   stored: StoredEvent;

@@ -1,7 +1,7 @@
 // What goes into one transaction: events of one or more batches of the tail, folded as they come. The events themselves are
 // kept only while it is one, so that a large batch takes no more memory than the jobs that it changes.
 import type { Quarantined } from '@trellis/contracts';
-import type { ReadBatch } from '../tail-feed.ts';
+import type { ReadBatch } from '../tail/tail-feed.ts';
 import type { DecodedBatch } from './decode-batch.ts';
 import { BatchFold, type FoldInput } from './fold-batch.ts';
 

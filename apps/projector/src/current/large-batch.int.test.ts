@@ -3,7 +3,7 @@
 import { silentLogger } from '@trellis/async';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SharedTail } from '../shared-tail.ts';
+import { SharedTail } from '../tail/shared-tail.ts';
 import { startTestProjection, type TestProjection } from '../testing/projection-fixture.ts';
 import { event, subjectOf } from '../testing/sample-event.ts';
 

@@ -5,9 +5,9 @@ import type { JobStream } from '@trellis/nats';
 import type { ComponentScope } from '@trellis/runtime';
 import { CurrentStore, migratePostgres, openPostgres } from '@trellis/store-postgres';
 import type { ProjectorConfig } from '../config.ts';
-import { PipelineHealth } from '../pipeline-health.ts';
-import { observePipeline } from '../pipeline-progress.ts';
-import type { SharedTail } from '../shared-tail.ts';
+import type { SharedTail } from '../tail/shared-tail.ts';
+import { PipelineHealth } from '../telemetry/pipeline-health.ts';
+import { observePipeline } from '../telemetry/pipeline-progress.ts';
 import { runCurrentPipeline } from './pipeline.ts';
 
 /** Projects the stream into Postgres until the process stops. */

@@ -3,7 +3,7 @@
 import { sleep } from '@trellis/async';
 import type { Decoded, QuarantineCode, StoredMessage } from '@trellis/contracts';
 import { JournalBlock } from '@trellis/store-clickhouse';
-import { MAX_LINKS } from '../project-batch.ts';
+import { MAX_LINKS } from '../telemetry/project-batch.ts';
 
 export interface CollectedBlock {
   block: JournalBlock;

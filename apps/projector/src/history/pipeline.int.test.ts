@@ -11,7 +11,7 @@ import { generatedHistory } from '@trellis/store-clickhouse/generated-history';
 import { expectedViews, firstDifferences, HistoryBench } from '@trellis/store-clickhouse/history-bench';
 import { freshClickHouse, startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { type ClickHouseRelay, clickHouseRelay } from './clickhouse-relay.test-support.ts';
+import { type ClickHouseRelay, clickHouseRelay } from '../testing/clickhouse-relay.ts';
 import { type HistoryPipelineOptions, type HistoryStatus, runHistoryPipeline } from './pipeline.ts';
 import { decodeRecord, type PipelineRecord } from './pipeline-record.ts';
 

@@ -12,8 +12,8 @@ import {
   migrateClickHouse,
   pendingMigrations,
 } from '@trellis/store-clickhouse';
-import { CatchUpProgress } from '../catch-up-progress.ts';
-import { SharedTail } from '../shared-tail.ts';
+import { SharedTail } from '../tail/shared-tail.ts';
+import { CatchUpProgress } from '../telemetry/catch-up-progress.ts';
 import { type BlockLimits, followStream, type Pace, readRange } from './follow-stream.ts';
 import { HistoryLease } from './history-lease.ts';
 import { JournalWriter } from './journal-writer.ts';

@@ -3,9 +3,9 @@ import type { JobStream } from '@trellis/nats';
 import type { ComponentScope } from '@trellis/runtime';
 import { openClickHouse } from '@trellis/store-clickhouse';
 import type { ProjectorConfig } from '../config.ts';
-import { PipelineHealth } from '../pipeline-health.ts';
-import { observePipeline } from '../pipeline-progress.ts';
-import type { SharedTail } from '../shared-tail.ts';
+import type { SharedTail } from '../tail/shared-tail.ts';
+import { PipelineHealth } from '../telemetry/pipeline-health.ts';
+import { observePipeline } from '../telemetry/pipeline-progress.ts';
 import { runHistoryPipeline } from './pipeline.ts';
 
 /** Writes the stream into ClickHouse until the process stops. */

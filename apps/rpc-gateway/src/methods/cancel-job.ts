@@ -1,9 +1,9 @@
 // Jobs.Cancel: ends a job that waits, asks a running one to end (protocol: the nine RPCs, semantics, Cancel).
 import type { CancelRequest, LifecycleEvent } from '@trellis/contracts';
 import { type FoldedJob, isEnded, statesAccepting } from '@trellis/lifecycle';
-import { fitJobReply } from '../fit-reply.ts';
-import { type Decision, runCommand, stateConflict } from '../job-command.ts';
-import { defineMethod } from '../method.ts';
+import { type Decision, runCommand, stateConflict } from '../commands/job-command.ts';
+import { fitJobReply } from '../rpc/fit-reply.ts';
+import { defineMethod } from '../rpc/method.ts';
 
 export const cancelJob = defineMethod({
   name: 'Jobs.Cancel',

@@ -1,8 +1,8 @@
 // Jobs.DismissDLQ: a dead job is closed for good (protocol: job states).
 import { type FoldedJob, statesAccepting } from '@trellis/lifecycle';
-import { fitJobReply } from '../fit-reply.ts';
-import { type Decision, runCommand, stateConflict } from '../job-command.ts';
-import { defineMethod } from '../method.ts';
+import { type Decision, runCommand, stateConflict } from '../commands/job-command.ts';
+import { fitJobReply } from '../rpc/fit-reply.ts';
+import { defineMethod } from '../rpc/method.ts';
 
 const ACCEPTED = statesAccepting('dismissed');
 

@@ -1,12 +1,12 @@
 // Jobs.Get: one job, whole. The projection answers; a job that it does not know yet is looked for in the stream.
 import type { JobReply } from '@trellis/contracts';
 import { toWireJob } from '@trellis/lifecycle';
-import { fitJobReply } from '../fit-reply.ts';
-import { notFound } from '../job-command.ts';
-import { markLostWorker } from '../mark-lost-worker.ts';
-import { defineMethod, ReplyText } from '../method.ts';
-import { linkedJobs } from '../shown-job.ts';
-import { withTraceLink } from '../trace-link.ts';
+import { notFound } from '../commands/job-command.ts';
+import { markLostWorker } from '../commands/mark-lost-worker.ts';
+import { linkedJobs } from '../reads/shown-job.ts';
+import { withTraceLink } from '../reads/trace-link.ts';
+import { fitJobReply } from '../rpc/fit-reply.ts';
+import { defineMethod, ReplyText } from '../rpc/method.ts';
 
 export const getJob = defineMethod({
   name: 'Jobs.Get',

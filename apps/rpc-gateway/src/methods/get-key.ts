@@ -2,8 +2,8 @@
 // concurrency; the nine RPCs, key status).
 import { Fault, type GetKeyRequest, KeyHash, type KeyRecord, type KeyStatus } from '@trellis/contracts';
 import { toKeyStatus } from '@trellis/lifecycle';
-import { keyRecordOf, searchKeyRecords } from '../key-records.ts';
-import { defineMethod, type Ports } from '../method.ts';
+import { keyRecordOf, searchKeyRecords } from '../reads/key-records.ts';
+import { defineMethod, type Ports } from '../rpc/method.ts';
 
 export const getKey = defineMethod({
   name: 'Jobs.GetKey',

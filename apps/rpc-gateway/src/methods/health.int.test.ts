@@ -4,7 +4,7 @@ import { Kvm } from '@nats-io/kv';
 import type { HealthCheck } from '@trellis/contracts';
 import { startTestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { healthProbes } from '../health-probes.ts';
+import { healthProbes } from '../health/health-probes.ts';
 import { type GatewayFixture, startGateway } from '../testing/gateway-fixture.ts';
 import { newJob } from '../testing/job-events.ts';
 import { writeJanitorPass, writePresenceHeartbeat } from '../testing/presence-rows.ts';

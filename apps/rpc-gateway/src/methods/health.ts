@@ -1,6 +1,6 @@
 // Jobs.Health: what works, what does not, how far behind the projections are.
 import type { HealthCheck, HealthReply } from '@trellis/contracts';
-import { defineMethod } from '../method.ts';
+import { defineMethod } from '../rpc/method.ts';
 
 export const health = defineMethod({
   name: 'Jobs.Health',

@@ -1,9 +1,9 @@
 // Jobs.History: what has happened to one job, event by event, with the state after each and why one changed nothing.
 import type { HistoryEntry, HistoryReply, StoredEvent } from '@trellis/contracts';
 import { type FoldedJob, reduce } from '@trellis/lifecycle';
-import { jsonBytes } from '../fit-reply.ts';
-import { defineMethod } from '../method.ts';
-import { readEvents } from '../read-events.ts';
+import { readEvents } from '../reads/read-events.ts';
+import { jsonBytes } from '../rpc/fit-reply.ts';
+import { defineMethod } from '../rpc/method.ts';
 
 const DEFAULT_LIMIT = 1_000;
 /** Room for the fields of a page beside its entries. */

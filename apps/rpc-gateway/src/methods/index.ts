@@ -1,5 +1,5 @@
 // Every RPC that this gateway answers. A new one is a file beside this one and a line here.
-import type { Method } from '../method.ts';
+import type { Method } from '../rpc/method.ts';
 import { cancelJob } from './cancel-job.ts';
 import { dismissDlq } from './dismiss-dlq.ts';
 import { getJob } from './get-job.ts';

@@ -1,7 +1,7 @@
 // Jobs.ListDLQ: Jobs.List of the dead jobs, under the name that older callers use (protocol: the nine RPCs).
 
-import type { Method } from '../method.ts';
-import { invalid, readObject } from '../read-request.ts';
+import type { Method } from '../rpc/method.ts';
+import { invalid, readObject } from '../rpc/read-request.ts';
 import { listJobs } from './list-jobs.ts';
 
 export const listDlq: Method = {

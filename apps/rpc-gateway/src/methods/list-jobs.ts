@@ -2,11 +2,11 @@
 import type { Job, ListReply, ListRequest } from '@trellis/contracts';
 import { toWireJob } from '@trellis/lifecycle';
 import type { Bodies, JobFilter, JobReader, PagePlace, ReadJob } from '@trellis/store-postgres';
-import { fitJob, jsonBytes } from '../fit-reply.ts';
-import { type Cursor, decodeCursor, encodeCursor } from '../list-cursor.ts';
-import { defineMethod, ReplyText } from '../method.ts';
-import { invalid } from '../read-request.ts';
-import { linkedJobs, shownJob } from '../shown-job.ts';
+import { type Cursor, decodeCursor, encodeCursor } from '../reads/list-cursor.ts';
+import { linkedJobs, shownJob } from '../reads/shown-job.ts';
+import { fitJob, jsonBytes } from '../rpc/fit-reply.ts';
+import { defineMethod, ReplyText } from '../rpc/method.ts';
+import { invalid } from '../rpc/read-request.ts';
 
 /** Jobs read at once with their bodies, each of which may be as large as a message. */
 const ROWS_WITH_BODIES = 20;

@@ -2,8 +2,8 @@
 // on it.
 import type { ListServicesReply, ListServicesRequest, ServiceEntry } from '@trellis/contracts';
 import type { ServicePresence, WorkerPresence } from '@trellis/store-postgres';
-import { jsonBytes } from '../fit-reply.ts';
-import { defineMethod } from '../method.ts';
+import { jsonBytes } from '../rpc/fit-reply.ts';
+import { defineMethod } from '../rpc/method.ts';
 
 /** Room for the fields of a page beside its entries. */
 const PAGE_FIELDS_BYTES = 512;

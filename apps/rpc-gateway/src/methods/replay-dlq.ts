@@ -1,7 +1,8 @@
 // Jobs.ReplayDLQ: a dead job runs again. A failed one is Jobs.Retry's (protocol: job states).
-import { fitJobReply } from '../fit-reply.ts';
-import { defineMethod } from '../method.ts';
-import { requeueJob } from '../requeue-job.ts';
+
+import { requeueJob } from '../commands/requeue-job.ts';
+import { fitJobReply } from '../rpc/fit-reply.ts';
+import { defineMethod } from '../rpc/method.ts';
 
 export const replayDlq = defineMethod({
   name: 'Jobs.ReplayDLQ',

@@ -1,7 +1,8 @@
 // Jobs.Retry: a failed job runs again. A dead one is Jobs.ReplayDLQ's (protocol: job states).
-import { fitJobReply } from '../fit-reply.ts';
-import { defineMethod } from '../method.ts';
-import { requeueJob } from '../requeue-job.ts';
+
+import { requeueJob } from '../commands/requeue-job.ts';
+import { fitJobReply } from '../rpc/fit-reply.ts';
+import { defineMethod } from '../rpc/method.ts';
 
 export const retryJob = defineMethod({
   name: 'Jobs.Retry',

@@ -1,10 +1,10 @@
 // Jobs.Trace: the picture of one job, with the spans and logs of everything that it touched.
 import type { TraceReply } from '@trellis/contracts';
-import { defineMethod } from '../method.ts';
+import { traceLinks } from '../reads/trace-link.ts';
+import { defineMethod } from '../rpc/method.ts';
 import { buildTrace } from '../trace/build-trace.ts';
 import { collectParts } from '../trace/collect-parts.ts';
 import { fitTrace } from '../trace/fit-trace.ts';
-import { traceLinks } from '../trace-link.ts';
 
 export const traceJob = defineMethod({
   name: 'Jobs.Trace',

@@ -5,7 +5,7 @@ import type { Logger } from '@trellis/async';
 import { Fault, type StoredEvent } from '@trellis/contracts';
 import { type Period, type Span, type TraceReader, TracesUnavailable } from '@trellis/store-traces';
 import pLimit from 'p-limit';
-import { type EventSources, readEvents } from '../read-events.ts';
+import { type EventSources, readEvents } from '../reads/read-events.ts';
 import { MAX_LOGS, type PictureParts, traceIdsOf } from './build-trace.ts';
 import { findRelatives } from './find-relatives.ts';
 import { type JobStory, tellStory } from './job-story.ts';

@@ -1,6 +1,6 @@
 import type { TraceReply } from '@trellis/contracts';
 import { expect, it } from 'vitest';
-import { jsonBytes } from '../fit-reply.ts';
+import { jsonBytes } from '../rpc/fit-reply.ts';
 import { fitTrace } from './fit-trace.ts';
 
 const node = (depth: number): TraceReply['nodes'][number] => ({

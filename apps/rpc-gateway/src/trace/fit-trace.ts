@@ -1,7 +1,7 @@
 // Makes a picture fit into one message: first without what is least missed, then with fewer log lines, then with fewer nodes.
 // Pure.
 import type { TraceReply } from '@trellis/contracts';
-import { jsonBytes } from '../fit-reply.ts';
+import { jsonBytes } from '../rpc/fit-reply.ts';
 
 /** Attributes that stay: what a job's picture is read by. */
 const KEPT = /^(trellis\.|service\.instance\.id$|error\.type$|messaging\.operation\.name$)/;

@@ -1,12 +1,12 @@
 import { freshPostgres } from '@trellis/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migratePostgres } from '../migrate.ts';
-import { openPostgres, type Postgres } from '../open-postgres.ts';
-import { sqlFile } from '../sql-file.ts';
+import { migratePostgres } from '../connection/migrate.ts';
+import { openPostgres, type Postgres } from '../connection/open-postgres.ts';
+import { sqlFile } from '../connection/sql-file.ts';
 import { countErrors } from '../testing/count-errors.ts';
 import { COUNT_LIMIT, JobReader, LIST_PAYLOAD_BYTES, MAX_LOG_LINES } from './job-reader.ts';
 import { detailedPageStatement, isDetailed, type JobFilter, type PageWanted, pageStatement } from './page-plan.ts';
-import { StoreUnavailable } from './read-query.ts';
+import { StoreUnavailable, textOf } from './read-query.ts';
 
 const ROWS = 20_000;
 const SECONDS_BETWEEN = 10;
@@ -148,7 +148,7 @@ describe('pages', () => {
           ? detailedPageStatement(filter, page, 500)
           : pageStatement(filter, page);
         const { rows } = await postgres.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
-          `explain (analyze, timing off, format json) ${sqlFile(`read-${query}`)}`,
+          `explain (analyze, timing off, format json) ${textOf(query)}`,
           values,
         );
         const [explained] = rows;
@@ -307,7 +307,7 @@ describe('the hashes of a key', () => {
   });
 
   it('are found by an index', async () => {
-    const { rows } = await postgres.query<{ 'QUERY PLAN': string }>(`explain ${sqlFile('read-key-hashes')}`, [
+    const { rows } = await postgres.query<{ 'QUERY PLAN': string }>(`explain ${sqlFile('read/key-hashes')}`, [
       'service-0',
       'type-0',
       'key:0',

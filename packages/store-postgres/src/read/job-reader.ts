@@ -1,7 +1,7 @@
 // Reads the projection for the admin RPCs: one job, pages, counts, how far the pipelines are. Never writes.
 // Which statement fits a filter is page-plan.ts; what a row means is job-row.ts.
 import type { JobState } from '@trellis/contracts';
-import type { Queryable, Row } from '../open-postgres.ts';
+import type { Queryable, Row } from '../connection/open-postgres.ts';
 import { type Counted, type ErrorMatches, type FoundPage, findPage } from './find-page.ts';
 import { Gathered } from './gathered.ts';
 import { type JobRow, jobsOfRows, type ReadJob } from './job-row.ts';

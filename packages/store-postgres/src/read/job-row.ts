@@ -1,8 +1,8 @@
 // What the read statements select of a job beside what the projector loads: its bodies and its log lines.
 import type { LogEntry } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
-import { fromJobRow, type LoadedJobRow } from '../job-row.ts';
-import { readTimestamp } from '../open-postgres.ts';
+import { readTimestamp } from '../connection/open-postgres.ts';
+import { fromJobRow, type LoadedJobRow } from '../projection/plan-writes.ts';
 
 /** A row of a page: `id` is null where there is no job. */
 export interface JobRow extends LoadedJobRow {

@@ -110,7 +110,7 @@ it.for(['page', 'near-page', 'sliced-page', 'errors-page', 'errors-walk'])(
   'read-%s-oldest.sql is the mirror of -newest.sql',
   (name) => {
     const text = (order: string) =>
-      readFileSync(new URL(`../../queries/read-${name}-${order}.sql`, import.meta.url), 'utf8');
+      readFileSync(new URL(`../../queries/read/page/${name}-${order}.sql`, import.meta.url), 'utf8');
     const mirrored = text('newest')
       .replaceAll('newest', 'oldest')
       .replaceAll('(created_at, id) <', '(created_at, id) >')

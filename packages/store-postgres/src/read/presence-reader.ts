@@ -2,9 +2,9 @@
 // presence is kept is presence-store.ts.
 import { JOB_STATES } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
-import type { Queryable, Row } from '../open-postgres.ts';
-import type { WorkerPresence, WorkerStatus } from '../presence-store.ts';
-import { toPresence, type WorkerRow } from '../worker-row.ts';
+import type { Queryable, Row } from '../connection/open-postgres.ts';
+import type { WorkerPresence, WorkerStatus } from '../presence/presence-store.ts';
+import { toPresence, type WorkerRow } from '../presence/worker-row.ts';
 import { readRows } from './read-query.ts';
 
 /** Most workers that are shown of one service; the counts know of all. */

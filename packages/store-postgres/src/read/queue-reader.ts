@@ -1,6 +1,6 @@
 // Reads what the queues look like as a whole, for metrics. Single jobs are job-reader.ts.
 import type { JobState } from '@trellis/contracts';
-import type { Queryable, Row } from '../open-postgres.ts';
+import type { Queryable, Row } from '../connection/open-postgres.ts';
 import { readRows } from './read-query.ts';
 
 /** Of so many pending jobs of a queue, those created first, the longest waiting is looked for. */

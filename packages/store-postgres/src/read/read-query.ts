@@ -1,37 +1,47 @@
-// Runs the statements of queries/read-*.sql and says plainly when the store cannot answer.
+// Runs the statements of queries/read/ and says plainly when the store cannot answer.
 // What the statements are for is job-reader.ts.
-import type { PreparedSql, Queryable, Row } from '../open-postgres.ts';
-import { sqlFile } from '../sql-file.ts';
+import type { PreparedSql, Queryable, Row } from '../connection/open-postgres.ts';
+import { sqlFile } from '../connection/sql-file.ts';
 
-export type ReadQuery =
+/** Statements that read one page of a list: queries/read/page/. */
+const PAGE_QUERIES = [
+  'detailed-errors',
+  'detailed-page',
+  'errors-page-newest',
+  'errors-page-oldest',
+  'errors-walk-newest',
+  'errors-walk-oldest',
+  'near-page-newest',
+  'near-page-oldest',
+  'page-newest',
+  'page-of-ids',
+  'page-oldest',
+  'shown-page',
+  'sliced-page-newest',
+  'sliced-page-oldest',
+] as const;
+type PageQuery = (typeof PAGE_QUERIES)[number];
+
+/** All other statements: queries/read/. */
+type OtherQuery =
   | 'clock'
   | 'count'
-  | 'detailed-errors'
-  | 'detailed-page'
   | 'error-matches'
-  | 'errors-page-newest'
-  | 'errors-page-oldest'
-  | 'errors-walk-newest'
-  | 'errors-walk-oldest'
   | 'gone-workers'
   | 'janitor-duties'
   | 'jobs'
   | 'key-hashes'
-  | 'near-page-newest'
-  | 'near-page-oldest'
-  | 'page-newest'
-  | 'page-of-ids'
-  | 'page-oldest'
   | 'pipelines'
   | 'quarantine-size'
   | 'queue-ages'
   | 'queue-depths'
   | 'services'
   | 'shown-jobs'
-  | 'shown-page'
-  | 'sliced-page-newest'
-  | 'sliced-page-oldest'
   | 'workers';
+
+export type ReadQuery = PageQuery | OtherQuery;
+
+const isPageQuery = (name: ReadQuery): boolean => (PAGE_QUERIES as readonly string[]).includes(name);
 
 /** The store does not answer now; the same question may be answered later. The message carries no address and no SQL. */
 export class StoreUnavailable extends Error {
@@ -52,11 +62,11 @@ const MAX_PREPARED = 200;
 const texts = new Map<ReadQuery, string>();
 const prepared = new Map<string, PreparedSql>();
 
-/** The text of `queries/read-<name>.sql`. */
+/** The text of a read statement. */
 export function textOf(name: ReadQuery): string {
   const known = texts.get(name);
   if (known !== undefined) return known;
-  const text = sqlFile(`read-${name}`);
+  const text = sqlFile(isPageQuery(name) ? `read/page/${name}` : `read/${name}`);
   texts.set(name, text);
   return text;
 }

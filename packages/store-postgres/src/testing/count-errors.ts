@@ -1,5 +1,5 @@
 // For tests that write rows of jobs themselves: counts the texts of their errors, as the projector does while it writes.
-import type { Queryable } from '../open-postgres.ts';
+import type { Queryable } from '../connection/open-postgres.ts';
 
 export async function countErrors(client: Queryable): Promise<void> {
   await client.query('delete from job_errors');

@@ -1,12 +1,12 @@
 // For tests: a migrated database of its own with a CurrentStore that has taken the lease.
 import { freshPostgres } from '@trellis/test-support';
-import { type CommitOutcome, CurrentStore } from '../current-store.ts';
-import type { BatchCommit, JobChange } from '../job-change.ts';
-import { writeChanges } from '../job-row.ts';
-import { migratePostgres } from '../migrate.ts';
-import { openPostgres, type Postgres, type Row } from '../open-postgres.ts';
-import type { Lease } from '../pipeline-leases.ts';
-import { JobReader } from '../read/index.ts';
+import { migratePostgres } from '../connection/migrate.ts';
+import { openPostgres, type Postgres, type Row } from '../connection/open-postgres.ts';
+import { type CommitOutcome, CurrentStore } from '../projection/current-store.ts';
+import type { BatchCommit, JobChange } from '../projection/job-change.ts';
+import type { Lease } from '../projection/pipeline-leases.ts';
+import { writeChanges } from '../projection/plan-writes.ts';
+import { JobReader } from '../read/job-reader.ts';
 
 export interface TestCurrentStore extends AsyncDisposable {
   postgres: Postgres;

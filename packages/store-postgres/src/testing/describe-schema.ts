@@ -1,5 +1,5 @@
 // Tells what tables a schema has, in a form that can be compared: columns, constraints, indexes, comments, settings.
-import type { Postgres } from '../open-postgres.ts';
+import type { Postgres } from '../connection/open-postgres.ts';
 
 const LINES = `
   select c.relname as table, 0 as part, 'table ' || c.relname || coalesce(' with (' || array_to_string(c.reloptions, ', ') || ')', '')

@@ -1,0 +1,90 @@
+// How an ended job is made to run again, for Jobs.Retry and Jobs.ReplayDLQ: one `retried` event with everything that a
+// worker needs (protocol: the nine RPCs, semantics). Which state each of the two accepts is theirs to say.
+import {
+  decodeEvent,
+  type EventType,
+  eventSubject,
+  Fault,
+  type JobReply,
+  type JobState,
+  type LifecycleEvent,
+  type MutationRequest,
+} from '@trellis/contracts';
+import type { FoldedJob } from '@trellis/lifecycle';
+import type { JobStream } from '@trellis/nats';
+import type { Call, Ports } from '../rpc/method.ts';
+import { type CommandEvent, type Decision, runCommand, stateConflict } from './job-command.ts';
+import { removeLeftOverWork } from './remove-left-over-work.ts';
+
+export interface Requeue {
+  method: string;
+  /** The only state from which it leads. */
+  from: JobState;
+}
+
+/** Publishes `retried` for a job that is in the accepted state and answers with the job. */
+export function requeueJob(
+  { method, from }: Requeue,
+  { id, reason }: MutationRequest,
+  call: Call,
+  ports: Ports,
+): Promise<JobReply> {
+  const { stream } = ports;
+  const decide = async (job: FoldedJob): Promise<Decision> => {
+    if (job.state !== from) return { kind: 'refuse', fault: stateConflict(method, job, [from]) };
+    const event = retriedEvent(job, await readOrigins(stream, job), new Date());
+    return event ? { kind: 'publish', event, when: 'unchanged' } : { kind: 'refuse', fault: payloadGone(job) };
+  };
+  const afterwards = (job: FoldedJob, sequence: number) => removeLeftOverWork(stream, job, sequence, call.log);
+  return runCommand({ id, reason, decide, afterwards }, call, ports);
+}
+
+/** The events that put the job into the work queue, the latest first. */
+export type Origins = readonly LifecycleEvent[];
+
+/**
+ * The event that queues the job again; undefined when no origin holds its payload any more. Deadlines are as long after
+ * the new start as they were after the old one.
+ */
+export function retriedEvent(job: FoldedJob, origins: Origins, now: Date): CommandEvent | undefined {
+  const withPayload = origins.find((origin) => 'payload' in origin);
+  if (!withPayload) return undefined;
+  const maxTries = origins.find((origin) => origin.maxTries !== undefined)?.maxTries ?? job.maxTries;
+  const deadline = newDeadline(origins, now);
+  const concurrency = origins.find((origin) => origin.concurrency !== undefined)?.concurrency ?? job.concurrency;
+  return {
+    eventType: 'retried',
+    state: 'pending',
+    tries: 0,
+    timestamp: now.toISOString(),
+    payload: withPayload.payload,
+    maxTries,
+    ...(deadline === undefined ? {} : { deadline }),
+    // Which key the job is of; who held its place before is nobody's business any more.
+    ...(concurrency === undefined ? {} : { concurrency: { key: concurrency.key, keyHash: concurrency.keyHash } }),
+  };
+}
+
+function newDeadline(origins: Origins, now: Date): string | undefined {
+  const limited = origins.find((origin) => origin.deadline !== undefined);
+  if (limited?.deadline === undefined) return undefined;
+  const deadline = new Date(now.getTime() + Date.parse(limited.deadline) - Date.parse(limited.timestamp));
+  return Number.isNaN(deadline.getTime()) || deadline.getUTCFullYear() > 9999 ? undefined : deadline.toISOString();
+}
+
+/** From the stream's leader: a row may be redacted. Of several `created` only the first ever counted. */
+async function readOrigins(stream: JobStream, { service, type, id }: FoldedJob): Promise<Origins> {
+  const subject = (event: EventType) => eventSubject(service, type, id, event);
+  const found = await Promise.all([stream.lastOf(subject('retried')), stream.nextOf(subject('created'), 1)]);
+  return found.flatMap((message) => {
+    const decoded = message && decodeEvent(message);
+    return decoded?.kind === 'event' ? [decoded.stored.event] : [];
+  });
+}
+
+const payloadGone = (job: FoldedJob): Fault =>
+  new Fault(
+    'state-conflict',
+    `job ${job.id} cannot run again: its created event, which holds the payload, is no longer in the stream`,
+    { jobId: job.id, context: { state: job.state, missing: 'created' } },
+  );

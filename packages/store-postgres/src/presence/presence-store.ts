@@ -1,0 +1,99 @@
+// The table of worker presence: its one writer at a time, written in batches. Whether a worker is late is the heartbeat
+// aggregator's business.
+
+import type { Postgres } from '../connection/open-postgres.ts';
+import { sqlFile } from '../connection/sql-file.ts';
+import { JsonArrayBuffer } from '../encoding/json-array-buffer.ts';
+import { type Lease, PipelineLeases } from '../projection/pipeline-leases.ts';
+import { toPresence, type WorkerRow } from './worker-row.ts';
+
+const sql = {
+  takeOver: sqlFile('presence/take-over'),
+  flush: sqlFile('presence/flush'),
+  list: sqlFile('presence/list-workers'),
+  forget: sqlFile('presence/forget'),
+};
+
+export const WORKER_STATUSES = ['live', 'late', 'gone'] as const;
+export type WorkerStatus = (typeof WORKER_STATUSES)[number];
+
+/** Most ids that a row names of what its worker works on. */
+export const MAX_ACTIVE_JOBS = 1_000;
+
+/** What is known of one worker. Instants are RFC 3339 UTC. */
+export interface WorkerPresence {
+  service: string;
+  type: string;
+  instanceId: string;
+  status: WorkerStatus;
+  firstSeenAt: string;
+  lastSeenAt: string;
+  heartbeatIntervalMs: number;
+  concurrency: number | undefined;
+  version: string | undefined;
+  /** Ids, at most MAX_ACTIVE_JOBS; undefined where the worker does not say. */
+  activeJobs: readonly string[] | undefined;
+  /** How many they are in all. */
+  activeJobCount: number | undefined;
+}
+
+export interface HeardUpTo {
+  /** Last sequence of the presence stream that was heard. */
+  sequence: number;
+  /** Presence is right as of this instant. */
+  at: string;
+  streamCreated: string;
+}
+
+export class PresenceStore {
+  static readonly pipeline = 'presence';
+  readonly leases: PipelineLeases;
+  readonly #postgres: Postgres;
+  readonly #rows = new JsonArrayBuffer();
+
+  constructor(postgres: Postgres, options: { leaseMs: number }) {
+    this.#postgres = postgres;
+    this.leases = new PipelineLeases(postgres, PresenceStore.pipeline, options.leaseMs);
+  }
+
+  /** Takes the lease, whoever has it; the former owner's next flush writes nothing. */
+  async takeOver(owner: string): Promise<Lease> {
+    const { rows } = await this.#postgres.query<{ epoch: number }>(sql.takeOver, [owner, this.leases.leaseMs]);
+    const epoch = rows[0]?.epoch ?? 0;
+    return {
+      pipeline: PresenceStore.pipeline,
+      owner,
+      epoch,
+      position: 0,
+      positionStoredAt: undefined,
+      streamCreated: undefined,
+    };
+  }
+
+  /** The workers that are not gone, or have only just gone. */
+  async list(): Promise<WorkerPresence[]> {
+    const { rows } = await this.#postgres.query<WorkerRow>(sql.list);
+    return rows.map(toPresence);
+  }
+
+  /**
+   * Writes these workers, each given once, and renews the lease, in one statement.
+   * @returns false when another owner has the lease; nothing was written then
+   */
+  async flush(lease: Lease, workers: readonly WorkerPresence[], heard: HeardUpTo): Promise<boolean> {
+    const { rows: answer } = await this.#postgres.query<{ held: boolean }>(sql.flush, [
+      lease.epoch,
+      this.leases.leaseMs,
+      heard.sequence,
+      heard.at,
+      heard.streamCreated,
+      this.#rows.encode(workers),
+    ]);
+    return answer[0]?.held === true;
+  }
+
+  /** Removes workers that are gone and were last seen before `instant`. @returns how many */
+  async forget(instant: string): Promise<number> {
+    return (await this.#postgres.query(sql.forget, [instant])).rowCount;
+  }
+}

@@ -1,0 +1,57 @@
+// How many jobs have each text of an error, kept by whoever writes or removes rows of jobs, in the same transaction.
+// What reads the numbers is read/find-page.ts.
+
+import type { Queryable } from '../connection/open-postgres.ts';
+import { sentTogether } from '../connection/pipelined-statements.ts';
+import { preparedSqlFile } from '../connection/sql-file.ts';
+import { BinaryArray } from '../encoding/binary-array.ts';
+import type { JobChange } from './job-change.ts';
+
+const sql = {
+  add: preparedSqlFile('projection/add-error-counts'),
+  deleteUnused: preparedSqlFile('projection/delete-unused-errors'),
+};
+
+/** By how much the number of jobs with each text changes, without zeros. */
+export type ErrorDeltas = ReadonlyMap<string, number>;
+
+export function errorDeltas(changes: readonly Pick<JobChange, 'before' | 'job'>[]): ErrorDeltas {
+  const deltas = new Map<string, number>();
+  for (const { before, job } of changes) {
+    if (before?.lastError === job.lastError) continue;
+    add(deltas, before?.lastError, -1);
+    add(deltas, job.lastError, 1);
+  }
+  return deltas;
+}
+
+/** What removing jobs with these errors takes away. */
+export function deltasOfRemoved(errors: readonly (string | null)[]): ErrorDeltas {
+  const deltas = new Map<string, number>();
+  for (const error of errors) add(deltas, error ?? undefined, -1);
+  return deltas;
+}
+
+function add(deltas: Map<string, number>, error: string | undefined, delta: number): void {
+  if (error === undefined) return;
+  const sum = (deltas.get(error) ?? 0) + delta;
+  if (sum === 0) deltas.delete(error);
+  else deltas.set(error, sum);
+}
+
+/** @param client of a transaction that holds the position: whoever does is alone */
+export async function addErrorCounts(client: Queryable, deltas: ErrorDeltas): Promise<void> {
+  if (deltas.size === 0) return;
+  const numbers = new BinaryArray('bigint', 12 * deltas.size);
+  for (const delta of deltas.values()) numbers.bigint(delta);
+  const sent: Promise<unknown>[] = [client.query(sql.add, [textsOf(deltas.keys()), numbers.toParameter()])];
+  const less = [...deltas].filter(([, delta]) => delta < 0).map(([error]) => error);
+  if (less.length > 0) sent.push(client.query(sql.deleteUnused, [textsOf(less)]));
+  await sentTogether(...sent);
+}
+
+function textsOf(errors: Iterable<string>): Buffer {
+  const array = new BinaryArray('text', 1_024);
+  for (const error of errors) array.text(error);
+  return array.toParameter();
+}

@@ -1,0 +1,72 @@
+// Who works a pipeline: a lease row with an epoch that grows with every owner. The time is the database's, so the clocks of
+// the owners do not matter; the lease only avoids idle fights, what protects the data is the fence in each transaction.
+import type { Postgres } from '../connection/open-postgres.ts';
+import { sqlFile } from '../connection/sql-file.ts';
+
+const sql = {
+  acquire: sqlFile('projection/acquire-lease'),
+  renew: sqlFile('projection/renew-lease'),
+  release: sqlFile('projection/release-lease'),
+};
+
+export interface Lease {
+  pipeline: string;
+  owner: string;
+  epoch: number;
+  /** Last sequence that was passed when the lease was taken. */
+  position: number;
+  /** When the stream stored the message at the position, where that is known. */
+  positionStoredAt: string | undefined;
+  /** Creation time of the stream that the position belongs to; undefined when the pipeline never ran. */
+  streamCreated: string | undefined;
+}
+
+export class PipelineLeases {
+  readonly leaseMs: number;
+  readonly #postgres: Postgres;
+  readonly #pipeline: string;
+
+  constructor(postgres: Postgres, pipeline: string, leaseMs: number) {
+    this.#postgres = postgres;
+    this.#pipeline = pipeline;
+    this.leaseMs = leaseMs;
+  }
+
+  /** Takes the lease; undefined while another owner has it. */
+  async acquire(owner: string): Promise<Lease | undefined> {
+    type Taken = { epoch: number; position: number; position_stored_at: string | null; stream_created: string | null };
+    const rows = await this.#postgres
+      .transaction(async (client) => {
+        // A new epoch must survive a crash of the server, and nobody need wait behind a transaction of the former owner.
+        await client.query("set local synchronous_commit = on; set local lock_timeout = '2s'");
+        return (await client.query<Taken>(sql.acquire, [this.#pipeline, owner, this.leaseMs])).rows;
+      })
+      .catch((error: unknown) => {
+        if (error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE) return [];
+        throw error;
+      });
+    const [taken] = rows;
+    return (
+      taken && {
+        pipeline: this.#pipeline,
+        owner,
+        epoch: taken.epoch,
+        position: taken.position,
+        positionStoredAt: taken.position_stored_at ?? undefined,
+        streamCreated: taken.stream_created ?? undefined,
+      }
+    );
+  }
+
+  /** Lengthens the lease; false when another owner has taken it. */
+  async renew(lease: Lease): Promise<boolean> {
+    return (await this.#postgres.query(sql.renew, [lease.pipeline, lease.epoch, this.leaseMs])).rowCount === 1;
+  }
+
+  /** Gives the lease back. */
+  async release(lease: Lease): Promise<void> {
+    await this.#postgres.query(sql.release, [lease.pipeline, lease.epoch]);
+  }
+}
+
+const LOCK_NOT_AVAILABLE = '55P03';
