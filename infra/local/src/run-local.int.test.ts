@@ -145,7 +145,7 @@ test('a component that dies is started again on the same port', async () => {
       { timeout: 20_000 },
     )
     .toBe(false);
-  expect(output).toContain('stand-in ended unasked (SIGKILL)');
+  expect(output).toContain('stand-in ended unexpectedly (SIGKILL)');
 });
 
 test('it stops when the process that started it is gone', async () => {

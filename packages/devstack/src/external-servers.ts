@@ -1,5 +1,5 @@
-// Checks that servers somebody else runs can be reached, before anything depends on them.
-// What they hold and whether it fits is left to the components.
+// Checks that external servers (run by the user) can be reached, before anything depends on them.
+// Their content is left to the components.
 import { connect } from '@nats-io/transport-node';
 import { readNatsUrl } from '@trellis/contracts';
 import { Client } from 'pg';
@@ -10,11 +10,11 @@ const TIMEOUT_MS = 5_000;
 function unreachable(what: string, variable: string, url: string, error: unknown): Error {
   const { message, code } = error as NodeJS.ErrnoException;
   const why = withoutPassword(message || code || String(error));
-  // The cause is left out on purpose: drivers keep the whole connection string in it.
+  // No cause on purpose: drivers put the whole connection string in it.
   return new Error(`${what} at ${withoutPassword(url)} (from ${variable}) cannot be reached: ${why}`);
 }
 
-/** Answers the server's version. @throws Error naming `NATS_URL` when it cannot be reached or has no JetStream */
+/** Returns the server's version. @throws Error naming `NATS_URL` if it cannot be reached or has no JetStream */
 export async function checkNats(url: string): Promise<string> {
   try {
     const { servers, credentials } = readNatsUrl(url);
@@ -30,7 +30,7 @@ export async function checkNats(url: string): Promise<string> {
         throw new Error(`JetStream does not answer (${(error as Error).message})`);
       });
       const info = answer.json<{ error?: { description: string } }>();
-      if (info.error) throw new Error(`JetStream says: ${info.error.description}`);
+      if (info.error) throw new Error(`JetStream reports: ${info.error.description}`);
       return connection.info?.version ?? 'unknown';
     } finally {
       await connection.close();
@@ -40,7 +40,7 @@ export async function checkNats(url: string): Promise<string> {
   }
 }
 
-/** Answers the server's version. @throws Error naming `DATABASE_URL` when it cannot be reached */
+/** Returns the server's version. @throws Error naming `DATABASE_URL` if it cannot be reached */
 export async function checkPostgres(url: string): Promise<string> {
   try {
     const client = new Client({ connectionString: url, connectionTimeoutMillis: TIMEOUT_MS });
@@ -57,7 +57,7 @@ export async function checkPostgres(url: string): Promise<string> {
   }
 }
 
-/** Answers the server's version. @throws Error naming `CLICKHOUSE_URL` when it cannot be reached */
+/** Returns the server's version. @throws Error naming `CLICKHOUSE_URL` if it cannot be reached */
 export async function checkClickHouse(url: string): Promise<string> {
   try {
     const { protocol, host, username, password } = new URL(url);
@@ -71,7 +71,7 @@ export async function checkClickHouse(url: string): Promise<string> {
       },
       signal: AbortSignal.timeout(TIMEOUT_MS),
     }).catch((error: Error) => {
-      // fetch says only "fetch failed"; why is in its cause.
+      // The message is only "fetch failed"; the reason is in the cause.
       throw error.cause ?? error;
     });
     const text = (await response.text()).trim();

@@ -1,9 +1,8 @@
-// Finds TCP ports on 127.0.0.1 that a server can be told to listen on.
-// Remembering them is left to the stack.
+// Finds free TCP ports on 127.0.0.1. Remembering them is left to the stack.
 import { createServer } from 'node:net';
 
-// Below the range from which the system takes the ports of outgoing connections: a client that reconnects while its
-// server is away could otherwise be given the server's own port, and connect to itself.
+// Below the range of ephemeral ports: otherwise a client that reconnects while its server is down could get the server's
+// port as its local port, and connect to itself.
 const LOWEST = 20_000;
 const HIGHEST = 31_999;
 
@@ -16,7 +15,7 @@ export function isFreePort(port: number): Promise<boolean> {
   });
 }
 
-/** A port that is free now; another process may still be faster, so whoever listens on it tries again then. */
+/** A port that is free now. Another process may still take it first, so the caller must be ready to try again. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt++) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST + 1));
@@ -25,15 +24,15 @@ export async function freePort(): Promise<number> {
   throw new Error(`no free port between ${LOWEST} and ${HIGHEST} on 127.0.0.1`);
 }
 
-/** Somebody else listens on a port that was asked for. */
+/** Another process listens on a requested port. */
 export class PortTakenError extends Error {
   override name = 'PortTakenError';
 }
 
 /**
- * Starts something on the wanted ports, or on free ones when none are wanted; then another process's taking one of
- * them in between leads to another try.
- * @throws PortTakenError when a wanted port is taken
+ * Starts something on the wanted ports; `undefined` means any free port. Tries again, at most five times, if another process
+ * takes a free port before `start` listens on it.
+ * @throws PortTakenError if a wanted port is taken
  */
 export async function onPorts<T>(
   wanted: readonly (number | undefined)[],

@@ -1,4 +1,4 @@
-// Lets one process at a time run a stack in a home, and ends what a killed one left behind.
+// Allows one stack per home folder at a time, and ends processes that a killed stack left behind.
 // Starting and watching the servers is left to stack.ts.
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ interface LockFile extends Recorded {
 }
 
 export interface HomeLock {
-  /** Writes down which processes run now, so that the next start can end those that outlive this one. */
+  /** Records which processes run now, so that the next start can end those that outlive this process. */
   record(processes: { name: string; pid: number }[]): void;
   release(): void;
 }
@@ -33,15 +33,15 @@ function readLock(file: string): LockFile | undefined {
 
 const runs = (recorded: Recorded) => processIdentity(recorded.pid) === recorded.identity;
 
-/** The pid of the process that runs a stack in the home now, if one does. */
+/** The pid of the process that runs a stack in the home now; undefined if none does. */
 export function homeOwner(home: string): number | undefined {
   const present = readLock(lockFile(home));
   return present && runs(present) ? present.pid : undefined;
 }
 
 /**
- * Takes the home for this process.
- * @throws Error that names the pid when another process runs a stack there
+ * Locks the home for this process.
+ * @throws Error with the pid if another process runs a stack there
  */
 export async function lockHome(home: string, log: (line: string) => void): Promise<HomeLock> {
   mkdirSync(home, { recursive: true });
@@ -85,13 +85,15 @@ export async function lockHome(home: string, log: (line: string) => void): Promi
 async function endLeftOvers(processes: LockFile['processes'], log: (line: string) => void): Promise<void> {
   const left = processes.filter(runs);
   if (left.length === 0) return;
-  log(`ending what a killed run left: ${left.map(({ name, pid }) => `${name} (pid ${pid})`).join(', ')}`);
+  log(
+    `ending processes that a killed run left behind: ${left.map(({ name, pid }) => `${name} (pid ${pid})`).join(', ')}`,
+  );
   const children = left.flatMap(({ pid }) => childrenOf(pid)).map((pid) => ({ pid, identity: processIdentity(pid) }));
   const signal = (pid: number, name: NodeJS.Signals) => {
     try {
       process.kill(pid, name);
     } catch {
-      // Gone meanwhile.
+      // It has ended meanwhile.
     }
   };
   for (const one of left) signal(one.pid, one.name === 'postgres' ? 'SIGINT' : 'SIGTERM');

@@ -1,5 +1,4 @@
-// The public face of the dev stack: three real servers for `npm start` and the tests.
-// How each one is found, configured and supervised is left to the files named after it.
+// The public names of the dev stack: three real servers for `npm start` and the tests.
 
 export {
   type ClickHouseServer,

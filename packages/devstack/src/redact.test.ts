@@ -1,4 +1,4 @@
-// URLs in messages.
+// Passwords and tokens in printed URLs.
 import { expect, test } from 'vitest';
 import { withoutPassword } from './redact.ts';
 

@@ -1,5 +1,4 @@
-// Makes a server's URL fit to be printed.
-// Whoever prints decides where; secrets that are not in a URL are not looked for.
+// Removes passwords and tokens from URLs so that they can be printed. It finds no secrets outside of URLs.
 
 /** The same URL, or list of URLs separated by commas, with `***` for every password and token. */
 export function withoutPassword(url: string): string {

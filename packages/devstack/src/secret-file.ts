@@ -1,8 +1,8 @@
-// Passwords that are made once and kept beside the data they protect.
+// Passwords that are generated once and kept beside the data they protect.
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** The password in the file; a new random one (letters and digits, mode 0600) when there is no such file. */
+/** The password in the file. Creates the file (mode 0600) with a random one if it is missing. */
 export function passwordIn(file: string): string {
   try {
     const password = readFileSync(file, 'utf8').trim();

@@ -1,4 +1,4 @@
-// The three servers together: what a home keeps, who may use it, and what is said when something is in the way.
+// The three servers together: what a home keeps, who may use it, and the errors of a start.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -88,7 +88,7 @@ test('a stopped stack starts again with its data, its ports and its passwords', 
   }
 });
 
-test('servers killed by somebody come back on the same port with their data', async () => {
+test('killed servers restart on the same port with their data', async () => {
   await using stack = await start(folder);
   await writeEverywhere(stack.urls);
   const before = stack.servers.map((server) => server.pid);
@@ -98,7 +98,7 @@ test('servers killed by somebody come back on the same port with their data', as
     .toEqual(everything);
   const after = stack.servers.map((server) => server.pid);
   expect(after.filter((pid) => before.includes(pid))).toEqual([]);
-  // What the lock knows is what a later start would end.
+  // The lock names the processes that a later start would end.
   const lock = JSON.parse(readFileSync(join(folder, 'stack.lock'), 'utf8')) as { processes: { pid: number }[] };
   expect(lock.processes.map((one) => one.pid).sort()).toEqual(after.sort());
 });
@@ -124,7 +124,7 @@ test('two stacks run side by side', async () => {
   expect(await readEverywhere(one.urls)).toEqual(everything);
 });
 
-test('a home in use is refused with the pid of its user', async () => {
+test('a home in use is refused, with the pid of its owner', async () => {
   await using stack = await start(folder, { only: ['nats'] });
   await expect(start(folder, { only: ['nats'] })).rejects.toThrow(`already runs in ${folder} (pid ${process.pid})`);
   expect(isRunning(stack.servers[0]?.pid as number)).toBe(true);
@@ -136,7 +136,7 @@ async function occupy(port: number): Promise<AsyncDisposable> {
   return { [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
-test('a port base gives consecutive ports, and a taken one is an error that names it', async () => {
+test('a port base gives consecutive ports, and the error for a taken one names it', async () => {
   let base = await freePort();
   while (!(await Promise.all([1, 2, 3].map((offset) => isFreePort(base + offset)))).every(Boolean)) {
     base = await freePort();
@@ -149,7 +149,7 @@ test('a port base gives consecutive ports, and a taken one is an error that name
   }
   await using _taken = await occupy(base + 2);
   await expect(start(folder, { portBase: base })).rejects.toThrow(`port ${base + 2} of 127.0.0.1`);
-  // Nothing of the refused start is left.
+  // The refused start leaves nothing behind.
   await using other = await start(folder, { only: ['nats'] });
   expect(other.servers).toHaveLength(1);
 });
@@ -165,7 +165,7 @@ test('a remembered port that is taken is replaced by a free one', async () => {
   expect(new URL(stack.urls.postgres).port).not.toBe(String(port));
 });
 
-test('external servers are checked and used, the others are started', async () => {
+test('external servers are checked and used, the others are embedded', async () => {
   await using elsewhere = await start(join(folder, 'elsewhere'), { only: ['nats', 'postgres'] });
   await using stack = await start(join(folder, 'here'), {
     external: { nats: elsewhere.urls.nats, postgres: elsewhere.urls.postgres },
@@ -194,7 +194,7 @@ test.runIf(process.getuid?.() === 0)('as root, a home that only root may enter w
   expect(owner).toBe(65534);
 });
 
-test('ClickHouse lets nobody in without a password, save for the empty session it needs itself', async () => {
+test('ClickHouse without a password allows only the internal session, which can read nothing', async () => {
   await using stack = await start(folder, { only: ['clickhouse'] });
   await clickhouse(stack.urls.clickhouse, 'CREATE TABLE secret (id UInt32) ORDER BY id');
   const { origin, host } = new URL(stack.urls.clickhouse);
@@ -203,7 +203,7 @@ test('ClickHouse lets nobody in without a password, save for the empty session i
   await expect(clickhouse(`http://trellis:wrong@${host}`, 'SELECT 1')).rejects.toThrow(/Authentication failed/);
 });
 
-test('a start that is given up leaves nothing running', async () => {
+test('a cancelled start leaves nothing running', async () => {
   const givenUp = new AbortController();
   const starting = start(folder, { signal: givenUp.signal });
   givenUp.abort();

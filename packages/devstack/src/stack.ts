@@ -1,5 +1,5 @@
-// Starts the three servers together in one home, or takes those that somebody else runs, and stops them in order.
-// What each server needs is left to its own file.
+// Starts the three servers together in one home folder, or checks the external ones, and stops them in order.
+// How each server is configured is left to its own file.
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { readNatsUrl } from '@trellis/contracts';
@@ -13,29 +13,29 @@ import type { SupervisedProcess } from './process/supervised-process.ts';
 
 export type StackServerName = 'nats' | 'postgres' | 'clickhouse';
 
-/** `safe`: the servers' own defaults; `test`: PostgreSQL does not wait for the disk. */
+/** `safe`: the servers' defaults. `test`: PostgreSQL does not wait for the disk. */
 export type Durability = 'safe' | 'test';
 
 export interface StackUrls {
   /** Without credentials; several servers separated by commas. */
   nats: string;
-  /** What the NATS client's `connect` takes beside the URL (credentials of a server run elsewhere). */
+  /** Options for the NATS client's `connect` beside the URL: credentials of an external server. */
   natsOptions: Record<string, unknown>;
   /** `postgres://user:password@host:port/database` */
   postgres: string;
   /** `http://user:password@host:port` */
   clickhouse: string;
-  /** The same server for analysts, who only read; empty where the server is external. */
+  /** The same server for the read-only user `analyst`; empty if the server is external. */
   analyst: string;
 }
 
 export interface StackServer {
   name: StackServerName;
-  /** Changes when the server is started again; 0 for one that runs elsewhere. */
+  /** Changes when the server restarts; 0 for an external server. */
   readonly pid: number;
   version: string;
   external: boolean;
-  /** The running process, for tests that kill it; undefined for one that runs elsewhere. */
+  /** The running process, for tests that kill it; undefined for an external server. */
   process: SupervisedProcess | undefined;
 }
 
@@ -46,18 +46,18 @@ export interface ExternalUrls {
 }
 
 export interface StackOptions {
-  /** Folder for data, passwords, remembered ports and logs; made when missing. */
+  /** Folder for data, passwords, remembered ports and logs; created if missing. */
   home: string;
-  /** NATS, its monitoring, PostgreSQL and ClickHouse then listen on this port and the three after it. */
+  /** First of four consecutive ports: NATS, its monitoring, PostgreSQL, ClickHouse. Default: free ports. */
   portBase?: number | undefined;
-  /** Servers that somebody else runs, by URL. */
+  /** URLs of external servers, which are used instead of the embedded ones. */
   external?: ExternalUrls;
-  /** All three when absent; the URL of one left out is empty. */
+  /** Which servers to start. Default: all. The URL of each other server is empty. */
   only?: readonly StackServerName[];
   log?: (line: string) => void;
-  /** `safe` when absent. */
+  /** Default: `safe`. */
   durability?: Durability;
-  /** Gives the start up: what was started is ended, and `startStack` rejects. */
+  /** Cancels the start: `startStack` stops what it started, and rejects. */
   signal?: AbortSignal;
 }
 
@@ -66,7 +66,7 @@ export interface Stack extends AsyncDisposable {
   readonly servers: StackServer[];
   /** Folder of the servers' logs. */
   readonly logs: string;
-  /** Stops the servers in order; a second call waits for the first. */
+  /** Stops the servers. A second call waits for the first. */
   stop(): Promise<void>;
 }
 
@@ -80,10 +80,10 @@ interface Ports {
 const PORT_NAMES = ['nats', 'natsMonitor', 'postgres', 'clickhouse'] as const;
 
 /**
- * Starts what is not external, in parallel, and waits until everything answers. Servers that end unasked are started
- * again on the same port; all of them end when this process does, however it ends.
- * @throws Error when the home is in use, a port of `portBase` is taken, an external server cannot be reached, or a
- *   server does not start; nothing is left running then
+ * Starts the embedded servers in parallel and waits until every server answers. A server that ends unexpectedly is restarted
+ * on the same port. All of them end when this process does, even if it is killed.
+ * @throws Error if the home is in use, a port of `portBase` is taken, an external server cannot be reached, or a server
+ *   does not start; nothing is left running
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { external = {}, only = ['nats', 'postgres', 'clickhouse'], log = () => {} } = options;
@@ -109,7 +109,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       lock.record(running);
       return server;
     };
-    const here = (name: StackServerName, process: SupervisedProcess & { version: string }): StackServer => ({
+    const embedded = (name: StackServerName, process: SupervisedProcess & { version: string }): StackServer => ({
       name,
       version: process.version,
       external: false,
@@ -118,7 +118,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         return process.pid;
       },
     });
-    const elsewhere = (name: StackServerName, version: string): StackServer => ({
+    const externalServer = (name: StackServerName, version: string): StackServer => ({
       name,
       version,
       external: true,
@@ -133,7 +133,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
           const version = await checkNats(external.nats);
           urls.nats = servers.join(',');
           urls.natsOptions = credentials;
-          return elsewhere('nats', version);
+          return externalServer('nats', version);
         }
         const server = started(
           await startNatsServer({
@@ -146,13 +146,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         ports.nats = server.port;
         ports.natsMonitor = server.monitorPort;
         urls.nats = server.url;
-        return here('nats', server);
+        return embedded('nats', server);
       },
       async postgres() {
         if (external.postgres) {
           const version = await checkPostgres(external.postgres);
           urls.postgres = external.postgres;
-          return elsewhere('postgres', version);
+          return externalServer('postgres', version);
         }
         const server = started(
           await startPostgresServer({
@@ -164,13 +164,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         );
         ports.postgres = server.port;
         urls.postgres = server.url;
-        return here('postgres', server);
+        return embedded('postgres', server);
       },
       async clickhouse() {
         if (external.clickhouse) {
           const version = await checkClickHouse(external.clickhouse);
           urls.clickhouse = external.clickhouse;
-          return elsewhere('clickhouse', version);
+          return externalServer('clickhouse', version);
         }
         const server = started(
           await startClickHouseServer({
@@ -182,10 +182,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         ports.clickhouse = server.port;
         urls.clickhouse = server.url;
         urls.analyst = server.analystUrl;
-        return here('clickhouse', server);
+        return embedded('clickhouse', server);
       },
     };
-    // All are awaited even when one fails, so that none is still starting when the others are stopped.
+    // Wait for all even if one fails, so that none is still starting while the others are stopped.
     const results = await Promise.allSettled(only.map((name) => starters[name]()));
     const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as Error] : []));
     if (failures.length > 0) throw new Error(failures.map((error) => error.message).join('\n'), { cause: failures[0] });
@@ -209,7 +209,7 @@ function portsFile(home: string): string {
   return join(home, 'ports.json');
 }
 
-/** Fixed ports with a base; else those remembered in the home that are still free, the others are left open. */
+/** Consecutive ports if there is a base; else the remembered ports that are still free. The others stay undefined. */
 async function choosePorts(home: string, base: number | undefined, local: readonly StackServerName[]): Promise<Ports> {
   const ports: Ports = {};
   if (base !== undefined) {
@@ -222,7 +222,7 @@ async function choosePorts(home: string, base: number | undefined, local: readon
       if (!(await isFreePort(base + index))) {
         throw new PortTakenError(
           `port ${base + index} of 127.0.0.1, which ${name} should use with TRELLIS_PORT_BASE=${base}, is taken by ` +
-            'another process; choose another base, or none to let free ports be found',
+            'another process; choose another base, or unset it to use free ports',
         );
       }
     }
@@ -232,7 +232,7 @@ async function choosePorts(home: string, base: number | undefined, local: readon
   try {
     remembered = JSON.parse(readFileSync(portsFile(home), 'utf8')) as Ports;
   } catch {
-    // The first start.
+    // No file before the first start.
   }
   for (const name of PORT_NAMES) {
     const port = remembered[name];

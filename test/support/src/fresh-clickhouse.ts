@@ -1,17 +1,17 @@
 // A new, empty database on the shared ClickHouse.
-// Its tables are left to the migrations of whoever asks for it.
+// Its tables are left to the migrations of the caller.
 import { randomBytes } from 'node:crypto';
 import { sharedServerUrl } from './shared-servers.ts';
 
 export interface FreshClickHouse extends AsyncDisposable {
-  /** `http://user:password@127.0.0.1:port/database`, which the ClickHouse client understands. */
+  /** `http://user:password@127.0.0.1:port/database`, the form that the ClickHouse client takes. */
   url: string;
   /** The same without the database. */
   serverUrl: string;
   database: string;
 }
 
-/** Makes a database; disposing drops it. */
+/** Creates a database; disposing drops it. */
 export async function freshClickHouse(): Promise<FreshClickHouse> {
   const serverUrl = await sharedServerUrl('clickhouse');
   const database = `t_${randomBytes(6).toString('hex')}`;

@@ -1,5 +1,5 @@
 // A new, empty database on the shared PostgreSQL.
-// Its tables are left to the migrations of whoever asks for it.
+// Its tables are left to the migrations of the caller.
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { sharedServerUrl } from './shared-servers.ts';
@@ -10,7 +10,7 @@ export interface FreshPostgres extends AsyncDisposable {
   database: string;
 }
 
-/** Makes a database; disposing drops it, cutting what is still connected. */
+/** Creates a database; disposing drops it and closes its connections. */
 export async function freshPostgres(): Promise<FreshPostgres> {
   const server = await sharedServerUrl('postgres');
   const database = `t_${randomBytes(6).toString('hex')}`;

@@ -1,5 +1,5 @@
-// What test files import: servers and databases of their own, and a wait for conditions that give no signal.
-// The shared servers behind the databases are left to global-setup.ts.
+// The public names of the test support: servers and databases per test file, and waiting for a condition.
+// Starting the shared servers behind the databases is left to global-setup.ts.
 export { type FreshClickHouse, freshClickHouse } from './fresh-clickhouse.ts';
 export { type FreshPostgres, freshPostgres } from './fresh-postgres.ts';
 export { type CollectedLog, type CollectedSpan, type OtlpCollector, startOtlpCollector } from './otlp-collector.ts';

@@ -1,5 +1,5 @@
-// An OpenTelemetry collector for tests: takes OTLP over HTTP (protobuf) on a free port and keeps what came in memory.
-// The fields of the requests are those that the receiver in apps/otel-receiver reads.
+// An OpenTelemetry collector for tests: receives OTLP over HTTP (protobuf) on a free port and keeps everything in memory.
+// It reads the same fields as the receiver in apps/otel-receiver.
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,7 +15,7 @@ export interface CollectedSpan {
   kind: number;
   traceId: string;
   spanId: string;
-  /** Empty for a root. */
+  /** Empty for a root span. */
   parentSpanId: string;
   attributes: Attributes;
   links: { traceId: string; spanId: string; attributes: Attributes }[];
@@ -39,7 +39,7 @@ export interface OtlpCollector extends AsyncDisposable {
   readonly logs: CollectedLog[];
   /** Headers of the latest request. */
   readonly lastHeaders: Record<string, unknown>;
-  /** Names of all metrics that came. */
+  /** Names of all received metrics. */
   readonly metricNames: Set<string>;
   stop(): Promise<void>;
 }
@@ -52,7 +52,7 @@ interface KeyValue {
 
 const PROTO = new URL('../../../apps/otel-receiver/src/otlp.proto', import.meta.url);
 
-/** Starts it on loopback. */
+/** Starts the collector on 127.0.0.1. */
 export async function startOtlpCollector(): Promise<OtlpCollector> {
   const { root } = protobuf.parse(`${readFileSync(PROTO, 'utf8')}\n${METRIC_NAMES}`);
   const decode = (type: string, body: Uint8Array) => {
@@ -100,7 +100,7 @@ message NamesOfScope { repeated NamedMetric metrics = 2; }
 message NamedMetric { string name = 1; }
 `;
 
-// biome-ignore lint/suspicious/noExplicitAny: plain objects of a decoded message, in the shape that the .proto gives.
+// biome-ignore lint/suspicious/noExplicitAny: plain objects of a decoded message, in the shape of the .proto file.
 type Message = any;
 
 async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
@@ -112,7 +112,7 @@ async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
-/** The one field of an AnyValue that is set; the oneof names it. */
+/** The value of an AnyValue: `value.value` names the field that is set. */
 const valueIn = (value: Record<string, unknown> | undefined): unknown => value?.[String(value.value)];
 
 const attributesOf = (list: KeyValue[]): Attributes =>

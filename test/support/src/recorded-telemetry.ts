@@ -1,5 +1,5 @@
-// Telemetry of the test's own process, kept in memory: spans, metrics and logs as an SDK would export them.
-// One recorder a process: the API's providers are global.
+// Telemetry of the test process, kept in memory: spans, metrics and logs as an SDK would export them.
+// One recorder per process, because the providers of the OpenTelemetry API are global.
 import { context, logs, metrics, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { InMemoryLogRecordExporter, LoggerProvider, SimpleLogRecordProcessor } from '@opentelemetry/sdk-logs';
@@ -13,14 +13,14 @@ import {
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 
 export interface RecordedTelemetry extends AsyncDisposable {
-  /** Spans that have ended, in the order of their ends. */
+  /** Ended spans, in the order in which they ended. */
   spans(): ReadableSpan[];
   logRecords(): ReturnType<InMemoryLogRecordExporter['getFinishedLogRecords']>;
   /** Every instrument with data points, read now. */
   metrics(): Promise<MetricData[]>;
-  /** The value of one data point: a number, or count and sum of a histogram; undefined when there is none. */
+  /** The value of one data point: a number, or count and sum of a histogram; undefined if there is none. */
   metric(name: string, labels?: Record<string, string>): Promise<unknown>;
-  /** Forgets spans and log records. */
+  /** Removes the recorded spans and log records. */
   reset(): void;
 }
 
@@ -29,12 +29,12 @@ class ReadOnDemand extends MetricReader {
   protected override async onShutdown(): Promise<void> {}
 }
 
-/** Records until disposed of, or for as long as the test file runs. */
+/** Records until it is disposed of or the test file ends. */
 export function recordTelemetry(): RecordedTelemetry {
   const spans = new InMemorySpanExporter();
   const records = new InMemoryLogRecordExporter();
   const reader = new ReadOnDemand({
-    // A gauge that is observed no longer has no value; cumulative ones keep their last for ever.
+    // With delta temporality a gauge that is no longer observed has no value. A cumulative one would keep its last value.
     aggregationTemporalitySelector: (type) =>
       type === InstrumentType.OBSERVABLE_GAUGE ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE,
   });

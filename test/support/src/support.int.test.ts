@@ -1,4 +1,4 @@
-// The test support itself: fresh means fresh, and a killed server comes back with its data.
+// Fresh databases are empty and private, and a restarted server still has its data.
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Client } from 'pg';
 import { expect, test } from 'vitest';
@@ -58,7 +58,7 @@ test('a killed test NATS keeps its acknowledged messages and its port', async ()
   expect(info.state.messages).toBe(100);
 });
 
-test('waitFor says what it waited for, and why in vain', async () => {
+test('the error of waitFor says what it waited for and the last result', async () => {
   await expect(waitFor(() => false, { timeoutMs: 30, what: 'the end of days' })).rejects.toThrow(
     'waited 0.03 s for the end of days (last answer: false)',
   );

@@ -1,5 +1,5 @@
-// Folders in the system's temporary folder that name the process they belong to.
-// Removing one in order is left to its owner; those of killed runs are removed by the next run.
+// Temporary folders whose names contain the pid of their owner.
+// The owner removes them. The next test run removes those of killed runs.
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,19 +7,19 @@ import { isRunning } from '@trellis/devstack';
 
 const PREFIX = 'trellis-test-';
 
-/** Makes a new folder for this process. */
+/** Creates a new folder for this process. */
 export function tempFolder(what: string): string {
   const folder = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-${what}-`));
   mkdirSync(folder, { recursive: true });
   return folder;
 }
 
-/** Removes a folder; what still holds files in it is given a moment to end. */
+/** Removes a folder; tries again for a moment if a process still writes to it. */
 export function removeFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 }
 
-/** Removes the folders whose process is gone. */
+/** Removes the folders whose owner has ended. */
 export function removeAbandonedFolders(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = name.startsWith(PREFIX) ? Number(name.slice(PREFIX.length).split('-')[0]) : 0;
@@ -27,7 +27,7 @@ export function removeAbandonedFolders(): void {
     try {
       removeFolder(join(tmpdir(), name));
     } catch {
-      // Another user's, or its servers are only just ending: the next run tries again.
+      // It belongs to another user, or its servers are just ending: the next run tries again.
     }
   }
 }

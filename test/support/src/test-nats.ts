@@ -1,5 +1,5 @@
-// A NATS server with JetStream that belongs to one test suite, which may kill and restart it.
-// Streams are left to the suite.
+// A NATS server with JetStream for one test file, which may kill and restart it.
+// Streams are left to the test.
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { type NatsServer, startNatsServer } from '@trellis/devstack';
@@ -8,7 +8,7 @@ import { removeFolder, tempFolder } from './temp-folder.ts';
 export interface TestNatsOptions {
   /** Lines added to the server's configuration. */
   extraConfig?: string;
-  /** Start it again when it ends unasked, as the stack does; no when absent. */
+  /** Restart it if it ends unexpectedly, as the stack does. Default: false. */
   supervise?: boolean;
 }
 
@@ -17,14 +17,13 @@ export interface TestNats extends AsyncDisposable {
   /** Base of the HTTP monitoring (`/varz`, `/jsz`, …). */
   readonly monitorUrl: string;
   readonly server: NatsServer;
-  /** A connection that reconnects quickly and for ever, and that `stop` closes. */
+  /** A connection that reconnects quickly and without limit. `stop` closes it. */
   connect(options?: NodeConnectionOptions): Promise<NatsConnection>;
   /** SIGKILL; it stays down until `restart`. */
   kill(): Promise<void>;
   /**
-   * Starts it again on the same port with the same store and waits until the connections made here are back: what a
-   * client is asked to send meanwhile it loses, and the asker waits for its own timeout. `server.restart()` does not
-   * wait for them.
+   * Restarts it on the same port with the same store and waits until the connections made here have reconnected. Until then
+   * a client loses what it sends, and its requests end with a timeout. `server.restart()` does not wait for them.
    */
   restart(): Promise<void>;
   /** Closes the connections, stops the server, removes its store. */
@@ -32,13 +31,13 @@ export interface TestNats extends AsyncDisposable {
 }
 
 async function reconnected(connection: NatsConnection): Promise<void> {
-  const patience = Date.now() + 5_000;
-  while (!connection.isClosed() && Date.now() < patience) {
-    const answered = connection.rtt().then(
+  const deadline = Date.now() + 5_000;
+  while (!connection.isClosed() && Date.now() < deadline) {
+    const responded = connection.rtt().then(
       () => true,
       () => false,
     );
-    if (await Promise.race([answered, delay(500, false, { ref: false })])) return;
+    if (await Promise.race([responded, delay(500, false, { ref: false })])) return;
     await delay(10);
   }
 }
@@ -49,7 +48,7 @@ export async function startTestNats(options: TestNatsOptions = {}): Promise<Test
   const server = await startNatsServer({ storeDir, ...options });
   const connections: NatsConnection[] = [];
   const stop = async () => {
-    // close, not drain: a test that stops its server early must not wait for it.
+    // close, not drain: a test that stops its server early must not wait.
     await Promise.all(connections.map((connection) => connection.close().catch(() => {})));
     await server.stop();
     removeFolder(storeDir);

@@ -1,19 +1,18 @@
-// Waits for a condition that nothing announces.
-// Where a promise or an event tells of it, that is awaited instead.
+// Waits for a condition by polling. Where a promise or an event reports it, await that instead.
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface WaitOptions {
-  /** How long to wait, in milliseconds; 10 s when absent. */
+  /** Default: 10 s. */
   timeoutMs?: number;
-  /** Pause between two looks, in milliseconds; 20 when absent. */
+  /** Pause between two checks. Default: 20 ms. */
   everyMs?: number;
-  /** What is waited for, in the words of the error: `waited 10 s for <what>`. */
+  /** What to wait for, as in the error: `waited 10 s for <what>`. */
   what: string;
 }
 
 /**
- * Asks again and again until the answer is truthy, and gives that answer back.
- * @throws Error when it is not in time, with the last answer or the last exception as its cause
+ * Calls `predicate` until its result is truthy, and returns that result.
+ * @throws Error after `timeoutMs`, with the last result in its message or the last exception as its cause
  */
 export async function waitFor<T>(
   predicate: () => T | Promise<T>,

@@ -1,11 +1,11 @@
-// The ClickHouse server's process: hands its own arguments to the server inside libchdb and stays in there.
-// It cannot hear signals meanwhile; asking it to stop is left to clickhouse-server.ts.
+// The process of the ClickHouse server: passes its arguments to the server in libchdb, which then blocks this thread.
+// It cannot handle signals meanwhile; clickhouse-server.ts stops it with a query.
 import { DataType, load, open } from 'ffi-rs';
 
 const [library = '', ...args] = process.argv.slice(2);
 open({ library: 'chdb', path: library });
 const words = ['clickhouse', ...args];
-// On the main thread: ClickHouse checks where its stack is.
+// It must run on the main thread: ClickHouse checks the address of its stack.
 load({
   library: 'chdb',
   funcName: 'query_stable_v2',

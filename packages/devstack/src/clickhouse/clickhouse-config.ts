@@ -1,4 +1,4 @@
-// The configuration files of the local ClickHouse server: limits, quiet logs, users and what each may do.
+// The configuration files of the local ClickHouse server: limits, log level, users and their grants.
 // Starting it is left to clickhouse-server.ts.
 import { createHash } from 'node:crypto';
 import { totalmem } from 'node:os';
@@ -6,23 +6,23 @@ import { totalmem } from 'node:os';
 export interface ClickHouseUser {
   name: string;
   password: string;
-  /** Database that its queries mean when they name none. */
+  /** Default database of the user's queries. */
   database: string;
-  /** Only reads, and changes no settings but those of what an answer looks like. */
+  /** The user may only read, and may change only settings of the output. */
   readOnly?: boolean;
-  /** `GRANT` statements without the `TO …`; everything is allowed when absent. */
+  /** `GRANT` statements without the `TO …`. Default: everything is allowed. */
   grants?: string[];
 }
 
 /** The public views of the history (docs/analytics.md). */
 const PUBLIC_VIEWS = ['events', 'runs', 'minutes', 'hours', 'event_minutes', 'quarantine'];
 
-/** What the user of analysts may do: `GRANT` statements without the `TO …`. */
+/** Grants of the user `analyst`: `GRANT` statements without the `TO …`. */
 export const analystGrants = (database: string): string[] =>
   PUBLIC_VIEWS.map((view) => `GRANT SELECT ON \`${database}\`.${view}`);
 
-/** What clients set on their own, or to read an answer: no setting that gets at more data or more of the machine. */
-const SETTINGS_OF_CLIENTS = [
+/** Settings that clients send by themselves or that format the output. None gives access to more data or resources. */
+const CLIENT_SETTINGS = [
   ...['enable_http_compression', 'http_zlib_compression_level', 'log_comment', 'session_timezone'],
   ...['send_progress_in_http_headers', 'http_headers_progress_interval_ms', 'extremes', 'date_time_output_format'],
   ...['output_format_json_quote_64bit_integers', 'output_format_json_quote_denormals', 'max_execution_time'],
@@ -36,8 +36,8 @@ function escapeXml(text: string): string {
 }
 
 /**
- * The server's configuration. Tables of its own logs (query_log, metric_log, …) exist only when a configuration names
- * them; none are named here, as they cost more than an idle system otherwise does.
+ * The server's configuration. It names no system log tables (query_log, metric_log, …), so that the server does not create
+ * them: they would cost more than the rest of an idle system.
  */
 export function serverConfig(usersFile: string): string {
   return `<clickhouse>
@@ -61,7 +61,7 @@ export function serverConfig(usersFile: string): string {
 `;
 }
 
-/** The users' file: `default` for the server's own session, then the users given. */
+/** The users file: `default` for the server's internal session, then the given users. */
 export function usersConfig(users: readonly ClickHouseUser[]): string {
   return `<clickhouse>
   <profiles>
@@ -69,13 +69,13 @@ export function usersConfig(users: readonly ClickHouseUser[]): string {
     <readonly>
       <readonly>1</readonly>
       <constraints>
-${SETTINGS_OF_CLIENTS.map((name) => `        <${name}><changeable_in_readonly/></${name}>`).join('\n')}
+${CLIENT_SETTINGS.map((name) => `        <${name}><changeable_in_readonly/></${name}>`).join('\n')}
       </constraints>
     </readonly>
   </profiles>
   <quotas><default></default></quotas>
   <users>
-    <!-- The server's own session runs as default and has no password to give: so it may do nothing but serve. -->
+    <!-- The server's internal session runs as default and cannot send a password: it may only do what serving needs. -->
     <default>
       <password></password>
       <networks><ip>127.0.0.1</ip></networks>

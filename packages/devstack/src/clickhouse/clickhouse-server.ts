@@ -1,5 +1,5 @@
-// Runs one ClickHouse server on 127.0.0.1: the whole server is in the library of the chdb npm package.
-// Tables are left to whoever connects; users and limits to clickhouse-config.ts.
+// Runs one ClickHouse server on 127.0.0.1. The server is part of the library in the chdb npm package.
+// Tables are left to the clients; users and limits to clickhouse-config.ts.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,26 +10,26 @@ import { passwordIn } from '../secret-file.ts';
 import { analystGrants, type ClickHouseUser, serverConfig, usersConfig } from './clickhouse-config.ts';
 
 export interface ClickHouseServerOptions {
-  /** Holds the data, the configuration and the passwords. */
+  /** Contains the data, the configuration and the passwords. */
   folder: string;
-  /** Of the HTTP interface; a free one when absent. */
+  /** Port of the HTTP interface. Default: a free port. */
   port?: number;
-  /** Whose public views the user `analyst` may read; `trellis_jobs` when absent. */
+  /** Database whose public views the user `analyst` may read. Default: `trellis_jobs`. */
   historyDatabase?: string;
-  /** `<folder>/clickhouse.log` when absent. */
+  /** Default: `<folder>/clickhouse.log`. */
   logFile?: string;
-  /** Start it again when it ends unasked; no when absent. */
+  /** Restart it if it ends unexpectedly. Default: false. */
   supervise?: boolean;
-  /** Gives the start up. */
+  /** Cancels the start. */
   signal?: AbortSignal;
   log?: (line: string) => void;
   changed?: () => void;
 }
 
 export interface ClickHouseServer extends SupervisedProcess {
-  /** `http://trellis:…@127.0.0.1:…`; this user's default database is `trellis`. */
+  /** `http://trellis:…@127.0.0.1:…`; the user's default database is `trellis`. */
   readonly url: string;
-  /** `http://analyst:…@127.0.0.1:…/trellis_jobs`: reads the public views of the history and nothing else. */
+  /** `http://analyst:…@127.0.0.1:…/trellis_jobs`; the user can read only the public views of the history. */
   readonly analystUrl: string;
   readonly port: number;
   readonly folder: string;
@@ -37,14 +37,14 @@ export interface ClickHouseServer extends SupervisedProcess {
 }
 
 const SERVER_QUERY = 'trellis-server';
-// The server serves for as long as this runs. Short naps: a KILL QUERY is noticed between two of them.
+// The server runs until this query ends. The sleeps are short so that KILL QUERY, checked between them, takes effect soon.
 const SERVE = [
   'CREATE DATABASE IF NOT EXISTS trellis ENGINE = Atomic',
   'SYSTEM START LISTEN HTTP',
   'SELECT sleepEachRow(0.25) FROM system.numbers FORMAT Null SETTINGS max_block_size = 1',
 ].join('; ');
 
-/** Starts ClickHouse, makes the database `trellis` when missing, waits until it answers over HTTP. */
+/** Starts ClickHouse, creates the database `trellis` if missing, waits until it answers over HTTP. */
 export async function startClickHouseServer(options: ClickHouseServerOptions): Promise<ClickHouseServer> {
   const { folder, log } = options;
   const library = findLibrary();
@@ -69,11 +69,11 @@ export async function startClickHouseServer(options: ClickHouseServerOptions): P
 
   return onPorts([options.port], async (ports) => {
     const port = ports[0] as number;
-    const ask = async (sql: string): Promise<string> => {
+    const query = async (sql: string): Promise<string> => {
       const response = await fetch(`http://127.0.0.1:${port}/`, {
         method: 'POST',
         body: sql,
-        // No connection is kept: a stop waits for the open ones.
+        // Close each connection: a stop waits for the open ones.
         headers: { 'X-ClickHouse-User': 'trellis', 'X-ClickHouse-Key': password, Connection: 'close' },
         signal: AbortSignal.timeout(5_000),
       });
@@ -104,12 +104,12 @@ export async function startClickHouseServer(options: ClickHouseServerOptions): P
       }),
       logFile,
       ready: async () => {
-        version = await ask('SELECT version()');
+        version = await query('SELECT version()');
         return true;
       },
       readyTimeoutMs: 120_000,
       askToStop: async () => {
-        await ask(`KILL QUERY WHERE query_id = '${SERVER_QUERY}' ASYNC`);
+        await query(`KILL QUERY WHERE query_id = '${SERVER_QUERY}' ASYNC`);
       },
       supervise: options.supervise ?? false,
       ...(options.signal && { signal: options.signal }),
@@ -131,7 +131,7 @@ function findLibrary(): string {
   const file = found && join(found.folder, 'libchdb.so');
   if (file && existsSync(file)) return file;
   throw new Error(
-    `the package ${name} is not installed (or there is none for this machine); ` +
+    `the package ${name} is not installed (or it does not exist for this machine); ` +
       'run a ClickHouse elsewhere and set CLICKHOUSE_URL',
   );
 }

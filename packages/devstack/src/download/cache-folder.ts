@@ -1,12 +1,12 @@
-// The per-user folder for what was downloaded once: it survives clones and homes.
-// infra/bootstrap/toolchain.mjs keeps the tool chain there by the same rule; what is inside is left to each.
+// The per-user cache folder for downloads, shared by all checkouts.
+// infra/bootstrap/toolchain.mjs uses the same folder for the tool chain. The content is left to each caller.
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isRunning } from '../process/process-identity.ts';
 
-/** The cache folder, made when missing. `TRELLIS_CACHE` overrides it. */
+/** The cache folder, created if missing. `TRELLIS_CACHE` overrides it. */
 export function cacheFolder(): string {
   const folder =
     process.env.TRELLIS_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'trellis-jobs');
@@ -14,7 +14,7 @@ export function cacheFolder(): string {
   return folder;
 }
 
-/** Runs `work` while holding `folder` as a lock against other processes; a lock whose owner is gone is taken over. */
+/** Runs `work` while `folder` serves as a lock between processes. The lock of a dead process is taken over. */
 export async function withFolderLock<T>(folder: string, work: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
@@ -39,7 +39,7 @@ function isAbandoned(folder: string): boolean {
     return !isRunning(Number(readFileSync(join(folder, 'pid'), 'utf8')));
   } catch {
     try {
-      // No pid in it yet: its owner may be about to write it.
+      // No pid file yet: the owner may be about to write it.
       return Date.now() - statSync(folder).mtimeMs > 5_000;
     } catch {
       return false;

@@ -1,14 +1,14 @@
-// Downloads and unpacks one package of Debian's archive without being root and without touching the system's apt.
-// What is looked for in it is left to nats-binary.ts and promtool-binary.ts.
+// Downloads and unpacks one package of the Debian archive, without root and without touching the system's apt.
+// Finding files in it is left to nats-binary.ts and promtool-binary.ts.
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../process/run-command.ts';
 
-/** Debian's suite with new enough packages; they run on any Linux with glibc 2.34 or newer. */
+/** Debian suite with recent enough packages. They run on any Linux with glibc 2.34 or newer. */
 export const DEBIAN_SUITE = 'forky';
 
-/** Why no package can be fetched on this machine; undefined when one can. */
+/** Why this machine cannot fetch packages; undefined if it can. */
 export function whyNoDebian(): string | undefined {
   if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get')) return 'this machine has no apt-get';
   return debianSource() ? undefined : 'the apt sources of this machine name no Debian archive';
@@ -16,7 +16,7 @@ export function whyNoDebian(): string | undefined {
 
 /**
  * Fetches a package of the suite and unpacks it below `folder`.
- * @returns the folder that holds what is in it
+ * @returns the folder with the unpacked files
  */
 export async function fetchDebianPackage(name: string, folder: string): Promise<string> {
   const apt = join(folder, 'apt');
@@ -24,7 +24,7 @@ export async function fetchDebianPackage(name: string, folder: string): Promise<
     mkdirSync(join(apt, part), { recursive: true });
   }
   await writeFile(join(apt, 'sources', 'debian.sources'), `${debianSource()?.trim()}\n`);
-  // Folders of our own: neither the system's sources nor its lists are read or written, so root is not needed.
+  // Separate folders: apt neither reads nor writes the system's sources and lists, so root is not needed.
   await writeFile(
     join(apt, 'apt.conf'),
     [
@@ -36,7 +36,7 @@ export async function fetchDebianPackage(name: string, folder: string): Promise<
       `Dir::Cache "${join(apt, 'cache')}";`,
       'Acquire::Languages "none";',
       'Acquire::Retries "2";',
-      // The folders are readable for this user only, which apt's own unprivileged user is not.
+      // Only this user can read the folders; apt's sandbox user could not.
       'APT::Sandbox::User "";',
       '#clear APT::Update::Post-Invoke;',
       '#clear APT::Update::Post-Invoke-Success;',
@@ -54,7 +54,7 @@ export async function fetchDebianPackage(name: string, folder: string): Promise<
   return unpacked;
 }
 
-/** The system's Debian source with another suite, in deb822 form, or undefined when it has none. */
+/** The system's Debian source with our suite, in deb822 form; undefined if the system has none. */
 function debianSource(): string | undefined {
   const parts = '/etc/apt/sources.list.d';
   const files = existsSync(parts) ? readdirSync(parts).map((name) => join(parts, name)) : [];

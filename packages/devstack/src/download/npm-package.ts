@@ -1,10 +1,10 @@
-// Finds the folder of an installed npm package, whatever its exports allow.
-// What is in it is left to the caller.
+// Finds the folder of an installed npm package, regardless of its `exports`.
+// Its content is left to the caller.
 import { readFileSync } from 'node:fs';
 import { findPackageJSON } from 'node:module';
 import { dirname } from 'node:path';
 
-/** Folder and version of one of this package's dependencies, or undefined when it is not installed. */
+/** Folder and version of one of this package's dependencies; undefined if it is not installed. */
 export function installedPackage(name: string): { folder: string; version: string } | undefined {
   try {
     const file = findPackageJSON(name, import.meta.url);

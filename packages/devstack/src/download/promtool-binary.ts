@@ -1,5 +1,4 @@
-// Finds promtool, Prometheus' checker of metrics and rules, on this machine, or fetches it into the per-user cache.
-// Only tests use it.
+// Finds promtool, Prometheus' checker for metrics and rules, or fetches it into the cache folder. Only tests use it.
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { cacheFolder, withFolderLock } from './cache-folder.ts';
@@ -8,8 +7,8 @@ import { DEBIAN_SUITE, fetchDebianPackage, whyNoDebian } from './debian-package.
 let known: Promise<string> | undefined;
 
 /**
- * The file of promtool: on PATH, in the cache, or from Debian's package `promtool`.
- * @throws Error that says why there is none
+ * The file of promtool: on PATH, in the cache, or from the Debian package `promtool`.
+ * @throws Error with the reason if there is none
  */
 export function findPromtool(log: (line: string) => void = () => {}): Promise<string> {
   known ??= search(log).catch((error: unknown) => {
@@ -31,7 +30,7 @@ async function search(log: (line: string) => void): Promise<string> {
     if (existsSync(cached)) return cached;
     log(`fetching promtool from Debian's archive (suite ${DEBIAN_SUITE}, 30 MB) …`);
     const scratch = join(cacheFolder(), `fetch-promtool-${process.pid}`);
-    const fresh = join(scratch, 'place');
+    const fresh = join(scratch, 'fresh');
     mkdirSync(fresh, { recursive: true });
     try {
       const unpacked = await fetchDebianPackage('promtool', scratch);

@@ -1,4 +1,4 @@
-// Finds a nats-server (2.10 or newer) on this machine, or fetches one into the per-user cache.
+// Finds a nats-server (2.10 or newer) on this machine, or fetches one into the cache folder.
 // Running it is left to nats-server.ts.
 import { createHash } from 'node:crypto';
 import {
@@ -19,20 +19,21 @@ import { DEBIAN_SUITE, fetchDebianPackage, whyNoDebian } from '../download/debia
 import { runCommand } from '../process/run-command.ts';
 
 const OLDEST = [2, 10] as const;
+
 export interface NatsBinary {
   file: string;
   /** Such as `2.15.1`. */
   version: string;
 }
 
-type Way = { found: NatsBinary } | { missing: string };
+type SearchResult = { found: NatsBinary } | { missing: string };
 
 let known: Promise<NatsBinary> | undefined;
 
 /**
- * The nats-server to run: named by `TRELLIS_NATS_SERVER`, on PATH, in the cache, from the archive that
- * `TRELLIS_NATS_ARCHIVE` names, or from Debian's archive, in this order.
- * @throws Error that names every way and why each led nowhere
+ * The nats-server to run. Searched in this order: `TRELLIS_NATS_SERVER`, PATH, the cache, the archive that
+ * `TRELLIS_NATS_ARCHIVE` names, the Debian archive.
+ * @throws Error that lists every place and why it has no usable server
  */
 export function findNatsServer(log: (line: string) => void = () => {}): Promise<NatsBinary> {
   known ??= search(log).catch((error: unknown) => {
@@ -50,7 +51,7 @@ async function search(log: (line: string) => void): Promise<NatsBinary> {
     throw new Error(`TRELLIS_NATS_SERVER=${named}: ${way.missing}`);
   }
   const archive = () => fetchArchive(log);
-  const ways: [string, () => Promise<Way>][] = [
+  const ways: [string, () => Promise<SearchResult>][] = [
     ['nats-server on PATH', searchPath],
     [`the cache ${cacheFolder()}`, searchCache],
     ['the release archive named by TRELLIS_NATS_ARCHIVE', archive],
@@ -58,9 +59,9 @@ async function search(log: (line: string) => void): Promise<NatsBinary> {
   ];
   const reasons: string[] = [];
   for (const [what, look] of ways) {
-    const way = await look().catch((error: Error): Way => ({ missing: error.message }));
+    const way = await look().catch((error: Error): SearchResult => ({ missing: error.message }));
     if ('found' in way) return way.found;
-    // Somebody chose this archive: another server is not put in its place.
+    // The user chose this archive: do not replace it by another server.
     if (look === archive && process.env.TRELLIS_NATS_ARCHIVE) throw new Error(`${what}: ${way.missing}`);
     reasons.push(`  - ${what}: ${way.missing}`);
   }
@@ -68,25 +69,25 @@ async function search(log: (line: string) => void): Promise<NatsBinary> {
     [
       `no nats-server ${OLDEST.join('.')} or newer was found:`,
       ...reasons,
-      'Ways out: install nats-server so that it is on PATH; or set TRELLIS_NATS_SERVER to its file; or set',
+      'To fix this: install nats-server so that it is on PATH; or set TRELLIS_NATS_SERVER to its file; or set',
       "TRELLIS_NATS_ARCHIVE to the project's official release archive (file or URL, .tar.gz or .zip) for this machine",
       'and TRELLIS_NATS_ARCHIVE_SHA256 to its published checksum; or run a server elsewhere and set NATS_URL.',
     ].join('\n'),
   );
 }
 
-async function tryBinary(file: string): Promise<Way> {
+async function tryBinary(file: string): Promise<SearchResult> {
   if (!existsSync(file)) return { missing: 'there is no such file' };
-  const said = await runCommand({ file, args: ['--version'] }).catch((error: Error) => error.message);
-  const version = /nats-server: v(\S+)/.exec(said)?.[1];
-  if (!version) return { missing: `it is no nats-server that runs here: ${said.trim().split('\n')[0]}` };
+  const printed = await runCommand({ file, args: ['--version'] }).catch((error: Error) => error.message);
+  const version = /nats-server: v(\S+)/.exec(printed)?.[1];
+  if (!version) return { missing: `it does not run as a nats-server here: ${printed.trim().split('\n')[0]}` };
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const recent = major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
   return recent ? { found: { file, version } } : { missing: `version ${version} is older than ${OLDEST.join('.')}` };
 }
 
-async function searchPath(): Promise<Way> {
-  let missing = 'not there';
+async function searchPath(): Promise<SearchResult> {
+  let missing = 'not found';
   for (const folder of (process.env.PATH ?? '').split(delimiter)) {
     const file = join(folder, 'nats-server');
     if (!folder || !existsSync(file)) continue;
@@ -97,7 +98,7 @@ async function searchPath(): Promise<Way> {
   return { missing };
 }
 
-async function searchCache(): Promise<Way> {
+async function searchCache(): Promise<SearchResult> {
   const cache = cacheFolder();
   const folders = readdirSync(cache)
     .filter((name) => /^nats-server-\d/.test(name))
@@ -106,11 +107,11 @@ async function searchCache(): Promise<Way> {
     const way = await tryBinary(join(cache, folder, 'nats-server'));
     if ('found' in way) return way;
   }
-  return { missing: 'not there' };
+  return { missing: 'not found' };
 }
 
-/** Runs `fetch` in a folder of its own under a lock, then moves the server it answers with into the cache. */
-async function intoCache(fetch: (folder: string) => Promise<string>): Promise<Way> {
+/** Runs `fetch` in a scratch folder under a lock, then moves the server it returns into the cache. */
+async function intoCache(fetch: (folder: string) => Promise<string>): Promise<SearchResult> {
   const cache = cacheFolder();
   return withFolderLock(join(cache, 'nats-server.lock'), async () => {
     // Another process may have fetched it while this one waited for the lock.
@@ -121,33 +122,33 @@ async function intoCache(fetch: (folder: string) => Promise<string>): Promise<Wa
     try {
       const way = await tryBinary(await fetch(scratch));
       if (!('found' in way)) return way;
-      const place = join(cache, `nats-server-${way.found.version}`);
-      const fresh = join(scratch, 'place');
+      const target = join(cache, `nats-server-${way.found.version}`);
+      const fresh = join(scratch, 'fresh');
       mkdirSync(fresh);
       copyFileSync(way.found.file, join(fresh, 'nats-server'));
-      rmSync(place, { recursive: true, force: true });
-      renameSync(fresh, place);
-      return { found: { file: join(place, 'nats-server'), version: way.found.version } };
+      rmSync(target, { recursive: true, force: true });
+      renameSync(fresh, target);
+      return { found: { file: join(target, 'nats-server'), version: way.found.version } };
     } finally {
       rmSync(scratch, { recursive: true, force: true });
     }
   });
 }
 
-/** The file called nats-server somewhere below the folder. */
+/** The file named nats-server somewhere below the folder. */
 function locate(folder: string): string {
   const path = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((name) => join(folder, name))
     .find((name) => /[\\/]nats-server$/.test(name) && statSync(name).isFile());
-  if (!path) throw new Error('no file called nats-server in it');
+  if (!path) throw new Error('it contains no file named nats-server');
   return path;
 }
 
-async function fetchArchive(log: (line: string) => void): Promise<Way> {
+async function fetchArchive(log: (line: string) => void): Promise<SearchResult> {
   const source = process.env.TRELLIS_NATS_ARCHIVE;
-  const sum = process.env.TRELLIS_NATS_ARCHIVE_SHA256?.toLowerCase();
+  const expected = process.env.TRELLIS_NATS_ARCHIVE_SHA256?.toLowerCase();
   if (!source) return { missing: 'not set' };
-  if (!sum) return { missing: 'TRELLIS_NATS_ARCHIVE_SHA256 is not set, and nothing unchecked is run' };
+  if (!expected) return { missing: 'TRELLIS_NATS_ARCHIVE_SHA256 is not set, and an unchecked download is never run' };
   return intoCache(async (folder) => {
     const zip = source.endsWith('.zip');
     const archive = join(folder, zip ? 'archive.zip' : 'archive.tar.gz');
@@ -159,8 +160,8 @@ async function fetchArchive(log: (line: string) => void): Promise<Way> {
     } else {
       cpSync(source, archive);
     }
-    const got = createHash('sha256').update(readFileSync(archive)).digest('hex');
-    if (got !== sum) throw new Error(`its SHA-256 is ${got}, not the wanted ${sum}`);
+    const actual = createHash('sha256').update(readFileSync(archive)).digest('hex');
+    if (actual !== expected) throw new Error(`its SHA-256 is ${actual}, expected ${expected}`);
     const unpacked = join(folder, 'unpacked');
     mkdirSync(unpacked);
     await runCommand(
@@ -172,13 +173,13 @@ async function fetchArchive(log: (line: string) => void): Promise<Way> {
   });
 }
 
-async function fetchFromDebian(log: (line: string) => void): Promise<Way> {
+async function fetchFromDebian(log: (line: string) => void): Promise<SearchResult> {
   const missing = whyNoDebian();
   if (missing !== undefined) return { missing };
   return intoCache(async (folder) => {
     log(`fetching nats-server from Debian's archive (suite ${DEBIAN_SUITE}, 5 MB) …`);
     const file = locate(await fetchDebianPackage('nats-server', folder));
-    log('nats-server is in the cache now');
+    log('nats-server is now in the cache');
     return file;
   });
 }

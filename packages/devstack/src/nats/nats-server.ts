@@ -1,5 +1,5 @@
 // Runs one nats-server with JetStream on 127.0.0.1.
-// Streams and buckets are left to whoever connects.
+// Streams and buckets are left to the clients.
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,19 +8,19 @@ import { type SupervisedProcess, startSupervised } from '../process/supervised-p
 import { findNatsServer } from './nats-binary.ts';
 
 export interface NatsServerOptions {
-  /** Folder of the JetStream store; the configuration is written beside its content. */
+  /** Folder of the JetStream store and of the server's configuration file. */
   storeDir: string;
-  /** A free one when absent. */
+  /** Default: a free port. */
   port?: number;
-  /** Of the HTTP monitoring; a free one when absent. */
+  /** Port of the HTTP monitoring. Default: a free port. */
   monitorPort?: number;
   /** Lines added to the configuration file. */
   extraConfig?: string;
-  /** `<storeDir>/nats-server.log` when absent. */
+  /** Default: `<storeDir>/nats-server.log`. */
   logFile?: string;
-  /** Start it again when it ends unasked; no when absent. */
+  /** Restart it if it ends unexpectedly. Default: false. */
   supervise?: boolean;
-  /** Gives the start up. */
+  /** Cancels the start. */
   signal?: AbortSignal;
   log?: (line: string) => void;
   changed?: () => void;
@@ -42,7 +42,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   const binary = await findNatsServer(log);
   mkdirSync(storeDir, { recursive: true, mode: 0o700 });
   const configFile = join(storeDir, 'nats-server.conf');
-  // Asked back by the health check: another server on the port would not know it.
+  // The health check compares it: another server on the port would have another name.
   const serverName = `trellis-${randomBytes(6).toString('hex')}`;
 
   return onPorts([options.port, options.monitorPort], async (ports) => {

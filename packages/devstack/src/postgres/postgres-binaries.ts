@@ -1,4 +1,4 @@
-// Finds the PostgreSQL programs in their npm package and a way to run them: PostgreSQL refuses to run as root.
+// Finds the PostgreSQL programs in their npm package, and a user to run them as: PostgreSQL refuses to run as root.
 // Databases and settings are left to postgres-server.ts.
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, delimiter, dirname, join } from 'node:path';
@@ -6,15 +6,15 @@ import { installedPackage } from '../download/npm-package.ts';
 import { runCommand } from '../process/run-command.ts';
 import type { ProcessCommand } from '../process/supervised-process.ts';
 
-/** nobody, on every Linux and macOS that has one under this number. */
+/** uid of `nobody` on most systems. */
 const UNPRIVILEGED = 65534;
 
 export interface PostgresPrograms {
   /** Such as `18.4.0`. */
   version: string;
-  /** uid and gid the data folder must belong to; undefined when it is simply this process's user. */
+  /** uid and gid that must own the data folder; undefined if it is this process's user. */
   owner: number | undefined;
-  /** The command that runs one of the package's programs. */
+  /** Builds the command that runs one of the programs. */
   command(program: 'initdb' | 'postgres', args: string[]): ProcessCommand;
 }
 
@@ -28,14 +28,14 @@ function findPackage(): Package {
   const found = installedPackage(name);
   if (found) return { native: join(found.folder, 'native'), version: found.version };
   throw new Error(
-    `the package ${name} is not installed (or there is none for this machine); ` +
+    `the package ${name} is not installed (or it does not exist for this machine); ` +
       'run a PostgreSQL elsewhere and set DATABASE_URL',
   );
 }
 
 /**
- * Makes the libraries' other names, which npm packages cannot hold, in a folder of our own: the package's own script
- * would write into node_modules, whose files belong to pnpm's store.
+ * Creates the symbolic links of the libraries, which npm packages cannot contain, in a separate folder. The package's own
+ * script would write into node_modules, whose files belong to pnpm's store.
  */
 function linkLibraries(pkg: Package, folder: string): void {
   const list = join(pkg.native, 'pg-symlinks.json');
@@ -53,15 +53,15 @@ function linkLibraries(pkg: Package, folder: string): void {
   renameSync(fresh, folder);
 }
 
-type Wrap = (file: string, args: string[]) => ProcessCommand;
+type AsUser = (file: string, args: string[]) => ProcessCommand;
 
 /** Ways to run as an unprivileged user, the one with the fewest rights first. */
-const waysDown: Wrap[] = [
+const dropPrivileges: AsUser[] = [
   (file, args) => ({ file, args, uid: UNPRIVILEGED, gid: UNPRIVILEGED }),
-  // Below a folder that only root may enter (a checkout in /root): one capability to pass through it.
-  // no_setuid_fixup: without it access(2) ignores capabilities, and PostgreSQL then does not find itself.
+  // In a folder that only root may enter (a checkout in /root) one capability is needed to pass through.
+  // Without no_setuid_fixup access(2) ignores capabilities, and PostgreSQL cannot find its own files.
   ...['dac_read_search', 'dac_override'].map(
-    (capability): Wrap =>
+    (capability): AsUser =>
       (file, args) => ({
         file: 'setpriv',
         args: [
@@ -79,8 +79,8 @@ const waysDown: Wrap[] = [
 ];
 
 /**
- * The programs, ready to be run on data below `folder`.
- * @throws Error when this machine's package is missing, or when running as root and no way down to another user works
+ * The programs, ready to run on data below `folder`.
+ * @throws Error if the package for this machine is missing, or if this process is root and cannot run them as another user
  */
 export async function findPostgresPrograms(folder: string): Promise<PostgresPrograms> {
   const found = findPackage();
@@ -88,11 +88,11 @@ export async function findPostgresPrograms(folder: string): Promise<PostgresProg
   const libraries = join(folder, 'lib');
   linkLibraries(found, libraries);
 
-  const programs = (pkg: Package, wrap: Wrap, owner: number | undefined): PostgresPrograms => ({
+  const programs = (pkg: Package, asUser: AsUser, owner: number | undefined): PostgresPrograms => ({
     version,
     owner,
     command: (program, args) => ({
-      ...wrap(join(pkg.native, 'bin', program), args),
+      ...asUser(join(pkg.native, 'bin', program), args),
       env: environment(pkg, libraries),
       cwd: '/',
     }),
@@ -100,8 +100,8 @@ export async function findPostgresPrograms(folder: string): Promise<PostgresProg
   if (process.getuid?.() !== 0) return programs(found, (file, args) => ({ file, args }), undefined);
 
   const reasons: string[] = [];
-  const works = async (pkg: Package, wrap: Wrap) => {
-    const probe = wrap('/bin/sh', [
+  const works = async (pkg: Package, asUser: AsUser) => {
+    const probe = asUser('/bin/sh', [
       '-c',
       'cd "$1" && exec "$2" --version',
       'sh',
@@ -118,21 +118,21 @@ export async function findPostgresPrograms(folder: string): Promise<PostgresProg
       return false;
     }
   };
-  for (const wrap of waysDown) {
-    if (await works(found, wrap)) return programs(found, wrap, UNPRIVILEGED);
+  for (const asUser of dropPrivileges) {
+    if (await works(found, asUser)) return programs(found, asUser, UNPRIVILEGED);
   }
-  // Perhaps only the checkout cannot be reached, and the data folder can.
+  // The other user may be able to enter the data folder even if it cannot enter the checkout.
   const copied = copyPackage(found, join(folder, `programs-${found.version}`));
   linkLibraries(copied, libraries);
-  const plain = waysDown[0] as Wrap;
+  const plain = dropPrivileges[0] as AsUser;
   if (await works(copied, plain)) return programs(copied, plain, UNPRIVILEGED);
   rmSync(dirname(copied.native), { recursive: true, force: true });
   throw new Error(
     [
-      `PostgreSQL does not run as root, and no way to run it as another user works in ${folder}:`,
+      `PostgreSQL does not run as root, and it cannot be run as another user in ${folder}:`,
       ...reasons,
-      "Ways out: start as an ordinary user; set TRELLIS_HOME to a folder that every user may enter; install util-linux's",
-      'setpriv; or run a PostgreSQL elsewhere and set DATABASE_URL.',
+      'To fix this: start as an ordinary user; or set TRELLIS_HOME to a folder that every user may enter; or install setpriv',
+      '(util-linux); or run a PostgreSQL elsewhere and set DATABASE_URL.',
     ].join('\n'),
   );
 }

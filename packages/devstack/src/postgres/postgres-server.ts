@@ -1,5 +1,5 @@
-// Runs one PostgreSQL server on 127.0.0.1 with a data folder that is made at the first start.
-// Tables are left to whoever connects.
+// Runs one PostgreSQL server on 127.0.0.1. The first start creates the data folder.
+// Tables are left to the clients.
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -11,19 +11,19 @@ import { passwordIn } from '../secret-file.ts';
 import { findPostgresPrograms, type PostgresPrograms } from './postgres-binaries.ts';
 
 export interface PostgresServerOptions {
-  /** Holds the data, the password and what else the server needs. */
+  /** Contains the data, the password and the libraries' links. */
   folder: string;
-  /** A free one when absent. */
+  /** Default: a free port. */
   port?: number;
-  /** `test`: nothing waits for the disk, so a crash of the machine may lose data; a crash of the server does not. */
+  /** `test` turns fsync off: a crash of the machine may lose data, a crash of the server does not. */
   durability?: 'safe' | 'test';
-  /** Settings by name, over those of this package. */
+  /** Server settings by name; they override the defaults below. */
   settings?: Record<string, string>;
-  /** `<folder>/postgres.log` when absent. */
+  /** Default: `<folder>/postgres.log`. */
   logFile?: string;
-  /** Start it again when it ends unasked; no when absent. */
+  /** Restart it if it ends unexpectedly. Default: false. */
   supervise?: boolean;
-  /** Gives the start up. */
+  /** Cancels the start. */
   signal?: AbortSignal;
   log?: (line: string) => void;
   changed?: () => void;
@@ -40,12 +40,12 @@ export interface PostgresServer extends SupervisedProcess {
 const USER = 'trellis';
 const DATABASE = 'trellis';
 
-/** Starts PostgreSQL, makes its data folder and the database `trellis` when missing, waits until it answers. */
+/** Starts PostgreSQL, creates its data folder and the database `trellis` if missing, waits until it accepts queries. */
 export async function startPostgresServer(options: PostgresServerOptions): Promise<PostgresServer> {
   const { folder, log } = options;
   const test = options.durability === 'test';
   mkdirSync(folder, { recursive: true });
-  // As root the server runs as another user, who must be able to pass through.
+  // As root, the server runs as another user, which must be able to enter the folder.
   if (process.getuid?.() === 0) chmodSync(folder, 0o711);
   const programs = await findPostgresPrograms(folder);
   const password = passwordIn(join(folder, 'password'));
@@ -63,7 +63,7 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
       shared_buffers: '256MB',
       timezone: 'UTC',
       log_timezone: 'UTC',
-      // Not synchronous_commit: without it a killed server loses commits, and tests kill it.
+      // synchronous_commit stays on: without it a killed server loses commits, and tests kill it.
       ...(test && { fsync: 'off', full_page_writes: 'off' }),
       ...options.settings,
     };
@@ -79,9 +79,9 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
       },
       logFile: options.logFile ?? join(folder, 'postgres.log'),
       ready: () => query(url('postgres'), 'SELECT 1').then(() => true),
-      // Recovery after a crash is part of a start.
+      // A start includes the recovery after a crash.
       readyTimeoutMs: 120_000,
-      // "Fast": connections are cut, everything is written.
+      // PostgreSQL's "fast shutdown": it closes connections and writes everything.
       stopSignal: 'SIGINT',
       supervise: options.supervise ?? false,
       ...(options.signal && { signal: options.signal }),
@@ -104,12 +104,14 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
 
 async function initialise(programs: PostgresPrograms, data: string, password: string, test: boolean): Promise<void> {
   if (existsSync(join(data, 'PG_VERSION'))) {
-    const has = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim();
-    const wants = programs.version.split('.')[0];
-    if (has === wants) return;
-    throw new Error(`${data} was made by PostgreSQL ${has}, this one is ${wants}: move it away, or use its own server`);
+    const createdBy = readFileSync(join(data, 'PG_VERSION'), 'utf8').trim();
+    const own = programs.version.split('.')[0];
+    if (createdBy === own) return;
+    throw new Error(
+      `PostgreSQL ${createdBy} created ${data}, this is PostgreSQL ${own}: move the folder away, or set DATABASE_URL`,
+    );
   }
-  // In a folder of another name until it is complete, so that an interrupted start is simply done again.
+  // The folder has another name until it is complete, so that an interrupted start can be repeated.
   const fresh = `${data}.new`;
   const passwordFile = `${data}.pw`;
   rmSync(fresh, { recursive: true, force: true });
@@ -138,7 +140,7 @@ async function initialise(programs: PostgresPrograms, data: string, password: st
   renameSync(fresh, data);
 }
 
-/** After a crash the file may name a pid that belongs to another program by now; the server would not start then. */
+/** After a crash the pid in the file may belong to another program, and the server would refuse to start. */
 function removeStalePidFile(data: string): void {
   const file = join(data, 'postmaster.pid');
   if (!existsSync(file)) return;
@@ -147,7 +149,7 @@ function removeStalePidFile(data: string): void {
   rmSync(file);
 }
 
-/** Runs one statement on a connection of its own and answers the number of rows. */
+/** Runs one statement on a new connection and returns the number of rows. */
 async function query(url: string, sql: string): Promise<number> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 3_000 });
   client.on('error', () => {});

@@ -1,4 +1,4 @@
-// What happens to the servers when the process that supervises them is killed.
+// The servers end when the process that supervises them is killed.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,7 +12,7 @@ let folder: string;
 let supervisor: ChildProcess;
 let pids: number[];
 
-/** A process of its own that starts a stack and says which pids it got. */
+/** Starts a stack in another process and reads the pids of its servers. */
 async function startElsewhere(): Promise<void> {
   const script = `
     import { startStack } from ${JSON.stringify(new URL('../stack.ts', import.meta.url).href)};
@@ -58,17 +58,17 @@ test('a killed guard is replaced', async () => {
   await expect.poll(() => pids.filter(isRunning)).toEqual([]);
 });
 
-test('a start ends what a killed run left, when even its guard was killed', async () => {
+test('a start ends the servers of a killed run whose guard was killed too', async () => {
   const [guard] = guards();
-  // Stopped first, so that it cannot put another guard in place.
+  // Stopped first, so that it cannot replace the guard.
   supervisor.kill('SIGSTOP');
   process.kill(guard as number, 'SIGKILL');
   await kill(supervisor.pid as number);
   expect(pids.filter(isRunning)).toHaveLength(3);
 
-  const said: string[] = [];
-  await using stack = await startStack({ home: folder, durability: 'test', log: (line) => said.push(line) });
+  const logged: string[] = [];
+  await using stack = await startStack({ home: folder, durability: 'test', log: (line) => logged.push(line) });
   expect(pids.filter(isRunning)).toEqual([]);
-  expect(said.join('\n')).toContain('ending what a killed run left');
+  expect(logged.join('\n')).toContain('ending processes that a killed run left behind');
   expect(stack.servers.map((server) => server.pid).every(isRunning)).toBe(true);
 });

@@ -1,8 +1,8 @@
-// Ends the servers when the process that supervises them vanishes without stopping them (SIGKILL, a crash).
-// An ordered stop is left to the supervisor; a guard that has nothing to watch does nothing.
+// Ends the servers if their supervisor dies without stopping them (SIGKILL, a crash).
+// A normal stop is left to the supervisor; then the guard has nothing to do.
 import { type ChildProcess, spawn } from 'node:child_process';
 
-// It waits in a read; end of file means that the supervisor is gone, however that happened.
+// It blocks in a read. End of file means that the supervisor has ended, for whatever reason.
 const SCRIPT = `
 trap '' INT TERM HUP
 watched=
@@ -27,12 +27,12 @@ for entry in $watched; do kill -s KILL -- "-\${entry%%:*}" 2>/dev/null; done
 const watched = new Map<number, NodeJS.Signals>();
 let guard: ChildProcess | undefined;
 
-function tell(line: string): void {
+function send(line: string): void {
   guard?.stdin?.write(`${line}\n`);
 }
 
 function startGuard(): void {
-  // detached: a session of its own, so that what ends the supervisor's group does not end the guard.
+  // detached starts a new session, so that a signal to the supervisor's process group does not reach the guard.
   const child = spawn('/bin/sh', ['-c', SCRIPT, 'trellis-guard'], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
@@ -49,17 +49,17 @@ function startGuard(): void {
     guard = undefined;
     if (watched.size > 0) startGuard();
   });
-  for (const [pid, signal] of watched) tell(`watch ${pid} ${signal.slice(3)}`);
+  for (const [pid, signal] of watched) send(`watch ${pid} ${signal.slice(3)}`);
 }
 
-/** From now on the process group `pid` gets `signal`, and 10 s later SIGKILL, when this process vanishes. */
+/** If this process dies from now on, the process group `pid` gets `signal`, and SIGKILL 10 s later. */
 export function guardProcess(pid: number, signal: NodeJS.Signals): void {
   watched.set(pid, signal);
-  if (guard) tell(`watch ${pid} ${signal.slice(3)}`);
+  if (guard) send(`watch ${pid} ${signal.slice(3)}`);
   else startGuard();
 }
 
-/** The process ended; its pid may soon belong to another. */
+/** Call it when the process has ended: the system may reuse its pid. */
 export function unguardProcess(pid: number): void {
-  if (watched.delete(pid)) tell(`forget ${pid}`);
+  if (watched.delete(pid)) send(`forget ${pid}`);
 }

@@ -1,11 +1,11 @@
-// Tells processes apart even when the system gives a pid to another program later.
-// Ending a process is left to its owner; this only looks.
+// Identifies processes even if the system reuses a pid later.
+// It only reads; ending a process is left to its owner.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
 interface ProcessState {
   parent: number;
-  /** When it began, in the system's own notation: with the pid it names one process only. */
+  /** Start time in the system's notation. Together with the pid it identifies one process. */
   started: string;
   zombie: boolean;
 }
@@ -14,7 +14,7 @@ function readState(pid: number): ProcessState | undefined {
   if (process.platform === 'linux') {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      // The command's name stands in brackets and may itself hold blanks and brackets.
+      // The command name is in parentheses and may itself contain spaces and parentheses.
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return { parent: Number(fields[1]), started: fields[19] ?? '', zombie: fields[0] === 'Z' };
     } catch {
@@ -30,18 +30,18 @@ function readState(pid: number): ProcessState | undefined {
   }
 }
 
-/** A string that only this very process has, or undefined when no such process runs (a zombie does not). */
+/** A string that identifies the process; undefined if no process runs under the pid (a zombie does not count). */
 export function processIdentity(pid: number): string | undefined {
   const state = pid > 0 ? readState(pid) : undefined;
   return state && !state.zombie ? `${pid}@${state.started}` : undefined;
 }
 
-/** Whether a process runs under this pid, whoever it is. */
+/** Whether any process runs under this pid. */
 export function isRunning(pid: number): boolean {
   return processIdentity(pid) !== undefined;
 }
 
-/** The process's command line, its words joined by blanks; empty when it is gone or not ours to read. */
+/** The process's command line, its arguments joined by spaces; empty if it has ended or may not be read. */
 export function commandLine(pid: number): string {
   try {
     return process.platform === 'linux'
@@ -52,7 +52,7 @@ export function commandLine(pid: number): string {
   }
 }
 
-/** The pids of the process's children, not of theirs. */
+/** The pids of the process's direct children. */
 export function childrenOf(pid: number): number[] {
   const pids =
     process.platform === 'linux'

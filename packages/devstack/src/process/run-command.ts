@@ -1,12 +1,12 @@
-// Runs a program to its end and keeps what it printed.
+// Runs a program to its end and returns its output.
 // Long-running servers are left to supervised-process.ts.
 import { spawn } from 'node:child_process';
 import type { ProcessCommand } from './supervised-process.ts';
 
 /**
  * Runs the command to its end.
- * @returns what it printed, both streams
- * @throws Error with the last lines when it cannot be run or ends with anything but 0
+ * @returns standard output and standard error, in the order of printing
+ * @throws Error with the last lines of output if it cannot be run or its exit code is not 0
  */
 export function runCommand(command: ProcessCommand): Promise<string> {
   const { file, args, ...options } = command;

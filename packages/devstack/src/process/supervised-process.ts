@@ -1,5 +1,5 @@
-// Runs one server in a process of its own: spawn, wait until ready, restart with backoff, stop, kill.
-// What a server needs to run, and how one sees that it is ready, is left to whoever describes it.
+// Runs one server as a child process: spawn, wait until ready, restart with backoff, stop, kill.
+// The command and the readiness check are left to the caller.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -9,11 +9,11 @@ import { childrenOf, isRunning } from './process-identity.ts';
 
 const LOG_LIMIT_BYTES = 20_000_000;
 const BACKOFF_MS = [250, 1_000, 2_000, 5_000, 10_000, 15_000];
-/** A start that takes longer is mentioned, again after as long. */
-const PATIENCE_MS = 10_000;
+/** Interval of the log line for a start that takes long. */
+const REMARK_MS = 10_000;
 const HEALTHY_AFTER_MS = 60_000;
-/** Time between asking gently and `stopSignal`: enough when nobody is connected any more. */
-const ASKED_GRACE_MS = 1_500;
+/** Time between `askToStop` and `stopSignal`: long enough if no client is connected. */
+const ASK_GRACE_MS = 1_500;
 
 export interface ProcessCommand {
   file: string;
@@ -26,37 +26,37 @@ export interface ProcessCommand {
 
 export interface SupervisedProcessOptions {
   name: string;
-  /** Asked before every start. */
+  /** Called before every start. */
   command: () => ProcessCommand | Promise<ProcessCommand>;
-  /** Output of the process; one older file is kept beside it. */
+  /** Receives the output of the process. One older file is kept beside it. */
   logFile: string;
-  /** Asked until it answers true; an exception counts as "not yet". */
+  /** Called until it returns true. An exception counts as false. */
   ready: () => Promise<boolean>;
   readyTimeoutMs?: number;
   stopSignal?: NodeJS.Signals;
-  /** A gentler way to ask for the end, tried before `stopSignal`. */
+  /** A gentler way to stop it, tried before `stopSignal`. */
   askToStop?: () => Promise<void>;
   /** Time between `stopSignal` and SIGKILL. */
   stopGraceMs?: number;
-  /** Start it again when it ends unasked. */
+  /** Restart it if it ends unexpectedly. */
   supervise?: boolean;
-  /** Gives the first start up: the process is killed then. */
+  /** Cancels the first start: the process is killed. */
   signal?: AbortSignal;
   log?: (line: string) => void;
-  /** Called after every start and every end. */
+  /** Called whenever the process has started or ended. */
   changed?: () => void;
 }
 
 export interface SupervisedProcess extends AsyncDisposable {
   readonly name: string;
-  /** Of the running process, or of the last one. */
+  /** Pid of the running process, else of the last one. */
   readonly pid: number;
   readonly running: boolean;
-  /** Ends it in order: asks, then signals, then kills. */
+  /** Stops it: `askToStop`, then `stopSignal`, then SIGKILL. */
   stop(): Promise<void>;
-  /** SIGKILL at once to it and its children, as a crash would be; it stays down until `restart`. */
+  /** Sends SIGKILL to it and its children immediately, like a crash. It stays down until `restart`. */
   kill(): Promise<void>;
-  /** Starts it again where it was (stopping it first when it runs) and waits until it is ready. */
+  /** Stops it if it runs, starts it again with the same command and waits until it is ready. */
   restart(): Promise<void>;
 }
 
@@ -78,13 +78,13 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
-    // Gone already.
+    // It has already ended.
   }
 }
 
 /**
  * Starts the process and waits until it is ready.
- * @throws Error with the log's last lines when it ends before, or is not ready in time (then it is killed)
+ * @throws Error with the last lines of the log if it ends early, or is not ready in time and was killed
  */
 export async function startSupervised(options: SupervisedProcessOptions): Promise<SupervisedProcess> {
   const { name, logFile, log = () => {}, changed = () => {} } = options;
@@ -92,18 +92,18 @@ export async function startSupervised(options: SupervisedProcessOptions): Promis
 
   let child: ChildProcess | undefined;
   let pid = 0;
-  /** Ends of the running process: resolves with a description of how. */
+  /** Resolves when the running process ends, with the signal or exit code. */
   let ended: Promise<string> = Promise.resolve('never started');
   let wanted = false;
   let restarts = 0;
   let wake: AbortController | undefined;
-  let turn: Promise<unknown> = Promise.resolve();
+  let lastOperation: Promise<unknown> = Promise.resolve();
 
-  /** stop, kill and restart follow one another, never overlap. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = turn.then(work, work);
-    turn = mine.catch(() => {});
-    return mine;
+  /** stop, kill and restart run one after another and never overlap. */
+  function serialize<T>(work: () => Promise<T>): Promise<T> {
+    const result = lastOperation.then(work, work);
+    lastOperation = result.catch(() => {});
+    return result;
   }
 
   async function launch(): Promise<void> {
@@ -136,15 +136,17 @@ export async function startSupervised(options: SupervisedProcessOptions): Promis
     }
     changed();
 
-    let gone: string | undefined;
+    let endedWith: string | undefined;
     void myEnd.then((how) => {
-      gone = how;
+      endedWith = how;
     });
     const deadline = from + readyTimeoutMs;
-    let patience = from + PATIENCE_MS;
+    let nextRemark = from + REMARK_MS;
     for (let pause = 20; ; pause = Math.min(pause * 1.5, 200)) {
-      if (gone !== undefined) {
-        throw new Error(`${name} ended while starting (${gone}); the end of ${logFile}:\n${lastLines(logFile, 15)}`);
+      if (endedWith !== undefined) {
+        throw new Error(
+          `${name} ended while starting (${endedWith}); the end of ${logFile}:\n${lastLines(logFile, 15)}`,
+        );
       }
       if (options.signal?.aborted) {
         await signalAll('SIGKILL');
@@ -157,36 +159,36 @@ export async function startSupervised(options: SupervisedProcessOptions): Promis
           `${name} was not ready after ${readyTimeoutMs / 1000} s; the end of ${logFile}:\n${lastLines(logFile, 15)}`,
         );
       }
-      if (Date.now() > patience) {
+      if (Date.now() > nextRemark) {
         log(`still waiting for ${name} (${Math.round((Date.now() - from) / 1000)} s); its output is in ${logFile}`);
-        patience += PATIENCE_MS;
+        nextRemark += REMARK_MS;
       }
       await Promise.race([delay(pause), myEnd]);
     }
     void myEnd.then((how) => {
-      if (wanted && options.supervise) void comeBack(how, Date.now() - from);
+      if (wanted && options.supervise) void restartLater(how, Date.now() - from);
     });
   }
 
-  async function comeBack(how: string, ranMs: number): Promise<void> {
+  async function restartLater(how: string, ranMs: number): Promise<void> {
     if (!wanted) return;
     if (ranMs > HEALTHY_AFTER_MS) restarts = 0;
     const pause = BACKOFF_MS[Math.min(restarts++, BACKOFF_MS.length - 1)] as number;
-    log(`${name} ended unasked (${how}); starting it again in ${pause / 1000} s, its output is in ${logFile}`);
+    log(`${name} ended unexpectedly (${how}); restarting it in ${pause / 1000} s, its output is in ${logFile}`);
     wake = new AbortController();
     await delay(pause, undefined, { signal: wake.signal, ref: false }).catch(() => {});
-    await inTurn(async () => {
+    await serialize(async () => {
       if (!wanted || child) return;
       try {
         await launch();
-        log(`${name} is up again (pid ${pid})`);
+        log(`${name} is running again (pid ${pid})`);
       } catch (error) {
-        void comeBack((error as Error).message, 0);
+        void restartLater((error as Error).message, 0);
       }
     });
   }
 
-  /** Ends the running process with a signal, its children too when it is killed. */
+  /** Sends a signal to the running process; SIGKILL goes to its children too. */
   async function signalAll(signal: NodeJS.Signals): Promise<void> {
     const started = child;
     if (!started?.pid) return;
@@ -196,12 +198,12 @@ export async function startSupervised(options: SupervisedProcessOptions): Promis
       try {
         process.kill(one, signal);
       } catch {
-        // Gone already.
+        // It has already ended.
       }
     }
     if (signal !== 'SIGKILL') return;
     await ended;
-    // PostgreSQL does not start again while a child of the killed one still holds the shared memory.
+    // PostgreSQL cannot restart while a child of the killed server still uses the shared memory.
     for (let waited = 0; waited < 5_000 && children.some(isRunning); waited += 10) await delay(10);
   }
 
@@ -209,7 +211,7 @@ export async function startSupervised(options: SupervisedProcessOptions): Promis
     if (!child) return;
     if (options.askToStop) {
       await Promise.race([options.askToStop().catch(() => {}), delay(2_000, undefined, { ref: false })]);
-      await Promise.race([ended, delay(ASKED_GRACE_MS, undefined, { ref: false })]);
+      await Promise.race([ended, delay(ASK_GRACE_MS, undefined, { ref: false })]);
     }
     await signalAll(stopSignal);
     const late = Symbol('late');
@@ -230,20 +232,20 @@ export async function startSupervised(options: SupervisedProcessOptions): Promis
     stop() {
       wanted = false;
       wake?.abort();
-      return inTurn(halt);
+      return serialize(halt);
     },
     kill() {
       wanted = false;
       wake?.abort();
-      // At once, so that it also cuts a stop short; and in turn, for a start that was about to begin.
+      // Immediately, so that it also shortens a running stop; then again in order, for a start that was about to begin.
       const now = signalAll('SIGKILL');
-      return inTurn(async () => {
+      return serialize(async () => {
         await now;
         await signalAll('SIGKILL');
       });
     },
     restart() {
-      return inTurn(async () => {
+      return serialize(async () => {
         wanted = false;
         await halt();
         await launch();
@@ -254,7 +256,7 @@ export async function startSupervised(options: SupervisedProcessOptions): Promis
       return self.stop();
     },
   };
-  await inTurn(launch);
+  await serialize(launch);
   wanted = true;
   return self;
 }
