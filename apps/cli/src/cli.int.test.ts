@@ -35,7 +35,7 @@ async function jobIn(...job: Parameters<RunningSystem['jobIn']>): Promise<string
 }
 
 describe('trellis jobs list', () => {
-  it('shows aligned columns, what is left, and no colours when nobody looks', async () => {
+  it('shows aligned columns, the number of further jobs, and no colours without a terminal', async () => {
     const dead = await jobIn('dead');
     await jobIn('pending');
     const { code, stdout } = await trellis('list', '--limit', '2');
@@ -50,14 +50,14 @@ describe('trellis jobs list', () => {
     expect(stdout).not.toContain('\u001b');
   });
 
-  it('colours states where asked to, and not with NO_COLOR', async () => {
+  it('colours states with FORCE_COLOR, and not with NO_COLOR', async () => {
     const args = ['jobs', 'list', '--nats', system.nats.url];
     await jobIn('pending');
     expect((await runCli(args, { FORCE_COLOR: '1' })).stdout).toContain('\u001b[');
     expect((await runCli(args, { NO_COLOR: '1' })).stdout).not.toContain('\u001b[');
   });
 
-  it('narrows by every filter, pages by cursor, and gives one JSON document', async () => {
+  it('applies every filter, pages by cursor, and prints one JSON document', async () => {
     const own = { jobType: 'charge-payment' };
     const ids: string[] = [];
     for (let i = 0; i < 3; i++) ids.unshift(await jobIn('failed', own));
@@ -88,13 +88,13 @@ describe('trellis jobs list', () => {
     expect(stdout).toMatch(/\n1 of 3 \(next page: --cursor [\w-]+\)\n$/);
   });
 
-  it('says so when nothing matches', async () => {
+  it('reports that no jobs match', async () => {
     expect(await trellis('list', '--service', 'nobody')).toEqual({ code: 0, stdout: 'no jobs match\n', stderr: '' });
   });
 });
 
 describe('trellis jobs get', () => {
-  it('shows everything of a job, and nothing that a terminal would obey', async () => {
+  it('shows every field of a job, without control sequences', async () => {
     const id = await jobIn('active', {
       payload: { sku: 'A-1', nasty: '\u001b[2J\u009b2J' },
       deadline: '2031-01-01T00:00:00.000Z',
@@ -135,7 +135,7 @@ describe('trellis jobs get', () => {
 });
 
 describe('trellis jobs cancel', () => {
-  it('ends what waits, asks what runs, forces on request, with who and why', async () => {
+  it('cancels a waiting job, asks a running one to stop, forces on request, and records actor and reason', async () => {
     const pending = await jobIn('pending');
     expect((await trellis('cancel', pending, '--yes', '--reason', 'customer called', '--actor', 'ann')).stdout).toBe(
       `${pending} (orders-service/reserve-inventory) is cancelled\n`,
@@ -150,7 +150,7 @@ describe('trellis jobs cancel', () => {
     expect(JobReply.parse(await jsonOf('cancel', await jobIn('pending'), '--yes')).job.state).toBe('cancelled');
   });
 
-  it('ends with 4 when the state does not accept it, naming it and those that do', async () => {
+  it('ends with 4 if the state does not accept it, and names the states that do', async () => {
     const id = await jobIn('failed');
     const { code, stderr } = await trellis('cancel', id, '--yes');
     expect([code, stderr]).toEqual([4, `trellis: job ${id} is failed; Jobs.Cancel accepts pending, active, retry\n`]);
@@ -158,7 +158,7 @@ describe('trellis jobs cancel', () => {
 });
 
 describe('trellis jobs health', () => {
-  it('shows each part and ends by the status', async () => {
+  it('shows each part, and the exit code follows the status', async () => {
     const health = await jsonOf<HealthReply>('health');
     const { code, stdout } = await trellis('health');
     expect(code).toBe({ healthy: 0, degraded: 7, unhealthy: 8 }[health.status]);
@@ -194,7 +194,7 @@ describe('trellis jobs watch', () => {
     expect(await watching.ended).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('with an id shows what has happened to the job, goes on over a restart of the server, and ends when the job has', async () => {
+  it('with an id shows the events of the job, continues after a restart of the server, and ends when the job has ended', async () => {
     await using own = await startTestNats();
     const connection = await own.connect();
     await provision(connection);
@@ -217,7 +217,7 @@ describe('trellis jobs watch', () => {
     expect((await watching.ended).code).toBe(0);
   });
 
-  it('ends at once for a job that has ended, though it had been retried', async () => {
+  it('ends immediately for a job that has ended, even if it had been retried before', async () => {
     const id = ulid();
     await publish(id, 'created', { state: 'pending', payload: 1 });
     await publish(id, 'failed', { state: 'failed', error: 'x' });
@@ -230,7 +230,7 @@ describe('trellis jobs watch', () => {
 });
 
 describe('trellis jobs provision', () => {
-  it('says what it made, and at the second time that nothing was to be made', async () => {
+  it('reports the created streams, and that a second run changes nothing', async () => {
     await using own = await startTestNats();
     const run = () => runCli(['jobs', 'provision', '--nats', own.url]);
     const first = await run();
@@ -240,7 +240,7 @@ describe('trellis jobs provision', () => {
     expect((await run()).stdout).toMatch(/^JOBS +unchanged$/m);
   });
 
-  it('moves a JOBS stream that still stores heartbeats only when told to', async () => {
+  it('migrates a JOBS stream that still stores heartbeats only with --migrate', async () => {
     await using own = await startTestNats();
     const manager = await jetstreamManager(await own.connect());
     await manager.streams.add({ name: 'JOBS', subjects: ['trellis.jobs.>'], allow_direct: true });
@@ -252,7 +252,7 @@ describe('trellis jobs provision', () => {
     expect(await subjects()).toEqual(['trellis.jobs.*.*.*.*']);
   });
 
-  it('ends with 6 and the difference when a stream is another one', async () => {
+  it('ends with 6 and shows the difference if a stream differs', async () => {
     await using own = await startTestNats();
     const manager = await jetstreamManager(await own.connect());
     await manager.streams.add({ name: 'JOBS', subjects: ['trellis.jobs.*.*.*.*'], allow_direct: false });
@@ -269,22 +269,22 @@ describe('trellis jobs provision', () => {
   });
 });
 
-describe('what is not understood', () => {
-  it('ends with 2 and a hint', async () => {
+describe('invalid arguments', () => {
+  it('end with 2 and a hint', async () => {
     const { code, stdout, stderr } = await runCli(['jobs', 'list', '--sevice', 'x']);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toBe("error: unknown option '--sevice'\n(Did you mean --service?)\n");
   });
 
-  it('names every field that the gateway refuses', async () => {
+  it('include every field that the gateway refuses', async () => {
     const { code, stderr } = await trellis('list', '--service', 'a.b', '--type', 'c d');
     expect(code).toBe(2);
     expect(stderr).toMatch(/service: expected letters[\s\S]*type: expected letters/);
   });
 });
 
-describe('where it looks', () => {
-  it('finds the running system by NATS_URL, else by run.json in TRELLIS_HOME', async () => {
+describe('the address of the system', () => {
+  it('is NATS_URL, else that of run.json in TRELLIS_HOME', async () => {
     const home = mkdtempSync(join(tmpdir(), 'trellis-cli-'));
     try {
       expect((await runCli(['jobs', 'list'], { NATS_URL: system.nats.url, TRELLIS_HOME: home })).code).toBe(0);
@@ -299,10 +299,10 @@ describe('where it looks', () => {
     }
   });
 
-  it('takes credentials from the URL', async () => {
+  it('may contain credentials', async () => {
     await using own = await startTestNats({ extraConfig: 'authorization { user: ann, password: "p@ss:word" }' });
     const url = (user: string) => own.url.replace('//', `//${user}@`);
-    // Let in: the answer is the gateway's absence, not the server's refusal.
+    // NATS accepts the credentials: the error is that no gateway runs.
     expect((await runCli(['jobs', 'list', '--nats', url('ann:p%40ss%3Aword')])).stderr).toMatch(
       /nobody answers rpc\.v1\.Jobs\.List/,
     );
@@ -312,7 +312,7 @@ describe('where it looks', () => {
     expect(refused.stderr).not.toContain('wrong');
   });
 
-  it('says what to do when nothing answers, and ends with 5', async () => {
+  it('is named with what to do if nothing answers there, with exit code 5', async () => {
     const { code, stdout, stderr } = await runCli(['jobs', 'list', '--nats', 'nats://127.0.0.1:1']);
     expect([code, stdout]).toEqual([5, '']);
     expect(stderr).toMatch(

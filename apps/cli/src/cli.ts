@@ -1,4 +1,4 @@
-// What every command shares: the connection, how a failure is shown, what the command ends with.
+// What every command shares: the connection, the output of failures, the exit code.
 import { createClient, type JobsClient } from '@trellis/client';
 import { FAULTS, Fault } from '@trellis/contracts';
 import { ConfigError } from '@trellis/runtime';
@@ -8,13 +8,13 @@ import { EXIT } from './exit-codes.ts';
 import { locateStack } from './locate-stack.ts';
 import { plain, type Terminal } from './terminal/terminal.ts';
 
-/** Options of every command. */
+/** Options that every command has. */
 export interface GlobalOptions {
   nats?: string;
   json?: boolean;
 }
 
-/** A failure with an exit code of its own. */
+/** A failure with a given exit code. */
 export class CliFailure extends Error {
   override readonly name = 'CliFailure';
   readonly exitCode: number;
@@ -27,7 +27,7 @@ export class CliFailure extends Error {
   }
 }
 
-/** Runs `work` with a client of the running system and closes it afterwards. */
+/** Runs `work` with a connected client and closes the client afterwards. */
 export async function withClient<T>(options: GlobalOptions, work: (client: JobsClient) => Promise<T>): Promise<T> {
   const located = locateStack(options.nats, readConfig());
   await using client = await createClient({
@@ -43,9 +43,9 @@ export async function withClient<T>(options: GlobalOptions, work: (client: JobsC
   return await work(client);
 }
 
-/** Shows what went wrong on standard error and answers the exit code. */
+/** Prints the error on standard error and returns the exit code. */
 export function report(error: unknown, terminal: Terminal, json: boolean): number {
-  // Commander has said what was wrong; help and version are no failures.
+  // Commander has already printed the message. Help and version are not failures.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   const { exitCode, message, fields } = describe(error);
   if (json) terminal.remark(JSON.stringify({ error: { ...fields, message } }));
@@ -56,7 +56,7 @@ export function report(error: unknown, terminal: Terminal, json: boolean): numbe
 function describe(error: unknown): { exitCode: number; message: string; fields: Record<string, unknown> } {
   if (error instanceof Fault) {
     const { code, type, details } = error;
-    // What is not the caller's doing is looked up by whoever runs the system.
+    // For failures that the caller did not cause, operators need the trace id.
     const trace = FAULTS[code].retry && details.traceId !== undefined ? `\ntrace ${details.traceId}` : '';
     return {
       exitCode: FAULTS[code].exitCode,
@@ -71,7 +71,7 @@ function describe(error: unknown): { exitCode: number; message: string; fields: 
   return { exitCode: EXIT.unexpected, message, fields: {} };
 }
 
-/** The message and, where several fields are wrong, each of them. */
+/** The message, or the list of fields if several are wrong. */
 function explain({ message, details }: Fault): string {
   const issues = details.context?.issues;
   if (!Array.isArray(issues) || issues.length < 2) return message;

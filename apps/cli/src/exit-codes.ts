@@ -1,18 +1,18 @@
-// The numbers that the command ends with; those of refused requests are in FAULTS of @trellis/contracts.
+// The exit codes. Those of refused requests are in FAULTS of @trellis/contracts.
 import { FAULTS, type HealthReply } from '@trellis/contracts';
 
 export const EXIT = {
   ok: 0,
   unexpected: FAULTS.unexpected.exitCode,
-  /** Arguments that are not understood, and requests that the gateway finds invalid. */
+  /** Invalid arguments, and requests that the gateway rejects as invalid. */
   usage: FAULTS['invalid-request'].exitCode,
   unavailable: FAULTS.unavailable.exitCode,
   topology: 6,
   degraded: 7,
   unhealthy: 8,
-  /** Of several jobs some could not be done. */
+  /** The action failed for some of several jobs. */
   someFailed: 9,
-  /** The question was not answered with yes. */
+  /** The user did not confirm. */
   declined: 10,
 } as const;
 
@@ -25,5 +25,5 @@ export const HEALTH_EXIT: Record<HealthReply['status'], number> = {
 export const EXIT_CODES_HELP = `
 Exit codes:
   0 done · 1 unexpected error · 2 wrong arguments · 3 no such job · 4 the job's state does not accept it
-  5 nobody answers · 6 existing streams differ · 7 degraded · 8 unhealthy
-  9 some of several jobs could not be done · 10 not confirmed: nothing was done`;
+  5 no answer from the system · 6 existing streams differ · 7 degraded · 8 unhealthy
+  9 the action failed for some of several jobs · 10 not confirmed: nothing was done`;

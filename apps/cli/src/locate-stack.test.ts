@@ -26,7 +26,7 @@ it('prefers --nats, then NATS_URL, then run.json, then the default', () => {
   expect(locateStack(undefined, { trellisHome: empty })).toMatchObject({ url: 'nats://127.0.0.1:4222' });
 });
 
-it('passes over a run.json that cannot be read', () => {
+it('ignores a run.json that cannot be read', () => {
   writeFileSync(join(empty, 'run.json'), '{"nats":');
   expect(locateStack(undefined, { trellisHome: empty }).url).toBe('nats://127.0.0.1:4222');
 });

@@ -1,4 +1,4 @@
-// Finds the NATS server to talk to: what was said on the command line, in the environment, or what `npm start` wrote down.
+// Finds the address of the NATS server: command line, environment, or the run.json that `npm start` writes.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';

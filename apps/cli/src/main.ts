@@ -4,7 +4,7 @@ import { EXIT } from './exit-codes.ts';
 import { buildProgram } from './program.ts';
 import { terminal } from './terminal/terminal.ts';
 
-// A reader that has seen enough (`| head`) is no failure.
+// A reader that closes the pipe early (`| head`) is not a failure.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) =>
     process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.unexpected),

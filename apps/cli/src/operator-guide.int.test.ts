@@ -1,5 +1,4 @@
-// The operator's guide of the public protocol, example by example, as it is printed there (apart from the ids), on a running
-// system with real workers.
+// The examples of the operators' guide, one by one, on a running system with real workers.
 
 import { silentLogger } from '@trellis/async';
 import type { Job } from '@trellis/contracts';
@@ -86,7 +85,7 @@ describe('querying jobs', () => {
   it('lists all pending fulfillment jobs for the orders service', async () => {
     const { client } = system;
     const ref = await orders.jobs['reserve-inventory'].create({ sku: 'A-1' });
-    // Jobs.Get answers from the stream before a job is projected; lists are of the projection.
+    // Jobs.Get can read a job from the stream before it is projected; Jobs.List reads only the projection.
     await system.projected();
     const printed: unknown[][] = [];
     const print = (...values: unknown[]) => printed.push(values);
@@ -120,7 +119,7 @@ describe('querying jobs', () => {
   });
 });
 
-it('inspects a key of keyed concurrency: who holds it, who waits, how old the heartbeat is', async () => {
+it('inspects a key of keyed concurrency: holders, waiting jobs, age of the heartbeat', async () => {
   const { client } = system;
   const first = await zendesk.jobs['sync-tickets'].create({ origin: 'foo' });
   await reach(first.id, 'active');
@@ -200,7 +199,7 @@ describe('failed and dead jobs', () => {
     fixed = false;
   });
 
-  it('replays a dead one whose deadline is over with a new deadline: it runs, though the janitor is about', async () => {
+  it('replays a dead one whose deadline has passed with a new deadline: it runs although the janitor is active', async () => {
     const { client, stream } = system;
     const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
     const late = { payload: { mode: 'decline' }, timestamp: minutesAgo(10), deadline: minutesAgo(5) };
@@ -238,7 +237,7 @@ describe('failed and dead jobs', () => {
 const trellis = (...args: string[]) => runCli(['jobs', ...args, '--nats', system.nats.url]);
 
 describe('worker presence', () => {
-  it('shows the workers of a service with what they work on, and the services with their health', async () => {
+  it('shows the workers of a service with their jobs, and the services with their health', async () => {
     const { id } = await orders.jobs['charge-payment'].create({ mode: 'wait' });
     const shown = await waitFor(
       async () => {

@@ -19,10 +19,10 @@ it.for<[string[], RegExp]>([
   [['jobs', 'lst'], /unknown command 'lst'\n\(Did you mean list\?\)/],
   [['job'], /unknown command 'job'\n\(Did you mean jobs\?\)/],
   [['jobs', 'list', '--sevice', 'x'], /unknown option '--sevice'\n\(Did you mean --service\?\)/],
-  [['jobs', 'list', '--state', 'ded'], /"ded" is no state\. Did you mean dead\? Expected one of: pending, /],
-  [['jobs', 'list', '--state', 'dead,nonsense'], /"nonsense" is no state\. Expected one of: pending, /],
-  [['jobs', 'list', '--limit', '0'], /expected a number from 1 to 1000/],
-  [['jobs', 'list', '--limit', '1001'], /expected a number from 1 to 1000/],
+  [['jobs', 'list', '--state', 'ded'], /"ded" is not a state\. Did you mean dead\? Expected one of: pending, /],
+  [['jobs', 'list', '--state', 'dead,nonsense'], /"nonsense" is not a state\. Expected one of: pending, /],
+  [['jobs', 'list', '--limit', '0'], /expected a whole number from 1 to 1000/],
+  [['jobs', 'list', '--limit', '1001'], /expected a whole number from 1 to 1000/],
   [['jobs', 'list', '--offset', '-1'], /expected a number from 0/],
   [['jobs', 'list', '--since', 'yesterday'], /expected an age such as 30s, 10m, 2h, 1d or a time such as/],
   [['jobs', 'get'], /missing required argument 'id'/],
@@ -44,7 +44,7 @@ it.for<[string[], RegExp]>([
   expect([code, printed]).toEqual([2, '']);
 });
 
-it('a failure that is not the caller’s doing says the trace to look it up by', () => {
+it('a failure that the caller did not cause shows its trace id', () => {
   const shown = (code: FaultCode) => {
     const terminal = recordedTerminal();
     report(new Fault(code, 'refused', { traceId: 'a'.repeat(32) }), terminal, false);

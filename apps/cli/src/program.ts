@@ -1,4 +1,4 @@
-// The commands, and what holds for all of them.
+// The list of commands, their common options and the general help.
 import { Command } from 'commander';
 import { addActions } from './commands/act.ts';
 import { addGet } from './commands/get.ts';
@@ -14,8 +14,8 @@ import { EXIT_CODES_HELP } from './exit-codes.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 const WHERE = `
-It talks to the NATS server of --nats, else NATS_URL (with NATS_OPTIONS), else of the system that \`npm start\` runs from this
-checkout (or in TRELLIS_HOME), else nats://127.0.0.1:4222.`;
+The NATS server is the first of: --nats; NATS_URL (with NATS_OPTIONS); the system that \`npm start\` runs from this checkout (or
+in TRELLIS_HOME); nats://127.0.0.1:4222.`;
 
 const EXAMPLES = `
 Examples:
@@ -28,10 +28,10 @@ Examples:
 ${WHERE}
 ${EXIT_CODES_HELP}`;
 
-/** Everything is thrown, nothing ends the process: the caller decides what that means. */
+/** The program throws every failure instead of ending the process. */
 export function buildProgram(terminal: Terminal): Command {
   const program = new Command('trellis')
-    .description('See and steer background jobs on NATS JetStream.')
+    .description('Inspect and control background jobs on NATS JetStream.')
     .addHelpText('after', EXAMPLES)
     .configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
@@ -42,7 +42,7 @@ export function buildProgram(terminal: Terminal): Command {
     .command('jobs')
     .description('jobs of all services')
     .option('--nats <url>', 'NATS server(s), comma separated')
-    .option('--json', 'JSON instead of tables: one document, for watch one a line')
+    .option('--json', 'JSON instead of tables: one document, for watch one per line')
     .addHelpText('after', EXAMPLES);
   const groups = [
     addList,

@@ -5,16 +5,16 @@ import { actOnJobs } from './act-on-jobs.ts';
 const replyOf = (id: string) => ({ job: { id, state: 'pending' } }) as JobReply;
 const ids = (n: number) => Array.from({ length: n }, (_, i) => `job-${i}`);
 
-it('does no more than so many at once, and reports each in order', async () => {
-  let underWay = 0;
+it('has at most `concurrency` calls in flight, and reports progress and outcomes in order', async () => {
+  let inFlight = 0;
   let most = 0;
   const seen: number[] = [];
   const outcomes = await actOnJobs(
     ids(20),
     async (id) => {
-      most = Math.max(most, ++underWay);
+      most = Math.max(most, ++inFlight);
       await new Promise(setImmediate);
-      underWay--;
+      inFlight--;
       if (id === 'job-7') throw new Fault('state-conflict', 'job-7 is completed');
       return replyOf(id);
     },
@@ -31,7 +31,7 @@ it('does no more than so many at once, and reports each in order', async () => {
   expect(outcomes.filter(({ outcome }) => outcome === 'done')).toHaveLength(19);
 });
 
-it('begins no further job once it is told to stop', async () => {
+it('starts no further call once the signal aborts', async () => {
   const stop = new AbortController();
   const outcomes = await actOnJobs(
     ids(5),
@@ -44,7 +44,7 @@ it('begins no further job once it is told to stop', async () => {
   expect(outcomes.map(({ outcome }) => outcome)).toEqual(['done', 'done', 'not-tried', 'not-tried', 'not-tried']);
 });
 
-it('gives up when nobody answers any more, but not over single ones', async () => {
+it('gives up after five consecutive calls without an answer, not after single ones', async () => {
   const gone = await actOnJobs(
     ids(10),
     async () => {
@@ -65,7 +65,7 @@ it('gives up when nobody answers any more, but not over single ones', async () =
   expect(flaky.some(({ outcome }) => outcome === 'not-tried')).toBe(false);
 });
 
-it('does not hide a bug behind a report', async () => {
+it('rejects with any error that is not a Fault', async () => {
   const broken = actOnJobs(ids(1), () => Promise.reject(new TypeError('x is not a function')), { concurrency: 1 });
   await expect(broken).rejects.toThrow(TypeError);
 });

@@ -1,26 +1,26 @@
-// Does one thing to many jobs, a few at a time, and remembers what became of each. What is done is the command's business.
+// Calls one RPC for many jobs with limited concurrency, and collects one outcome per job. The call is left to the caller.
 import { Fault, type FaultCode, type JobReply } from '@trellis/contracts';
 import pLimit from 'p-limit';
 
 export type JobOutcome =
   | { id: string; outcome: 'done'; state: string; reply: JobReply }
   | { id: string; outcome: 'failed'; error: { code: FaultCode; message: string } }
-  /** It was told to stop, or nobody answered any more. */
+  /** The user stopped the command, or the gateway no longer answered. */
   | { id: string; outcome: 'not-tried' };
 
 export interface ActOptions {
-  /** Calls under way at once. */
+  /** Maximum number of calls in flight. */
   concurrency: number;
-  /** No further job is begun once it aborts. */
+  /** No further call starts once it aborts. */
   signal?: AbortSignal;
-  /** Told after each job. */
+  /** Called after each job. */
   onProgress?: (done: number) => void;
 }
 
-/** So many in a row without an answer, and the rest is left alone. */
+/** After this many consecutive calls without an answer the remaining jobs are not tried. */
 const GIVE_UP_AFTER = 5;
 
-/** Never rejects for what one job answers; one outcome for each id, in their order. */
+/** One outcome per id, in the order of the ids. A `Fault` of one job is an outcome and does not reject. */
 export async function actOnJobs(
   ids: readonly string[],
   act: (id: string) => Promise<JobReply>,

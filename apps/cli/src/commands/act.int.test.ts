@@ -30,7 +30,7 @@ const stateOf = async (id: string) => (await system.client.rpc.jobs.get({ id }))
 const lastEvent = async (id: string) => (await system.stream.readJob(id)).events.at(-1)?.event;
 
 describe('one job', () => {
-  it('is retried or replayed without a question, with who and why', async () => {
+  it('is retried or replayed without confirmation, and records actor and reason', async () => {
     const failed = await system.jobIn('failed');
     const dead = await system.jobIn('dead');
     await system.projected();
@@ -122,13 +122,13 @@ describe('all that match a filter', () => {
     expect(await lastEvent(ids[0] ?? '')).toMatchObject({ eventType: 'retried', reason: 'bank is back' });
   });
 
-  it('are reported one by one, and some that could not be done end it with 9', async () => {
+  it('are reported one by one, and the exit code is 9 if some fail', async () => {
     const type = 'raced-type';
     const ids: string[] = [];
     for (let i = 0; i < 3; i++) ids.push(await system.jobIn('dead', { jobType: type }));
     await system.projected();
     const [first, second = '', third] = ids;
-    // Somebody else is quicker with one of those that were shown.
+    // Another operator has already replayed one of the jobs that were shown.
     const terminal = recordedTerminal(undefined, ['y']);
     const slow = {
       ...terminal,
@@ -162,7 +162,7 @@ describe('all that match a filter', () => {
     });
   });
 
-  it('reach beyond one page, without a terminal only with --yes', async () => {
+  it('are read from all pages, and without a terminal --yes is required', async () => {
     const type = 'many-type';
     const count = 1_050;
     await Promise.all(Array.from({ length: count }, () => system.jobIn('pending', { jobType: type })));
@@ -192,7 +192,7 @@ describe('all that match a filter', () => {
     });
   });
 
-  it('several ids are one question', async () => {
+  it('several ids are confirmed with one question', async () => {
     const ids = [await system.jobIn('failed'), await system.jobIn('failed')];
     await system.projected();
     expect(await atTerminal(['y'], 'retry', ...ids, ids[0] ?? '')).toMatchObject({

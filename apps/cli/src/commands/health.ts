@@ -6,7 +6,7 @@ import { showHealth } from '../show/health-table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 const EXAMPLES = `
-Ends with 0 when healthy, 7 when degraded, 8 when unhealthy, 5 when nobody answers.
+The exit code is 0 if healthy, 7 if degraded, 8 if unhealthy, 5 if the gateway does not answer.
 
 Examples:
   $ trellis jobs health
@@ -16,7 +16,7 @@ ${EXIT_CODES_HELP}`;
 export function addHealth(jobs: Command, terminal: Terminal): void {
   jobs
     .command('health')
-    .description('what works, what does not, how far behind the projections are')
+    .description('health of each part, and the lag of the projections')
     .addHelpText('after', EXAMPLES)
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>();

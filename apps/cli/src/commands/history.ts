@@ -15,8 +15,7 @@ interface HistoryOptions extends GlobalOptions {
 const DEFAULT_LIMIT = 1_000;
 
 const EXAMPLES = `
-Every event of the job in the order of the stream, with the state after it; events that came too late to change anything are shown
-with the reason.
+Every event of the job in the order of the stream, with the state after it. Events that changed nothing are shown with the reason.
 
 Examples:
   $ trellis jobs history 01J9Z3V6Q4WXEHDM1T0ZP2R8KC
@@ -28,7 +27,7 @@ export function addHistory(jobs: Command, terminal: Terminal): void {
     .description('what has happened to one job, event by event')
     .argument('<id>', 'id of the job')
     .option('--after <sequence>', 'only events after this sequence of the stream', readOffset)
-    .option('--limit <n>', 'how many', readCount, DEFAULT_LIMIT)
+    .option('--limit <n>', 'maximum number of events', readCount, DEFAULT_LIMIT)
     .addHelpText('after', EXAMPLES)
     .action(async (id: string, _options: unknown, command: Command) => {
       const { json, after, limit, ...options } = command.optsWithGlobals<HistoryOptions>();
@@ -39,7 +38,7 @@ export function addHistory(jobs: Command, terminal: Terminal): void {
     });
 }
 
-/** As many events as are wanted, from as many pages as it takes. */
+/** Reads up to `limit` events, page by page. */
 async function readHistory(client: JobsClient, id: string, after: number, limit: number): Promise<HistoryReply> {
   const page = await client.rpc.jobs.history({ id, after, limit: Math.min(limit, MAX_PAGE) });
   const left = limit - page.entries.length;
@@ -51,5 +50,5 @@ async function readHistory(client: JobsClient, id: string, after: number, limit:
 function readCount(text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1) return count;
-  throw new InvalidArgumentError('expected a number from 1.');
+  throw new InvalidArgumentError('expected a whole number of at least 1.');
 }

@@ -5,7 +5,7 @@ import { showKey } from '../show/key-status.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 const EXAMPLES = `
-Shows who holds the key and who waits for it, as it is now. A holder whose lease ran out is called stale.
+Shows which jobs hold the key and which wait for it now. A holder whose lease has expired is marked stale.
 
 Examples:
   $ trellis jobs key zendesk-sync sync-tickets zendesk:foo:tickets
@@ -14,7 +14,7 @@ Examples:
 export function addKey(jobs: Command, terminal: Terminal): void {
   jobs
     .command('key')
-    .description('a key of keyed concurrency: who holds it, who waits, why')
+    .description('a key of keyed concurrency: which jobs hold it, which wait, and why')
     .argument('<service>', 'the owner of the queue')
     .argument('<type>', 'the job type')
     .argument('<key>', 'the key as jobs show it')

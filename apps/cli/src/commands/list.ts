@@ -1,4 +1,4 @@
-// `trellis jobs list`, and `trellis jobs dlq`: the same for dead jobs.
+// `trellis jobs list`, and `trellis jobs dlq`: the same, only for dead jobs.
 import type { Command } from 'commander';
 import { type GlobalOptions, withClient } from '../cli.ts';
 import { addFilterOptions, type FilterOptions, filterOf } from '../options/filter-options.ts';
@@ -23,7 +23,7 @@ Examples:
   $ trellis jobs list --trace 4bf92f3577b34da6a3ce929d0e0e4736    the jobs of one trace`;
 
 const DLQ_EXAMPLES = `
-What to do with them: trellis jobs replay, trellis jobs dismiss.
+To run them again: trellis jobs replay. To close them: trellis jobs dismiss.
 
 Examples:
   $ trellis jobs dlq
@@ -43,9 +43,9 @@ function addPage(command: Command, terminal: Terminal, fixed: Pick<FilterOptions
   return addFilterOptions(command)
     .option('--search <text>', 'the same as --error')
     .option('--oldest', 'oldest first')
-    .option('--limit <n>', 'how many', readLimit, 50)
-    .option('--offset <n>', 'pass over so many', readOffset)
-    .option('--cursor <cursor>', 'go on where an earlier page ended')
+    .option('--limit <n>', 'maximum number of jobs', readLimit, 50)
+    .option('--offset <n>', 'skip this many jobs', readOffset)
+    .option('--cursor <cursor>', 'continue where an earlier page ended')
     .action(async (_options: unknown, self: Command) => {
       const options = self.optsWithGlobals<ListOptions>();
       const { json, search, oldest, limit, offset, cursor } = options;

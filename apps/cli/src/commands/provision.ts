@@ -13,8 +13,8 @@ interface ProvisionOptions extends GlobalOptions {
 }
 
 const EXAMPLES = `
-Makes the streams that are missing and compares those that exist. One that differs is never changed: the difference is
-shown, and the command ends with 6. Every component does the same at its start.
+Creates the missing streams and compares the existing ones. It never changes a stream that differs: it shows the difference
+and ends with exit code 6. Every component does the same when it starts.
 
 Examples:
   $ trellis jobs provision
@@ -24,8 +24,8 @@ Examples:
 export function addProvision(jobs: Command, terminal: Terminal): void {
   jobs
     .command('provision')
-    .description('make the streams, or say how existing ones differ')
-    .option('--replicas <n>', 'replicas of streams that are made now: 1, 3 or 5', readReplicas)
+    .description('create the streams, or show how existing ones differ')
+    .option('--replicas <n>', 'replicas of the streams to create: 1, 3 or 5', readReplicas)
     .option('--migrate', 'move a JOBS stream that still stores heartbeats')
     .addHelpText('after', EXAMPLES)
     .action(async (_options: unknown, command: Command) => {
@@ -54,5 +54,5 @@ function explain(error: unknown): never {
 
 function readReplicas(text: string): number {
   if (/^[1-5]$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('expected a number from 1 to 5.');
+  throw new InvalidArgumentError('expected a whole number from 1 to 5.');
 }

@@ -1,4 +1,4 @@
-// `trellis jobs services` and `trellis jobs workers`: who works, who has gone, whose jobs wait for nobody.
+// `trellis jobs services` and `trellis jobs workers`: presence of workers, and services whose jobs have no worker.
 import type { JobsClient } from '@trellis/client';
 import { MAX_PAGE, type ServiceEntry } from '@trellis/contracts';
 import type { Command } from 'commander';
@@ -13,15 +13,15 @@ interface WorkersOptions extends GlobalOptions {
 }
 
 const SERVICES_EXAMPLES = `
-A service is healthy while one of its workers lives. One whose workers have all gone stays listed until they are forgotten,
-one that never had any for as long as its jobs wait.
+A service is healthy while at least one of its workers is live. A service without workers stays listed until its workers
+are forgotten, or, if it never had any, while jobs wait for it.
 
 Examples:
   $ trellis jobs services
   $ trellis jobs services --json | jq -r '.entries[] | select(.healthy | not) | .name'`;
 
 const WORKERS_EXAMPLES = `
-Presence is what workers say of themselves every few seconds; nothing is decided by it.
+Workers report their presence every few seconds. It is for information only: no job depends on it.
 
 Examples:
   $ trellis jobs workers --service orders-service
@@ -40,10 +40,10 @@ export function addServices(jobs: Command, terminal: Terminal): void {
     });
   jobs
     .command('workers')
-    .description('workers that live or are late, and what each works on')
+    .description('workers that are live or late, and their jobs')
     .option('--service <name>', 'only of this service')
     .option('--type <name>', 'only of this job type')
-    .option('--gone', 'also those that are gone')
+    .option('--gone', 'also workers that are gone')
     .addHelpText('after', WORKERS_EXAMPLES)
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<WorkersOptions>();
@@ -61,7 +61,7 @@ export function addServices(jobs: Command, terminal: Terminal): void {
 export interface AllServices {
   entries: ServiceEntry[];
   count: number;
-  /** Presence is right as of then; undefined while nobody has ever kept it. */
+  /** When presence was last updated; undefined if it never was. */
   presenceAsOf: string | undefined;
 }
 

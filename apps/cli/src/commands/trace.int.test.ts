@@ -17,7 +17,7 @@ afterAll(() => system[Symbol.asyncDispose]());
 
 const trellis = (...args: string[]) => runCli(['jobs', ...args, '--nats', system.nats.url]);
 
-it('trace shows the creation, the attempts and what was logged', async () => {
+it('trace shows the creation, the attempts and the log lines', async () => {
   const { code, stdout, stderr } = await trellis('trace', id);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^create reserve-inventory +orders-service +\+0ms/m);
@@ -31,7 +31,7 @@ it('trace shows the creation, the attempts and what was logged', async () => {
   expect(TraceReply.parse(JSON.parse(inJson.stdout))).toMatchObject({ id, eventsOnly: true });
 });
 
-it('logs shows the lines alone', async () => {
+it('logs shows only the log lines', async () => {
   const { code, stdout } = await trellis('logs', id);
   expect([code, stdout]).toEqual([0, 'orders-service  10:00:00.000 warn  shelf empty\n']);
   expect(JSON.parse((await trellis('logs', id, '--own', '--json')).stdout)).toMatchObject([
@@ -41,7 +41,7 @@ it('logs shows the lines alone', async () => {
   expect((await trellis('logs', silent)).stdout).toBe('nothing was logged\n');
 });
 
-it('history shows every event, those that changed nothing with the reason', async () => {
+it('history shows every event, and for ignored ones the reason', async () => {
   const { code, stdout } = await trellis('history', id);
   expect(code).toBe(0);
   expect(stdout).toMatch(/created +pending/);

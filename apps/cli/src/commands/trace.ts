@@ -1,4 +1,4 @@
-// `trellis jobs trace` and `trellis jobs logs`: what a job touched, and what was logged meanwhile.
+// `trellis jobs trace` and `trellis jobs logs`: the spans and log lines of a job.
 import type { Command } from 'commander';
 import { type GlobalOptions, withClient } from '../cli.ts';
 import { selectLogs } from '../select/select-logs.ts';
@@ -14,8 +14,8 @@ interface LogsOptions extends GlobalOptions {
 }
 
 const TRACE_EXAMPLES = `
-Shows the request that made the job, its waits and attempts, the jobs that it made in turn, and what was logged. Attempts are
-shown from the job's events where their span was lost, for instance because the worker was killed.
+Shows the request that created the job, its waits and attempts, the jobs that it created, and the log lines. If the span of an
+attempt was lost, for instance because the worker was killed, the attempt is shown from the job's events.
 
 Examples:
   $ trellis jobs trace 01J9Z3V6Q4WXEHDM1T0ZP2R8KC
@@ -24,14 +24,14 @@ Examples:
 
 const LOGS_EXAMPLES = `
 Examples:
-  $ trellis jobs logs 01J9Z3V6Q4WXEHDM1T0ZP2R8KC          of the job and the jobs that it made
+  $ trellis jobs logs 01J9Z3V6Q4WXEHDM1T0ZP2R8KC          of the job and the jobs that it created
   $ trellis jobs logs 01J9Z3V6Q4WXEHDM1T0ZP2R8KC --own    of this job alone
   $ trellis jobs logs 01J9Z3V6Q4WXEHDM1T0ZP2R8KC --json | jq -r '.[].message'`;
 
 export function addTrace(jobs: Command, terminal: Terminal): void {
   jobs
     .command('trace')
-    .description('everything that one job touched: spans as a waterfall, with log lines')
+    .description('the spans of a job as a waterfall, with log lines')
     .argument('<id>', 'id of the job')
     .option('--no-logs', 'without log lines')
     .addHelpText('after', TRACE_EXAMPLES)
@@ -44,9 +44,9 @@ export function addTrace(jobs: Command, terminal: Terminal): void {
     });
   jobs
     .command('logs')
-    .description('what was logged by one job and the jobs that it made')
+    .description('the log lines of a job and of the jobs that it created')
     .argument('<id>', 'id of the job')
-    .option('--own', 'without those of the jobs that it made')
+    .option('--own', 'only those of this job')
     .addHelpText('after', LOGS_EXAMPLES)
     .action(async (id: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<LogsOptions>();

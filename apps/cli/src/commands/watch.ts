@@ -16,7 +16,7 @@ interface WatchOptions extends GlobalOptions {
 }
 
 const EXAMPLES = `
-Runs until Ctrl-C; with the id of a job it shows what has happened to it, and ends when the job has ended.
+Runs until Ctrl-C. With a job id it shows the job's events so far and those to come, and ends when the job has ended.
 
 Examples:
   $ trellis jobs watch
@@ -32,9 +32,7 @@ export function addWatch(jobs: Command, terminal: Terminal): void {
     .option('--service <name>', 'only of this service', token(ServiceName))
     .option('--type <name>', 'only of this job type', token(JobType))
     .option('--state <state>', 'only events that lead to this state; repeat it or use commas', readStates)
-    .option('--since <time>', 'begin with what happened since then: 10m, 2h or an RFC 3339 time', (text) =>
-      readSince(text),
-    )
+    .option('--since <time>', 'start with events since then: 10m, 2h or an RFC 3339 time', (text) => readSince(text))
     .addHelpText('after', EXAMPLES)
     .action(async (id: string | undefined, _options: unknown, command: Command) => {
       const { json, service, type, state, since, ...options } = command.optsWithGlobals<WatchOptions>();

@@ -1,4 +1,4 @@
-// The options that say which jobs are meant, shared by every command that finds jobs by what they are.
+// The filter options, shared by every command that selects jobs by their fields.
 import type { JobState } from '@trellis/contracts';
 import type { Command } from 'commander';
 import type { JobFilter } from '../select/select-jobs.ts';
@@ -27,7 +27,7 @@ export const addFilterOptions = (command: Command): Command =>
     .option('--key <key>', 'only with this concurrency key')
     .option('--error <text>', 'only with this text in the last error');
 
-/** The filter that the options stand for; undefined fields are left out. */
+/** The filter of a request. Options that are not given are left out. */
 export function filterOf({ service, type, state, since, until, trace, request, key, error }: FilterOptions): JobFilter {
   const named = { service, type, state, since, until, traceId: trace, requestId: request, key, search: error };
   return Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));

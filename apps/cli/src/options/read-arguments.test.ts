@@ -14,6 +14,6 @@ it.for([
   expect(readSince(text ?? '', NOW)).toBe(instant);
 });
 
-it('adds repeated and comma-separated states together', () => {
+it('collects repeated and comma-separated states', () => {
   expect(readStates('dead, Failed', readStates('stale'))).toEqual(['stale', 'dead', 'failed']);
 });

@@ -1,5 +1,4 @@
-// From the words on the command line to the values that requests carry; what is not understood is named, with what was
-// expected and the nearest known word.
+// Parses arguments of the command line. Errors name the argument, what was expected and the nearest valid word.
 import { JOB_STATES, type JobState, MAX_PAGE, readInstant } from '@trellis/contracts';
 import { InvalidArgumentError } from 'commander';
 import { closest, distance } from 'fastest-levenshtein';
@@ -17,7 +16,7 @@ export function readSince(text: string, now = Date.now()): string {
   throw new InvalidArgumentError('expected an age such as 30s, 10m, 2h, 1d or a time such as 2026-01-31T09:30:00Z.');
 }
 
-/** One or several states with commas, added to those read before. */
+/** One state, or several separated by commas, appended to `before`. */
 export function readStates(text: string, before: JobState[] = []): JobState[] {
   const states = text.split(',').map((word) => word.trim().toLowerCase());
   return [...before, ...states.map(readState)];
@@ -28,17 +27,17 @@ function readState(word: string): JobState {
   if (known) return known;
   const near = closest(word, [...JOB_STATES]);
   const hint = distance(word, near) <= 3 ? ` Did you mean ${near}?` : '';
-  throw new InvalidArgumentError(`"${word}" is no state.${hint} Expected one of: ${JOB_STATES.join(', ')}.`);
+  throw new InvalidArgumentError(`"${word}" is not a state.${hint} Expected one of: ${JOB_STATES.join(', ')}.`);
 }
 
 export function readLimit(text: string): number {
   const limit = Number(text);
   if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_PAGE) return limit;
-  throw new InvalidArgumentError(`expected a number from 1 to ${MAX_PAGE}.`);
+  throw new InvalidArgumentError(`expected a whole number from 1 to ${MAX_PAGE}.`);
 }
 
 export function readOffset(text: string): number {
   const offset = Number(text);
   if (Number.isInteger(offset) && offset >= 0) return offset;
-  throw new InvalidArgumentError('expected a number from 0.');
+  throw new InvalidArgumentError('expected a whole number of at least 0.');
 }

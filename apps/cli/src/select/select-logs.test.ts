@@ -51,7 +51,7 @@ const picture: TraceReply = {
 };
 const messages = (own: boolean) => selectLogs(picture, own).map(({ message }) => message);
 
-it('takes what was logged in the job and in the jobs that it made', () => {
+it('selects the log lines of the job and of the jobs that it created', () => {
   expect(messages(false)).toEqual([
     'of the job',
     'below the job',
@@ -62,6 +62,6 @@ it('takes what was logged in the job and in the jobs that it made', () => {
   ]);
 });
 
-it('takes what was logged in the job alone', () => {
+it('selects only the log lines of the job itself', () => {
   expect(messages(true)).toEqual(['of the job', 'below the job', 'of the second attempt', 'of the job, elsewhere']);
 });

@@ -1,7 +1,7 @@
-// Which lines of a job's picture are those of the job: what was logged in the spans of its creation and below, or in its name.
+// Selects the log lines of a job from its trace: those in the span of its creation and below, and those with its job id.
 import type { TraceLog, TraceReply } from '@trellis/contracts';
 
-/** @param own only the job's own lines, without those of the jobs that it made */
+/** @param own only the job's own lines, without those of the jobs that it created */
 export function selectLogs({ id, nodes, logs }: TraceReply, own: boolean): TraceLog[] {
   const spans = new Set(spansOf(id, nodes, own));
   return logs.filter(
@@ -9,7 +9,7 @@ export function selectLogs({ id, nodes, logs }: TraceReply, own: boolean): Trace
   );
 }
 
-/** Nodes come depth first: what is below one follows it, deeper. */
+/** Nodes are in depth-first order: the descendants of a node follow it and have a greater depth. */
 function spansOf(id: string, nodes: TraceReply['nodes'], own: boolean): string[] {
   const found: string[] = [];
   let inside: number | undefined;

@@ -1,20 +1,20 @@
-// A live tail of lifecycle events from the JOBS stream. Survives reconnects: what happened meanwhile is caught up with.
+// A live tail of lifecycle events from the JOBS stream. After a reconnect it continues with the next event.
 import { type ConsumerMessages, DeliverPolicy, jetstream, type OrderedConsumerOptions } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { DEFAULT_STREAM_NAMES, decodeEvent, type StoredEvent } from '@trellis/contracts';
 import { type FoldedJob, isEnded, reduce } from '@trellis/lifecycle';
 
 export interface WatchOptions {
-  /** One job: its events so far and those to come, until it has ended. */
+  /** Only this job: its events so far and those to come, until it has ended. */
   id?: string | undefined;
   service?: string | undefined;
   type?: string | undefined;
-  /** Events stored since then, RFC 3339, before those to come. */
+  /** Start with events stored since then (RFC 3339). Default: only events to come. */
   since?: string | undefined;
   signal: AbortSignal;
 }
 
-/** Readable events in stream order; ends when `signal` aborts or the job has ended. */
+/** Valid events in stream order. Ends when `signal` aborts or the job has ended. */
 export async function* watchEvents(connection: NatsConnection, options: WatchOptions): AsyncGenerator<StoredEvent> {
   const { id, service = '*', type = '*', since, signal } = options;
   const consumer = await jetstream(connection).consumers.get(DEFAULT_STREAM_NAMES.jobs, {
@@ -47,7 +47,7 @@ async function* readEvents(messages: ConsumerMessages, id: string | undefined): 
     if (id === undefined) continue;
     const outcome = reduce(job, decoded.stored);
     if (outcome.kind === 'applied') job = outcome.job;
-    // An ended job may have been retried later: only the last event of it says where it stands.
+    // An ended job may have been retried later, so only its last event decides.
     if (job && isEnded(job.state) && message.info.pending === 0) return;
   }
 }

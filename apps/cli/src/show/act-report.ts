@@ -1,4 +1,4 @@
-// What is about to be done to many jobs, and afterwards what became of each.
+// Shows which jobs an action is about to change, and afterwards the outcome of each.
 import type { Job } from '@trellis/contracts';
 import type { JobOutcome } from '../act/act-on-jobs.ts';
 import type { Selection } from '../select/select-jobs.ts';
@@ -13,7 +13,7 @@ const ERROR_WIDTH = 60;
 const number = new Intl.NumberFormat('en-US');
 export const countOfJobs = (n: number): string => `${number.format(n)} job${n === 1 ? '' : 's'}`;
 
-/** How many, of which queues, in which states, and the first of them; on standard error, as it is no answer. */
+/** Number of jobs per queue and state, and the first few. On standard error, because it is not the result. */
 export function showSelection({ jobs, count, countAtLeast }: Selection, terminal: Terminal): void {
   const all = `${countAtLeast ? 'more than ' : ''}${countOfJobs(count)}`;
   const chosen =
@@ -40,7 +40,7 @@ const sampleOf = (job: Job): string[] => [
   shorten(plain(job.lastError ?? ''), ERROR_WIDTH),
 ];
 
-/** One line for each job, and how many of which below. */
+/** One line per job, then the totals. */
 export function showOutcomes(outcomes: JobOutcome[], { print, style }: Terminal): void {
   const rows = outcomes.map((one) => {
     if (one.outcome === 'done') {

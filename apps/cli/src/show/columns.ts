@@ -1,4 +1,4 @@
-// Aligned columns without lines around them.
+// Aligned columns without borders.
 import Table from 'cli-table3';
 
 const NO_LINES = {
@@ -19,7 +19,7 @@ const NO_LINES = {
   middle: '  ',
 };
 
-/** Lines of aligned cells; cells may hold colours. */
+/** Lines of aligned cells. Cells may contain colours. */
 export function columns(rows: string[][], heading?: string[]): string {
   const table = new Table({
     chars: NO_LINES,

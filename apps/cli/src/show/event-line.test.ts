@@ -42,12 +42,12 @@ it.for<[Partial<LifecycleEvent>, string]>([
   expect(eventLines(recordedTerminal())(stored(more))).toBe(HEAD + line);
 });
 
-it('knows every event', () => {
+it('has a style for every event type', () => {
   for (const eventType of EVENT_TYPES)
     expect(eventLines(recordedTerminal())(stored({ eventType }))).toContain(eventType);
 });
 
-it('grows its columns with what they hold, and stays on one line of the terminal', () => {
+it('widens its columns for long cells, and fits on one line of the terminal', () => {
   const line = eventLines(recordedTerminal(110));
   const long = line(stored({ jobId: 'a-rather-long-id-of-a-job-012345', error: 'x'.repeat(200) }));
   expect(long.length).toBeLessThanOrEqual(110);

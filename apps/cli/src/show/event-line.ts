@@ -1,4 +1,4 @@
-// Lifecycle events as the lines of a live tail. Lines come one by one: columns grow with what they have to hold.
+// Lifecycle events as lines of a live tail. The column widths grow with the longest cell so far.
 import type { LifecycleEvent, StoredEvent } from '@trellis/contracts';
 import { plain, shorten, type Terminal } from '../terminal/terminal.ts';
 import { eventStyle } from './states.ts';
@@ -8,7 +8,7 @@ const LONGEST_ID = 40;
 const LONGEST_OWNER = 48;
 const NARROWEST_DETAILS = 10;
 
-/** A function that makes the next line. */
+/** Returns a function that formats the next event. */
 export function eventLines({ style, columns }: Pick<Terminal, 'style' | 'columns'>): (stored: StoredEvent) => string {
   const widths = { id: 26, owner: 30, event: 15 };
   const fit = (column: keyof typeof widths, text: string, longest: number) => {
@@ -34,7 +34,7 @@ function detailsOf(event: LifecycleEvent): string {
   return joined([attempt, ...whatOf(event), by, event.reason]);
 }
 
-/** What the event carries beside attempt, actor and reason. */
+/** The fields of the event beside attempt, actor and reason. */
 export function whatOf({ progress, logs, error, maxTries, handedBack }: LifecycleEvent): (string | undefined)[] {
   const share =
     progress?.current === undefined
@@ -51,7 +51,7 @@ export function whatOf({ progress, logs, error, maxTries, handedBack }: Lifecycl
   ];
 }
 
-/** The parts that there are, on one line. */
+/** The parts that are present, on one line. */
 export const joined = (parts: (string | undefined)[]): string =>
   parts
     .filter((part) => part !== undefined && part !== '')

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { recordedTerminal } from '../testing/recorded-terminal.ts';
 import { showHealth } from './health-table.ts';
 
-it('says of each part how it does, and of all together', () => {
+it('shows the status of each part and of the whole system', () => {
   const terminal = recordedTerminal();
   const checks = [
     { name: 'nats', status: 'healthy' as const, latencyMs: 0.4 },

@@ -1,4 +1,4 @@
-// What Jobs.Health found, a line for each part.
+// The reply of Jobs.Health, one line per part.
 import type { HealthCheck, HealthReply } from '@trellis/contracts';
 import { plain, type Terminal } from '../terminal/terminal.ts';
 import { columns } from './columns.ts';

@@ -61,7 +61,7 @@ function shown(reply: HistoryReply, columns?: number): string[] {
   return terminal.printed.join('\n').split('\n');
 }
 
-it('shows when, how long after the one before, what it did, who did it and why one did nothing', () => {
+it('shows time, time since the previous event, state, who caused it, and why an event was ignored', () => {
   expect(shown(history)).toEqual([
     'job-1  orders-service / charge  2026-03-01 UTC',
     '',
@@ -75,14 +75,14 @@ it('shows when, how long after the one before, what it did, who did it and why o
   ]);
 });
 
-it('stays on one line of the terminal', () => {
+it('fits each event on one line of the terminal', () => {
   const long = entry(70_000, 'failed', { eventType: 'failed', tries: 2, error: 'x'.repeat(300) });
   const lines = shown({ ...history, entries: [...history.entries, long] }, 100);
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(100);
   expect(lines.at(-2)?.endsWith('…')).toBe(true);
 });
 
-it('dims what changed nothing', () => {
+it('dims ignored events', () => {
   const terminal = {
     ...recordedTerminal(),
     style: (style: unknown, text: string) => (style === 'dim' ? `<${text}>` : text),
@@ -97,7 +97,7 @@ it('dims what changed nothing', () => {
   );
 });
 
-it('says what is not there', () => {
+it('remarks on missing events and on further pages', () => {
   expect(remarksOnHistory(history)).toEqual([]);
   expect(remarksOnHistory({ ...history, complete: false, nextAfter: 7 })).toEqual([
     expect.stringContaining('first events'),

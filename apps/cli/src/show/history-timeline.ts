@@ -1,4 +1,4 @@
-// The events of one job, one below the other: when, how long after the one before, what it did, who caused it.
+// The events of one job as a table: time, time since the previous event, new state, who caused it.
 import type { HistoryEntry, HistoryReply } from '@trellis/contracts';
 import { plain, shorten, type Terminal } from '../terminal/terminal.ts';
 import { columns } from './columns.ts';
@@ -9,7 +9,7 @@ import { span, timeOfDay } from './times.ts';
 const HEADING = ['TIME', 'AFTER', 'EVENT', 'STATE', 'ATTEMPT', 'WHO', 'DETAIL'];
 const NARROWEST_DETAIL = 20;
 
-/** @param page what is known of the job; its entries are shown in their order */
+/** @param page entries in the order in which they are shown */
 export function showHistory(page: HistoryReply, terminal: Terminal): void {
   const { print, style } = terminal;
   const { entries } = page;
@@ -33,7 +33,7 @@ export function showHistory(page: HistoryReply, terminal: Terminal): void {
   );
 }
 
-/** What a reply does not hold. */
+/** Remarks on what the reply does not contain. */
 export function remarksOnHistory({ complete, nextAfter }: HistoryReply): string[] {
   const remarks: string[] = [];
   if (!complete) remarks.push("the job's first events are neither in the stream nor in the history any more");
@@ -56,7 +56,7 @@ function cells({ event, state, ignored, omitted }: HistoryEntry, before: History
   ];
 }
 
-/** Who caused it: the person, the janitor, or the worker. */
+/** Who caused the event: the operator, the janitor or the worker. */
 function whoOf({ actor, instanceId }: HistoryEntry['event']): string {
   if (actor?.kind === 'operator') return plain(actor.id ?? 'operator');
   return plain(instanceId ?? actor?.id ?? actor?.kind ?? '');
@@ -74,7 +74,7 @@ function styled(row: string[], { event, state, ignored }: HistoryEntry, { style 
   ];
 }
 
-/** The detail gets what the terminal has left, so that no row breaks. */
+/** Cuts the last column so that each row fits on one line of the terminal. */
 function fitLast(rows: string[][], { columns: width }: Terminal): string[][] {
   if (width === undefined) return rows;
   const last = HEADING.length - 1;

@@ -1,11 +1,11 @@
-// One job with everything that is known of it.
+// One job with all its fields.
 import type { Job, JobReply } from '@trellis/contracts';
 import { plain, type Terminal } from '../terminal/terminal.ts';
 import { columns } from './columns.ts';
 import { STATE_STYLE } from './states.ts';
 import { absolute, duration, timeOfDay } from './times.ts';
 
-/** @param now milliseconds, what ages are reckoned from */
+/** @param now milliseconds; the reference for ages */
 export function showJob(job: Job, terminal: Terminal, now = Date.now()): void {
   const { print, style } = terminal;
   print(`${style('bold', job.id)}  ${job.service} / ${job.type}`);
@@ -19,7 +19,7 @@ export function showJob(job: Job, terminal: Terminal, now = Date.now()): void {
   }
 }
 
-/** What is missing from the reply, or is not yet what lists show. */
+/** Remarks on what the reply lacks, and on a state that lists do not show yet. */
 export function remarksOn({ job, projected }: JobReply): string[] {
   const remarks: string[] = [];
   if (job.omitted !== undefined) remarks.push(`too large for one message, left out: ${job.omitted.join(', ')}`);
@@ -30,9 +30,11 @@ export function remarksOn({ job, projected }: JobReply): string[] {
 
 function facts(job: Job, { style }: Terminal, now: number): [string, string][] {
   const at = (instant: string | undefined) => (instant === undefined ? undefined : absolute(instant, now));
-  const began = job.startedAt === undefined ? undefined : Date.parse(job.startedAt);
+  const started = job.startedAt === undefined ? undefined : Date.parse(job.startedAt);
   const ran =
-    began === undefined || job.completedAt === undefined ? undefined : duration(Date.parse(job.completedAt) - began);
+    started === undefined || job.completedAt === undefined
+      ? undefined
+      : duration(Date.parse(job.completedAt) - started);
   const { current, total, step, message } = job.progress ?? {};
   const share = current === undefined ? undefined : total === undefined ? `${current}` : `${current}/${total}`;
   const progress = [share, step, message].filter((part) => part !== undefined).map((part) => plain(part));
@@ -68,5 +70,5 @@ function section(title: string, body: string, { print, style }: Terminal): void 
   print(body.replace(/^/gm, '  '));
 }
 
-// JSON.stringify escapes control characters but for DEL and C1.
+// JSON.stringify escapes all control characters except DEL and C1.
 const json = (value: unknown): string => (JSON.stringify(value, null, 2) ?? 'null').replace(/[^\P{Cc}\n]/gu, ' ');

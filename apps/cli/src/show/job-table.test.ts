@@ -31,7 +31,7 @@ function shown(reply: ListReply, columns?: number): string[] {
   return terminal.printed.join('\n').split('\n');
 }
 
-it('is aligned', () => {
+it('aligns its columns', () => {
   const asked = { state: 'active', cancelRequestedAt: '2026-03-01T11:59:59.000Z' } as const;
   expect(shown(page([job('01A'), job('01ABCDEF', asked)]))).toEqual([
     'ID        SERVICE         TYPE            STATE                  TRIES  CREATED  UPDATED  ERROR',
@@ -41,7 +41,7 @@ it('is aligned', () => {
   ]);
 });
 
-it('keeps each job on one line of the terminal, cutting its error', () => {
+it('cuts the error so that each job fits on one line of the terminal', () => {
   const lines = shown(page([job('01A', { lastError: `first\nsecond ${'x'.repeat(500)}` })]), 120);
   expect(lines).toHaveLength(3);
   expect(lines[1]).toMatch(/first second x+…$/);
@@ -61,7 +61,7 @@ it.for<[Partial<ListReply>, string]>([
   expect(shown(page([job('01A')], more)).at(-1)).toBe(footer);
 });
 
-it('tells nothing at all from nothing here', () => {
+it('distinguishes an empty result from an empty page', () => {
   expect(shown(page([]))).toEqual(['no jobs match']);
   expect(shown(page([], { count: 3, offset: 50 }))).toEqual(['nothing here: 3 match in all']);
 });

@@ -1,4 +1,4 @@
-// A page of jobs as a table, with what is left of it below.
+// A page of jobs as a table, with a footer: position, total, next page.
 import type { Job, ListReply } from '@trellis/contracts';
 import { plain, shorten, type Terminal } from '../terminal/terminal.ts';
 import { columns } from './columns.ts';
@@ -10,7 +10,7 @@ const NARROWEST_ERROR = 20;
 
 const number = new Intl.NumberFormat('en-US');
 
-/** @param now milliseconds, what ages are reckoned from */
+/** @param now milliseconds; the reference for ages */
 export function showJobTable(page: ListReply, terminal: Terminal, now = Date.now()): void {
   const { entries } = page;
   if (entries.length > 0) {
@@ -41,7 +41,7 @@ function cells(job: Job, { style }: Terminal, now: number): string[] {
   ];
 }
 
-/** The error gets what the terminal has left, so that no row breaks. */
+/** Cuts the error so that each row fits on one line of the terminal. */
 function fitLast(rows: string[][], { columns: width }: Terminal): string[][] {
   if (width === undefined) return rows;
   const last = HEADING.length - 1;

@@ -16,7 +16,7 @@ const base: KeyStatus = {
   staleTakeoverCount: 0,
 };
 
-it('says stale in words, and shows who waits and why', () => {
+it('marks a stale holder, and shows which jobs wait and why', () => {
   const slot = { instanceId: 'w-1', startedAt: ago(90), heartbeatAt: ago(40), heartbeatAgeMs: 40_000 };
   const terminal = recordedTerminal();
   showKey(
@@ -42,7 +42,7 @@ it('says stale in words, and shows who waits and why', () => {
   expect(shown).toMatch(/and 2 more$/);
 });
 
-it('is short about an idle key', () => {
+it('shows no tables for an idle key', () => {
   const terminal = recordedTerminal();
   showKey(base, terminal, NOW);
   expect(terminal.printed.join('\n')).toMatch(/holders +0\nqueued +0\nstale takeovers +0\nhash +abc$/);

@@ -1,4 +1,4 @@
-// One key of keyed concurrency: its holders, its queue, and what was last decided about it.
+// One key of keyed concurrency: its holders, its waiting queue, and the reason of the latest decision.
 import type { KeyStatus } from '@trellis/contracts';
 import { plain, type Terminal } from '../terminal/terminal.ts';
 import { columns } from './columns.ts';
@@ -6,7 +6,7 @@ import { duration, relative } from './times.ts';
 
 const SHOWN_QUEUED = 20;
 
-/** @param now milliseconds, what ages are reckoned from */
+/** @param now milliseconds; the reference for ages */
 export function showKey(status: KeyStatus, { print, style }: Terminal, now = Date.now()): void {
   print(`${style('bold', plain(status.key))}  ${plain(status.service)} / ${plain(status.type)}`);
   print('');

@@ -14,7 +14,7 @@ const worker = (fields: Partial<ServiceEntry['workers'][number]> = {}): ServiceE
   ...fields,
 });
 
-it('shows services with their workers counted, and says where jobs wait for nobody', () => {
+it('shows services with their number of workers, and open jobs of services without workers', () => {
   const terminal = recordedTerminal();
   const entries: ServiceEntry[] = [
     {
@@ -36,7 +36,7 @@ it('shows services with their workers counted, and says where jobs wait for nobo
   expect(terminal.remarked).toEqual([]);
 });
 
-it('shows what workers work on, never obeying what they say, and how many are hidden', () => {
+it('shows the jobs of each worker without control sequences, and how many workers are hidden', () => {
   const terminal = recordedTerminal();
   const workers = [
     worker({ activeJobs: ['j-1', 'j-2', 'j-3'], activeJobCount: 12, version: '\u001b[31m1.0', concurrency: 4 }),
@@ -49,7 +49,7 @@ it('shows what workers work on, never obeying what they say, and how many are hi
   expect(lines[3]).toBe('3 gone (--gone shows them)');
 });
 
-it('says so when presence is old, or was never kept', () => {
+it('remarks on presence that is old or was never recorded', () => {
   for (const [presenceAsOf, remark] of [
     [ago(90), /this is how it was 1m ago: is the heartbeat aggregator running\?/],
     [undefined, /nobody keeps presence yet/],

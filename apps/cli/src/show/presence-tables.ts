@@ -1,10 +1,10 @@
-// Services and workers as tables, with a word where what they say may be old.
+// Services and workers as tables, with a remark if presence is old.
 import type { ServiceEntry } from '@trellis/contracts';
 import { plain, type Style, type Terminal } from '../terminal/terminal.ts';
 import { columns } from './columns.ts';
 import { duration, relative } from './times.ts';
 
-/** Presence that is older than this is worth a remark. */
+/** Presence older than this gets a remark. */
 const STALE_MS = 30_000;
 const SHOWN_JOBS = 3;
 
@@ -12,7 +12,7 @@ interface Presence {
   presenceAsOf: string | undefined;
 }
 
-/** @param now milliseconds, what ages are reckoned from */
+/** @param now milliseconds; the reference for ages */
 export function showServices(
   { entries, presenceAsOf }: Presence & { entries: ServiceEntry[] },
   terminal: Terminal,
@@ -38,7 +38,7 @@ export function showServices(
   remarkAge(presenceAsOf, terminal, now);
 }
 
-/** @param now milliseconds, what ages are reckoned from */
+/** @param now milliseconds; the reference for ages */
 export function showWorkers(
   { workers, hidden, presenceAsOf }: Presence & { workers: ServiceEntry['workers']; hidden: number },
   terminal: Terminal,

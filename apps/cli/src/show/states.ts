@@ -1,4 +1,4 @@
-// How states and events look: the same colour for the same state everywhere.
+// Colours of states, events and health: the same state has the same colour everywhere.
 import type { EventType, HealthReply, JobState } from '@trellis/contracts';
 import { TRANSITIONS } from '@trellis/lifecycle';
 import type { Style } from '../terminal/terminal.ts';
@@ -17,7 +17,7 @@ export const STATE_STYLE: Record<JobState, Style> = {
   dismissed: 'gray',
 };
 
-/** The style of the state that the event leads to; grey for one that leads nowhere. */
+/** The style of the state after the event; gray if the event does not change the state. */
 export function eventStyle(type: EventType): Style {
   const { to } = TRANSITIONS[type];
   return to === 'same' ? 'gray' : STATE_STYLE[to];

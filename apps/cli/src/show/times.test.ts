@@ -32,7 +32,7 @@ it.for([
   expect(span(ms)).toBe(text);
 });
 
-it('tells past from future', () => {
+it('distinguishes past and future', () => {
   expect(relative('2026-03-01T11:57:00.000Z', NOW)).toBe('3m ago');
   expect(relative('2026-03-01T12:00:12.000Z', NOW)).toBe('in 12s');
   expect(relative('2026-03-01T12:00:00.500Z', NOW)).toBe('now');

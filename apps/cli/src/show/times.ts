@@ -1,4 +1,4 @@
-// Points in time and lengths of time, as people read them.
+// Formats instants and durations for people.
 
 const STEPS: [unit: string, ms: number][] = [
   ['d', 86_400_000],
@@ -13,7 +13,7 @@ export function duration(ms: number): string {
   return `${Math.max(0, Math.round(ms))}ms`;
 }
 
-/** `0.3ms`, `340ms`, `1.24s`, `3m 07s`, `2h 05m`: a length of time to be compared with others. */
+/** `0.3ms`, `340ms`, `1.24s`, `3m 07s`, `2h 05m`: a duration to compare with others. */
 export function span(ms: number): string {
   if (ms < 10) return `${Number(ms.toFixed(1))}ms`;
   if (ms < 1_000) return `${Math.round(ms)}ms`;
@@ -33,9 +33,9 @@ export function relative(instant: string, now = Date.now()): string {
   return ms > 0 ? `${duration(ms)} ago` : `in ${duration(-ms)}`;
 }
 
-/** `2026-01-31 09:30:00.120` in UTC, followed by how long ago that is. */
+/** `2026-01-31 09:30:00.120 UTC (3m ago)`. */
 export const absolute = (instant: string, now = Date.now()): string =>
   `${instant.replace('T', ' ').replace(/\.000Z$|Z$/, '')} UTC (${relative(instant, now)})`;
 
-/** Time of day in UTC with milliseconds, for lines that follow one another. */
+/** Time of day in UTC with milliseconds, for the lines of a log. */
 export const timeOfDay = (instant: string): string => instant.slice(11, 23);

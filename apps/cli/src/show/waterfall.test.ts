@@ -64,7 +64,7 @@ function shown(reply: TraceReply, columns?: number, logs = true): string[] {
   return terminal.printed.join('\n').split('\n');
 }
 
-it('draws the tree with services, offsets, lengths and bars, log lines below their span', () => {
+it('draws the tree with services, offsets, durations and bars, and log lines below their span', () => {
   expect(shown(picture, 92)).toEqual([
     'POST /orders                         shop             +0ms  10ms  ██',
     '└─ create charge                     orders-service   +2ms   1ms  ▏',
@@ -82,13 +82,13 @@ it('draws the tree with services, offsets, lengths and bars, log lines below the
   ]);
 });
 
-it('leaves the log lines out where they are not wanted', () => {
+it('leaves the log lines out on request', () => {
   const lines = shown(picture, 92, false);
   expect(lines).toHaveLength(11);
   expect(lines.join('\n')).not.toContain('charging');
 });
 
-it.for([60, 80, 100, 200])('no line is longer than %i columns, whatever services say', (columns) => {
+it.for([60, 80, 100, 200])('no line is longer than %i columns, whatever the texts of services are', (columns) => {
   const long = picture.nodes.map((one) => ({ ...one, name: 'n'.repeat(300), statusMessage: 'x'.repeat(300) }));
   const logs = picture.logs.map((log) => ({ ...log, message: 'y'.repeat(300) }));
   const lines = shown({ ...picture, nodes: long, logs }, columns).slice(0, -3);
@@ -96,13 +96,13 @@ it.for([60, 80, 100, 200])('no line is longer than %i columns, whatever services
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
 });
 
-it('hours apart are drawn as well as nothing at all', () => {
+it('draws spans that are hours apart, and a single span of length zero', () => {
   const apart = shown({ ...picture, nodes: [node('a', 0, 0, 1), node('b', 1, 7_200_000, 60_000)], logs: [] }, 60);
   expect(apart[1]).toMatch(/^└─ b {2}orders-service {2}\+2h 00m {2}1m 00s {2} +▏$/);
   expect(shown({ ...picture, nodes: [node('a', 0, 0, 0)], logs: [] }, 60)[0]).toMatch(/^a .*\+0ms {2}0ms {2}█/);
 });
 
-it('says what a picture does not hold', () => {
+it('remarks on a reply that is incomplete', () => {
   expect(remarksOnTrace(picture)).toEqual([]);
   expect(remarksOnTrace({ ...picture, truncated: true, eventsOnly: true })).toHaveLength(2);
 });

@@ -1,11 +1,11 @@
-// The picture of a job as lines: the tree of its spans with service, start and length, a bar for when each was, and the log lines
-// below the span that they belong to.
+// The trace of a job as lines: the tree of its spans with service, start, duration and a bar, and the log lines below their
+// span.
 import { ATTR, type TraceLog, type TraceNode, type TraceReply } from '@trellis/contracts';
 import { plain, type Style, shorten, type Terminal } from '../terminal/terminal.ts';
 import { span as lengthOf, timeOfDay } from './times.ts';
 
 export interface WaterfallOptions {
-  /** Log lines are shown. */
+  /** Whether to show log lines. */
   logs: boolean;
 }
 
@@ -17,9 +17,9 @@ const GAP = '  ';
 const LEVEL_STYLE: Record<string, Style> = { warn: 'yellow', error: 'red', fatal: 'red' };
 
 interface Line {
-  /** Guides of the tree in front of it. */
+  /** Lines of the tree before the label. */
   guides: string;
-  /** Guides in front of what belongs to the node, such as its log lines. */
+  /** Lines of the tree before the node's log lines. */
   inner: string;
   node: TraceNode;
   label: string;
@@ -59,7 +59,7 @@ export function showWaterfall(reply: TraceReply, terminal: Terminal, options: Wa
   if (reply.links?.trace !== undefined) print(`${style('dim', 'trace')}  ${reply.links.trace}`);
 }
 
-/** What a reply leaves out. */
+/** Remarks on what the reply leaves out. */
 export function remarksOnTrace(reply: TraceReply): string[] {
   const remarks: string[] = [];
   if (reply.eventsOnly) remarks.push('spans and logs cannot be read now: this is what the events of the job tell');
@@ -78,11 +78,11 @@ export function logLine(
   return style('dim', head) + style(LEVEL_STYLE[level] ?? 'reset', text);
 }
 
-/** The nodes with the guides of their tree; they come depth first. */
+/** The nodes, which are in depth-first order, with the lines of their tree. */
 function treeLines(nodes: readonly TraceNode[]): Line[] {
   return nodes.map((node, at) => {
     const label = labelOf(node);
-    const rails = Array.from({ length: node.depth }, (_, depth) => goesOn(nodes, at, depth + 1));
+    const rails = Array.from({ length: node.depth }, (_, depth) => hasNextSibling(nodes, at, depth + 1));
     const above = rails.slice(0, -1).map((on) => (on ? '│  ' : '   '));
     const own = node.depth === 0 ? '' : rails.at(-1) ? '├─ ' : '└─ ';
     const below = (nodes[at + 1]?.depth ?? 0) > node.depth ? '│ ' : '  ';
@@ -91,8 +91,8 @@ function treeLines(nodes: readonly TraceNode[]): Line[] {
   });
 }
 
-/** Whether another node of `depth` follows below the same parent. */
-function goesOn(nodes: readonly TraceNode[], at: number, depth: number): boolean {
+/** Whether another node at `depth` follows below the same parent. */
+function hasNextSibling(nodes: readonly TraceNode[], at: number, depth: number): boolean {
   for (let next = at + 1; next < nodes.length; next++) {
     const found = nodes[next]?.depth ?? 0;
     if (found < depth) return false;
@@ -124,17 +124,17 @@ function cellsOf({ node }: Line, root: TraceNode | undefined): string[] {
   return [plain(node.service), `${offset < 0 ? '-' : '+'}${lengthOf(Math.abs(offset))}`, length];
 }
 
-/** A function that draws when a node was, in `columns` characters from the first start to the last end. */
+/** Returns a function that draws a node's time as a bar. `columns` characters span the first start to the last end. */
 function bars(nodes: readonly TraceNode[], columns: number): (node: TraceNode) => string {
   const starts = nodes.map(({ startedAt }) => Date.parse(startedAt));
   const ends = nodes.map(({ startedAt, durationMs }) => Date.parse(startedAt) + durationMs);
   const from = Math.min(...starts);
   const whole = Math.max(...ends) - from;
-  const place = (ms: number) => (whole === 0 ? 0 : Math.floor(((ms - from) / whole) * columns));
+  const columnOf = (ms: number) => (whole === 0 ? 0 : Math.floor(((ms - from) / whole) * columns));
   return ({ startedAt, durationMs, missing }) => {
     const start = Date.parse(startedAt);
-    const begin = Math.min(place(start), columns - 1);
-    const end = Math.max(place(start + durationMs), begin + 1);
+    const begin = Math.min(columnOf(start), columns - 1);
+    const end = Math.max(columnOf(start + durationMs), begin + 1);
     const filled = durationMs * columns < whole ? '▏' : (missing ? '░' : '█').repeat(end - begin);
     return ' '.repeat(begin) + filled;
   };

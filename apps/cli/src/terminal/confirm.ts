@@ -1,17 +1,17 @@
-// Asks before something is done that cannot be taken back. Where nobody can be asked, only --yes is an answer.
+// Asks for confirmation before an action. Without a terminal, only --yes confirms.
 import { CliFailure } from '../cli.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Terminal } from './terminal.ts';
 
-export interface Asked {
-  /** The command, for the message. */
+export interface Confirmation {
+  /** Name of the command, for the message. */
   command: string;
-  /** --yes was given. */
+  /** Whether --yes was given. */
   yes: boolean | undefined;
 }
 
-/** @throws {CliFailure} usage, when nobody can be asked and --yes was not given */
-export function mustBeAnswerable({ command, yes }: Asked, terminal: Terminal): void {
+/** @throws {CliFailure} usage, if there is no terminal and --yes was not given */
+export function mustBeAnswerable({ command, yes }: Confirmation, terminal: Terminal): void {
   if (yes || terminal.interactive) return;
   throw new CliFailure(
     EXIT.usage,
@@ -21,9 +21,9 @@ export function mustBeAnswerable({ command, yes }: Asked, terminal: Terminal): v
 }
 
 /** @throws {CliFailure} declined, usage */
-export async function confirm(question: string, asked: Asked, terminal: Terminal): Promise<void> {
-  if (asked.yes) return;
-  mustBeAnswerable(asked, terminal);
+export async function confirm(question: string, confirmation: Confirmation, terminal: Terminal): Promise<void> {
+  if (confirmation.yes) return;
+  mustBeAnswerable(confirmation, terminal);
   const answer = await terminal.ask(`${question} [y/N] `);
   if (/^(y|yes)$/i.test(answer.trim())) return;
   throw new CliFailure(EXIT.declined, 'nothing was done', { code: 'declined' });

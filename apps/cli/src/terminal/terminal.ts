@@ -1,32 +1,32 @@
-// Where output goes and what it may look like there. Colours only where a person looks at them.
+// The output of a command: standard output and error, colours, width, questions. Colours only on a terminal.
 import { createInterface } from 'node:readline/promises';
 import { stripVTControlCharacters, styleText } from 'node:util';
 
 export type Style = Parameters<typeof styleText>[0];
 
 export interface Terminal {
-  /** One line, or several, to standard output. */
+  /** Prints one or more lines on standard output. */
   print(text: string): void;
-  /** To standard error: remarks that are not the answer. */
+  /** Prints on standard error what is not part of the result. */
   remark(text: string): void;
   style(style: Style, text: string): string;
-  /** Columns of the terminal; undefined when the output is read by something else. */
+  /** Columns of the terminal; undefined if the output is not a terminal. */
   readonly columns: number | undefined;
-  /** Somebody is there to answer questions. */
+  /** Whether a user can answer questions. */
   readonly interactive: boolean;
-  /** Asks on standard error; an empty answer when the input ends. */
+  /** Asks on standard error. The answer is empty if the input ends. */
   ask(question: string): Promise<string>;
-  /** Shows on standard error how far a long command is. */
+  /** Shows the progress of a long command on standard error. */
   progress(done: number, of: number): void;
 }
 
-/** Where nobody watches, only so many jobs apart. */
+/** Without a terminal, progress is printed only every so many jobs. */
 const PROGRESS_EVERY = 100;
 
 export const terminal: Terminal = {
   print: (text) => void process.stdout.write(`${text}\n`),
   remark: (text) => void process.stderr.write(`${text}\n`),
-  // Honours NO_COLOR and FORCE_COLOR, and leaves the text alone when standard output is no terminal.
+  // styleText honours NO_COLOR and FORCE_COLOR, and returns plain text if standard output is not a terminal.
   style: (style, text) => styleText(style, text, { stream: process.stdout }),
   get columns() {
     return process.stdout.isTTY ? process.stdout.columns : undefined;
@@ -51,12 +51,12 @@ async function ask(question: string): Promise<string> {
   }
 }
 
-/** On one line, without what a terminal would act upon: texts of services are shown, never obeyed. */
+/** One line without control sequences: texts of services must not control the terminal. */
 export const plain = (text: string): string =>
   stripVTControlCharacters(text)
     .replace(/\p{Cc}+/gu, ' ')
     .trim();
 
-/** At most `width` characters; what is cut off shows. */
+/** At most `width` characters; a cut is marked with `…`. */
 export const shorten = (text: string, width: number): string =>
   text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`;

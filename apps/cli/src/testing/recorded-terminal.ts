@@ -1,4 +1,4 @@
-// For tests: a terminal that remembers what it was shown, without colours.
+// For tests: a terminal that records its output, without colours.
 import type { Terminal } from '../terminal/terminal.ts';
 
 export interface RecordedTerminal extends Terminal {
@@ -7,7 +7,7 @@ export interface RecordedTerminal extends Terminal {
   readonly asked: string[];
 }
 
-/** @param answers to questions; without them nobody is there to be asked */
+/** @param answers to questions; without them the terminal is not interactive */
 export function recordedTerminal(columns?: number, answers?: string[]): RecordedTerminal {
   const printed: string[] = [];
   const remarked: string[] = [];

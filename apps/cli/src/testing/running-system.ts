@@ -1,5 +1,5 @@
-// For tests: NATS and Postgres of their own with components of the system as processes, and jobs in the states that are
-// asked for, made by events of the stream.
+// For tests: a private NATS server and Postgres database, components of the system as processes, and jobs in any state,
+// created by publishing events.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { createClient, type JobsClient } from '@trellis/client';
 import type { EventType, JobState, LifecycleEvent } from '@trellis/contracts';
@@ -13,12 +13,12 @@ export interface RunningSystem extends AsyncDisposable {
   nc: NatsConnection;
   stream: JobStream;
   client: JobsClient;
-  /** Starts a further component of the system, until the system is disposed of. */
+  /** Starts another component, which runs until the system is disposed of. */
   start(component: string, env?: Record<string, string>): void;
   publish(id: string, eventType: EventType, fields?: Partial<LifecycleEvent>): Promise<void>;
   /** A new job of orders-service / reserve-inventory. @param shared fields of all its events */
   jobIn(state: JobState, shared?: Partial<LifecycleEvent>): Promise<string>;
-  /** Waits until everything that is in the stream is projected. */
+  /** Waits until every event in the stream is projected. */
   projected(): Promise<void>;
 }
 

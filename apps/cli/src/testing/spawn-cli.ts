@@ -1,4 +1,4 @@
-// For tests: runs the command line, and components of the system, as the processes that they are.
+// For tests: runs the command line and components of the system as processes.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
-/** What every process here starts with: compiled code is shared, so that each starts quickly. */
+/** Environment of every process. The shared compile cache makes each start faster. */
 const COMMON = { NODE_COMPILE_CACHE: join(tmpdir(), 'trellis-test-compile-cache') };
 
 export interface Ended {
@@ -25,7 +25,7 @@ export interface RunningCli extends AsyncDisposable {
   ended: Promise<Ended>;
 }
 
-/** @param env all that it sees: a developer's own NATS_URL must not be found */
+/** @param env the whole environment of the process: it must not see the developer's NATS_URL */
 export function spawnCli(args: string[], env: Record<string, string> = {}): RunningCli {
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: { ...COMMON, ...env },
