@@ -12,7 +12,7 @@ import {
   type StoredMsg,
 } from '@nats-io/jetstream';
 import { type MsgHdrs, MsgHdrsImpl, type NatsConnection } from '@nats-io/transport-node';
-import { type Logger, silentLogger } from '@trellis/async';
+import { BatchLoader, type Logger, silentLogger } from '@trellis/async';
 import {
   DEFAULT_STREAM_NAMES,
   decodeEvent,
@@ -27,7 +27,6 @@ import {
 } from '@trellis/contracts';
 import { type FoldedJob, fold } from '@trellis/lifecycle';
 import { serverAtLeast, whenConnected } from './connect-nats.ts';
-import { MergedLooks } from './merged-looks.ts';
 import { type MessageCounts, type MessageSource, messagesOf } from './messages-of-job.ts';
 import { type PublishOptions, type PublishOutcome, publishEvent } from './publish-event.ts';
 import { RequestPipe } from './request-pipe.ts';
@@ -62,6 +61,9 @@ interface GetAnswer {
   message: { subject: string; seq: number; time: string; hdrs?: string; data?: string };
 }
 
+/** Subjects that the server answers in one request. */
+const MAX_SUBJECTS = 1_024;
+
 interface InfoAnswer {
   error?: ConstructorParameters<typeof JetStreamApiError>[0];
   state: { last_seq: number; subjects?: Record<string, number> };
@@ -76,7 +78,12 @@ export class JobStream {
   readonly log: Logger;
   /** Requests of which many are under way at a time. */
   readonly pipe: RequestPipe;
-  private readonly looks = new MergedLooks((subjects) => this.getLast(subjects));
+  /** After a crash a whole queue is delivered again and each of its jobs is read: requests of the same turn share one. */
+  private readonly lastMessages = new BatchLoader<string, StreamMessage>((subjects) => this.getLast(subjects), {
+    maxConcurrent: Number.POSITIVE_INFINITY,
+    maxKeys: MAX_SUBJECTS,
+    defer: setImmediate,
+  });
 
   private constructor(nc: NatsConnection, jsm: JetStreamManager, names: StreamNames, log: Logger) {
     this.nc = nc;
@@ -178,7 +185,9 @@ export class JobStream {
 
   private async lastOfEach(subjects: string[]): Promise<StreamMessage[]> {
     await whenConnected(this.nc);
-    return this.features.multiGet ? this.looks.lastOf(subjects) : this.getEach(subjects);
+    if (!this.features.multiGet) return this.getEach(subjects);
+    const found = await this.lastMessages.loadMany(subjects);
+    return found.filter((message) => message !== undefined);
   }
 
   private async countMessages(filter: string): Promise<MessageCounts> {
@@ -206,10 +215,10 @@ export class JobStream {
     };
   }
 
-  private async getLast(subjects: string[]): Promise<StreamMessage[]> {
-    const found: StreamMessage[] = [];
+  private async getLast(subjects: string[]): Promise<Map<string, StreamMessage>> {
+    const found = new Map<string, StreamMessage>();
     const messages = await this.jsm.direct.getLastMessagesFor(this.names.jobs, { multi_last: subjects });
-    for await (const message of messages) found.push(toStreamMessage(message));
+    for await (const message of messages) found.set(message.subject, toStreamMessage(message));
     return found;
   }
 

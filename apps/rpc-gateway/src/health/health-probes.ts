@@ -1,12 +1,11 @@
 // Asks every part that the jobs system stands on whether it works, each within a bounded time.
 // What the answers mean together is methods/health.ts.
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
-import { sleep } from '@trellis/async';
+import { singleFlight, sleep } from '@trellis/async';
 import { ALL_EVENTS_FILTER, Fault, type HealthCheck } from '@trellis/contracts';
 import type { JobStream } from '@trellis/nats';
 import { type JanitorDuty, type JobReader, type PipelinePosition, StoreUnavailable } from '@trellis/store-postgres';
 import { z } from 'zod';
-import { sharedAnswer } from '../reads/shared-answer.ts';
 
 export interface HealthProbesOptions {
   reader: JobReader;
@@ -53,7 +52,7 @@ export function healthProbes(options: HealthProbesOptions): HealthProbes {
   };
   return {
     // Many ask at once when something is wrong, and each answer is a dozen questions.
-    check: sharedAnswer(async () => {
+    check: singleFlight(async () => {
       const pipelines = askedOnce(() => reader.pipelines());
       const streamInfo = askedOnce(() => stream.info());
       const lagOf = (pipeline: Position | undefined) => pipelineFinding(pipeline, streamInfo, options);

@@ -10,7 +10,7 @@ const log = silentLogger();
 test('the depth of each state and the age of the longest waiting job of each queue are gauges', async () => {
   await using recorded = recordTelemetry();
   await using gateway = await startGateway();
-  observeProjection({ queues: new QueueReader(gateway.postgres), janitor: gateway.reader }, { log, keepMs: 0 });
+  observeProjection({ queues: new QueueReader(gateway.postgres), janitor: gateway.reader }, { log, maxAgeMs: 0 });
   const waiting = await gateway.jobIn('pending', { timestamp: new Date(Date.now() - 90_000).toISOString() });
   await gateway.jobIn('pending');
   await gateway.jobIn('dead');

@@ -1,23 +1,34 @@
-// What Postgres knows of the system as a whole, as gauges: how deep the queues are, for how long their jobs wait, what the janitor
-// found and whether it works at all.
+// Gauges read from Postgres: queue depths, the age of the oldest waiting job, the janitor's problems and delays.
+import { cached, type Logger } from '@trellis/async';
 import { JOB_STATES } from '@trellis/contracts';
 import { observeMetrics } from '@trellis/instrumentation';
 import type { JobReader, QueueReader } from '@trellis/store-postgres';
-import { type KeepOptions, keptAnswer } from '../reads/kept-answer.ts';
 
 export interface ObservedReaders {
   queues: Pick<QueueReader, 'depths' | 'ages'>;
   janitor: Pick<JobReader, 'janitorDuties'>;
 }
 
-/** Needs the telemetry to be started. */
-export function observeProjection({ queues, janitor }: ObservedReaders, options: KeepOptions): void {
-  const depths = keptAnswer(() => queues.depths(), options);
-  const ages = keptAnswer(() => queues.ages(), options);
-  const duties = keptAnswer(() => janitor.janitorDuties(), options);
+/** However often metrics are read, the store is asked once in this time. */
+const MAX_AGE_MS = 5_000;
+
+/** Needs the telemetry to be started. A store that does not answer gives no figures: old ones would pass for new ones. */
+export function observeProjection({ queues, janitor }: ObservedReaders, { log, maxAgeMs = MAX_AGE_MS }: { log: Logger; maxAgeMs?: number }): void {
+  const rowsOf = <Row>(read: () => Promise<Row[]>) =>
+    cached(
+      () =>
+        read().catch((error: unknown): Row[] => {
+          log.debug({ error }, 'the store cannot be read for the metrics now');
+          return [];
+        }),
+      maxAgeMs,
+    );
+  const depths = rowsOf(() => queues.depths());
+  const ages = rowsOf(() => queues.ages());
+  const duties = rowsOf(() => janitor.janitorDuties());
   observeMetrics(['trellis.queue.jobs'], async (observe) => {
     const rows = await depths();
-    // A state that no job was ever in is 0 as well, so that its first job is seen as a change.
+    // States without a job are 0, so that the first job shows as a change.
     for (const { service, type } of rows) {
       for (const state of JOB_STATES) observe('trellis.queue.jobs', { service, type, state }, 0);
     }

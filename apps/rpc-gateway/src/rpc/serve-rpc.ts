@@ -2,10 +2,9 @@
 // at once, and an answer to every request whatever happens. What the methods do is their own business.
 import { type ServiceMsg, Svcm } from '@nats-io/services';
 import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
-import { aborted, type Logger } from '@trellis/async';
+import { aborted, type Logger, Semaphore } from '@trellis/async';
 import { FAULTS, Fault, type FaultCode, newId, RPC_PREFIX } from '@trellis/contracts';
 import { injectHeaders } from '@trellis/instrumentation';
-import { Admission } from './admission.ts';
 import { faultReply } from './fault-reply.ts';
 import type { Call, Method, Ports } from './method.ts';
 import { inServerSpan, RpcFigures, type RpcOutcome, showFigures } from './rpc-telemetry.ts';
@@ -32,7 +31,7 @@ export interface RpcServiceOptions {
  */
 export async function serveUntilStopped(options: RpcServiceOptions, signal: AbortSignal): Promise<void> {
   const { nc, methods, log, maxConcurrent, maxWaiting } = options;
-  const admission = new Admission(maxConcurrent);
+  const permits = new Semaphore(maxConcurrent);
   const inHand = new Set<Promise<void>>();
   const figures = new Map(methods.map(({ name }) => [`${RPC_PREFIX}${name}`, new RpcFigures(name)]));
 
@@ -51,10 +50,10 @@ export async function serveUntilStopped(options: RpcServiceOptions, signal: Abor
     const own = figures.get(subject) ?? new RpcFigures(method.name);
     const handler = (error: Error | null, message: ServiceMsg) => {
       if (error) return log.error({ error, method: method.name }, 'a subscription of the service failed');
-      const full = admission.waiting >= maxWaiting;
+      const full = permits.waiting >= maxWaiting;
       const requestId = header(message, 'request-id') ?? newId();
       const work = inServerSpan({ figures: own, headers: message.headers, requestId }, (traceId) =>
-        answerOne({ method, message, options, requestId, traceId, admission: full ? undefined : admission }),
+        answerOne({ method, message, options, requestId, traceId, permits: full ? undefined : permits }),
       );
       inHand.add(work);
       void work.then(() => inHand.delete(work));
@@ -75,12 +74,12 @@ interface OneRequest {
   options: RpcServiceOptions;
   requestId: string;
   traceId: string | undefined;
-  /** Undefined: too many wait already. */
-  admission: Admission | undefined;
+  /** Undefined: too many requests wait already. */
+  permits: Semaphore | undefined;
 }
 
 /** Answers one request. Never rejects: a handler that does leaves its caller waiting. */
-async function answerOne({ method, message, options, requestId, traceId, admission }: OneRequest): Promise<RpcOutcome> {
+async function answerOne({ method, message, options, requestId, traceId, permits }: OneRequest): Promise<RpcOutcome> {
   const { nc, ports, log } = options;
   const started = performance.now();
   let child: Logger | undefined;
@@ -95,10 +94,10 @@ async function answerOne({ method, message, options, requestId, traceId, admissi
     },
     maxReplyBytes: (nc.info?.max_payload ?? 1_048_576) - HEADER_BYTES,
   };
-  const turn = admission?.enter();
-  if (turn) await turn;
+  const acquired = permits?.acquire();
+  if (acquired instanceof Promise) await acquired;
   try {
-    if (!admission) throw new Fault('unavailable', 'too many requests are waiting; try again');
+    if (!permits) throw new Fault('unavailable', 'too many requests are waiting; try again');
     const reply = await method.handle(message.data, call, ports);
     message.respond(reply, { headers: replyHeaders(requestId) });
     if (log.isLevelEnabled('debug')) {
@@ -108,7 +107,7 @@ async function answerOne({ method, message, options, requestId, traceId, admissi
   } catch (error) {
     return { code: respondFault(message, call, error), error };
   } finally {
-    admission?.leave();
+    permits?.release();
   }
 }
 

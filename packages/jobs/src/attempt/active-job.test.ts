@@ -4,8 +4,8 @@ import type { LifecycleEvent } from '@trellis/contracts';
 import { type JobStream, PublishError, type RequestPipe } from '@trellis/nats';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { LateAcks } from '../delivery/ack-batcher.ts';
-import { HeldWork, RunningAttempt } from '../delivery/delivery.ts';
+import { AckBatcher } from '../delivery/ack-batcher.ts';
+import { Delivery, RunningAttempt } from '../delivery/delivery.ts';
 import { NonRetryableError } from '../errors.ts';
 import { queue } from '../queue.ts';
 import { workEvent } from '../testing/work-event.fixture.ts';
@@ -27,7 +27,7 @@ function inHand() {
     stream: stream as unknown as JobStream,
     log: silentLogger(),
     counts: newCounts(),
-    acks: new LateAcks({} as RequestPipe),
+    acks: new AckBatcher({} as RequestPipe),
     halt: new AbortController().signal,
   };
   const work = {
@@ -37,10 +37,10 @@ function inHand() {
     event: origin,
     workSequence: 1,
   };
-  const held = new HeldWork(work, { info: { deliveryCount: 3 } } as JsMsg, 1_000);
+  const delivery = new Delivery(work, { info: { deliveryCount: 3 } } as JsMsg, 1_000);
   const begun = { attempt: 2, maxTries: 5, afterSequence: 7, startedSequence: 8, span: undefined };
   const attempt = new RunningAttempt('j1', begun);
-  return { stored, attempt, ...jobInHand(scope, held, attempt, {}) };
+  return { stored, attempt, ...jobInHand(scope, delivery, attempt, {}) };
 }
 
 it('the end of an attempt waits until what its handler said is stored', async () => {

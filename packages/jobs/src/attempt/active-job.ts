@@ -4,7 +4,7 @@ import { type JobContext, type LogEntry, Progress } from '@trellis/contracts';
 import { contextOf } from '@trellis/instrumentation';
 import { tracedConnection } from '@trellis/nats';
 import { storableJson } from '../create/created-event.ts';
-import type { HeldWork, RunningAttempt } from '../delivery/delivery.ts';
+import type { Delivery, RunningAttempt } from '../delivery/delivery.ts';
 import type { Work } from '../delivery/work-message.ts';
 import { NonRetryableError, ValidationError } from '../errors.ts';
 import { emitLogRecord } from '../telemetry/log-record.ts';
@@ -60,11 +60,11 @@ export interface JobInHand<Payload> {
 /** The job as the handler of `attempt` sees it. */
 export function jobInHand<Payload>(
   scope: WorkerScope,
-  held: HeldWork,
+  delivery: Delivery,
   attempt: RunningAttempt,
   payload: Payload,
 ): JobInHand<Payload> {
-  const job = new HandledJob(scope, held, attempt, payload);
+  const job = new HandledJob(scope, delivery, attempt, payload);
   return { job, close: () => HandledJob.close(job) };
 }
 
@@ -86,8 +86,8 @@ class HandledJob<Payload> implements ActiveJob<Payload> {
   #open = true;
   #nats: NatsConnection | undefined;
 
-  constructor(scope: WorkerScope, held: HeldWork, attempt: RunningAttempt, payload: Payload) {
-    const { work } = held;
+  constructor(scope: WorkerScope, delivery: Delivery, attempt: RunningAttempt, payload: Payload) {
+    const { work } = delivery;
     this.#scope = scope;
     this.#work = work;
     this.#attempt = attempt;
@@ -98,7 +98,7 @@ class HandledJob<Payload> implements ActiveJob<Payload> {
     this.context = work.event.context;
     this.attempt = attempt.number;
     this.maxTries = attempt.maxTries;
-    this.redeliveryCount = held.deliveryCount - 1;
+    this.redeliveryCount = delivery.deliveryCount - 1;
     this.deadline = work.event.deadline;
   }
 

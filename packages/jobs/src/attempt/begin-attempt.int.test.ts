@@ -6,8 +6,8 @@ import { startTestNats, waitFor } from '@trellis/test-support';
 import { ulid } from 'ulid';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { LateAcks } from '../delivery/ack-batcher.ts';
-import { HeldWork } from '../delivery/delivery.ts';
+import { AckBatcher } from '../delivery/ack-batcher.ts';
+import { Delivery } from '../delivery/delivery.ts';
 import type { Work } from '../delivery/work-message.ts';
 import { queue } from '../queue.ts';
 import { type Bench, gate, newName, startBench } from '../testing/jobs-bench.fixture.ts';
@@ -45,14 +45,14 @@ async function job(options: { maxTries?: number; dlq?: boolean; stream?: JobStre
     stream: options.stream ?? bench.stream,
     log: silentLogger(),
     counts: newCounts(),
-    acks: new LateAcks((options.stream ?? bench.stream).pipe),
+    acks: new AckBatcher((options.stream ?? bench.stream).pipe),
     halt: new AbortController().signal,
   });
   const deliver = async (
     originSequence: number,
     deliveryCount = 1,
     ackWaitMs = ACK_WAIT_MS,
-  ): Promise<{ held: HeldWork; answers: Answers }> => {
+  ): Promise<{ delivery: Delivery; answers: Answers }> => {
     const origin = await bench.stream.messageAt(originSequence);
     const decoded = origin && decodeEvent(origin);
     if (decoded?.kind !== 'event') throw new Error('no origin');
@@ -72,7 +72,7 @@ async function job(options: { maxTries?: number; dlq?: boolean; stream?: JobStre
       term: () => void answers.termed++,
       nak: (ms) => void answers.naks.push(ms),
     };
-    return { held: new HeldWork(work, message as JsMsg, ackWaitMs), answers };
+    return { delivery: new Delivery(work, message as JsMsg, ackWaitMs), answers };
   };
   return { service, jobId, created, say, scope, deliver };
 }
@@ -80,7 +80,7 @@ async function job(options: { maxTries?: number; dlq?: boolean; stream?: JobStre
 it('of fifty workers that get the same work as a first delivery exactly one starts; the others wait for one ack_wait', async () => {
   const { jobId, created, scope, deliver } = await job();
   const deliveries = await Promise.all(Array.from({ length: 50 }, () => deliver(created)));
-  const begun = await Promise.all(deliveries.map(({ held }) => beginAttempt(scope(), held)));
+  const begun = await Promise.all(deliveries.map(({ delivery }) => beginAttempt(scope(), delivery)));
   expect(begun.filter(({ kind }) => kind === 'run')).toMatchObject([{ attempt: 1, payload: { n: 1 } }]);
   expect(await bench.types(jobId)).toEqual(['created', 'started']);
   const others = deliveries.filter((_, index) => begun[index]?.kind !== 'run');
@@ -102,7 +102,7 @@ it('of fifty workers that get the same redelivery exactly one takes over from th
     await looked.opened;
     return seen;
   });
-  const begun = await Promise.all(deliveries.map(({ held }) => beginAttempt({ ...scope(), stream }, held)));
+  const begun = await Promise.all(deliveries.map(({ delivery }) => beginAttempt({ ...scope(), stream }, delivery)));
   expect(begun.filter(({ kind }) => kind === 'run')).toMatchObject([{ attempt: 2 }]);
   expect(await bench.types(jobId)).toEqual(['created', 'started', 'started']);
   const waiting = deliveries.filter((_, index) => begun[index]?.kind !== 'run');
@@ -116,11 +116,11 @@ describe('a first delivery of work to which something happened meanwhile is look
       const { jobId, created, say, scope, deliver } = await job();
       await say(ending);
       await say('logged', { logs: [{ timestamp: new Date().toISOString(), level: 'info', message: 'late' }] });
-      const { held, answers } = await deliver(created);
+      const { delivery, answers } = await deliver(created);
       const counting = scope();
-      expect(await beginAttempt(counting, held)).toEqual({ kind: 'settled' });
+      expect(await beginAttempt(counting, delivery)).toEqual({ kind: 'settled' });
       expect(answers).toEqual({ acked: 1, termed: 0, naks: [] });
-      expect(counting.counts.ackedUnrun).toBe(1);
+      expect(counting.counts.discarded).toBe(1);
       expect(await bench.types(jobId)).toEqual(['created', ending, 'logged']);
     },
   );
@@ -131,10 +131,10 @@ describe('a first delivery of work to which something happened meanwhile is look
     await say('dead', { tries: 3 });
     const retried = await say('retried', { payload: { n: 2 }, maxTries: 3 });
     const old = await deliver(created);
-    expect(await beginAttempt(scope(), old.held)).toEqual({ kind: 'settled' });
+    expect(await beginAttempt(scope(), old.delivery)).toEqual({ kind: 'settled' });
     expect(old.answers.acked).toBe(1);
     const fresh = await deliver(retried);
-    expect(await beginAttempt(scope(), fresh.held)).toMatchObject({ kind: 'run', attempt: 1, payload: { n: 2 } });
+    expect(await beginAttempt(scope(), fresh.delivery)).toMatchObject({ kind: 'run', attempt: 1, payload: { n: 2 } });
     expect((await bench.types(jobId)).at(-1)).toBe('started');
   });
 
@@ -142,18 +142,18 @@ describe('a first delivery of work to which something happened meanwhile is look
     const { say, scope, deliver } = await job();
     await say('failed');
     const retried = await say('retried');
-    const { held } = await deliver(retried);
-    expect(await beginAttempt(scope(), held)).toMatchObject({ kind: 'run', payload: { n: 1 } });
+    const { delivery } = await deliver(retried);
+    expect(await beginAttempt(scope(), delivery)).toMatchObject({ kind: 'run', payload: { n: 1 } });
   });
 
   it('created twice by another peer: only the first one runs', async () => {
     const { jobId, created, say, scope, deliver } = await job();
     const second = await say('created', { payload: { n: 2 } });
     const again = await deliver(second, 2);
-    expect(await beginAttempt(scope(), again.held)).toEqual({ kind: 'settled' });
+    expect(await beginAttempt(scope(), again.delivery)).toEqual({ kind: 'settled' });
     expect(again.answers.acked).toBe(1);
     const first = await deliver(created);
-    expect(await beginAttempt(scope(), first.held)).toMatchObject({ kind: 'run', payload: { n: 1 } });
+    expect(await beginAttempt(scope(), first.delivery)).toMatchObject({ kind: 'run', payload: { n: 1 } });
     expect(await bench.types(jobId)).toEqual(['created', 'created', 'started']);
   });
 
@@ -162,8 +162,8 @@ describe('a first delivery of work to which something happened meanwhile is look
     await say('started', { tries: 1, instanceId: 'x' });
     await say('cancelRequested', { actor: { kind: 'operator', id: 'ann' }, reason: 'wrong order' });
     await say('retry', { tries: 1 });
-    const { held, answers } = await deliver(created, 2);
-    expect(await beginAttempt(scope(), held)).toEqual({ kind: 'settled' });
+    const { delivery, answers } = await deliver(created, 2);
+    expect(await beginAttempt(scope(), delivery)).toEqual({ kind: 'settled' });
     expect(answers.acked).toBe(1);
     const { event } = await bench.event(jobId, 'cancelled');
     expect(event).toMatchObject({ state: 'cancelled', actor: { kind: 'operator', id: 'ann' }, reason: 'wrong order' });
@@ -175,8 +175,8 @@ describe('attempts are counted by `started` events', () => {
     const { jobId, created, say, scope, deliver } = await job({ maxTries: 2 });
     await say('started', { tries: 1, instanceId: 'x' });
     await say('started', { tries: 2, instanceId: 'y' });
-    const { held, answers } = await deliver(created, 3);
-    expect(await beginAttempt(scope(), held)).toEqual({ kind: 'settled' });
+    const { delivery, answers } = await deliver(created, 3);
+    expect(await beginAttempt(scope(), delivery)).toEqual({ kind: 'settled' });
     expect(answers).toEqual({ acked: 0, termed: 1, naks: [] });
     const { event } = await bench.event(jobId, 'dead');
     expect(event).toMatchObject({ state: 'dead', tries: 2, error: 'worker lost in the last attempt' });
@@ -185,15 +185,15 @@ describe('attempts are counted by `started` events', () => {
   it('without a dead-letter queue it is failed', async () => {
     const { jobId, created, say, scope, deliver } = await job({ maxTries: 1, dlq: false });
     await say('started', { tries: 1, instanceId: 'x' });
-    const { held } = await deliver(created, 2);
-    await beginAttempt(scope(), held);
+    const { delivery } = await deliver(created, 2);
+    await beginAttempt(scope(), delivery);
     expect((await bench.event(jobId, 'failed')).event.error).toBe('worker lost in the last attempt');
   });
 
   it('any number of deliveries uses none', async () => {
     const { created, scope, deliver } = await job({ maxTries: 2 });
-    const { held } = await deliver(created, 99);
-    expect(await beginAttempt(scope(), held)).toMatchObject({ kind: 'run', attempt: 1 });
+    const { delivery } = await deliver(created, 99);
+    expect(await beginAttempt(scope(), delivery)).toMatchObject({ kind: 'run', attempt: 1 });
   });
 
   it('also those of workers that say `tries: 1` for ever', async () => {
@@ -202,8 +202,8 @@ describe('attempts are counted by `started` events', () => {
       await say('started', { tries: 1 });
       await say('retry', { tries: 1, timestamp: '2020-01-01T00:00:00.000Z' });
     }
-    const { held } = await deliver(created, 3);
-    expect(await beginAttempt(scope(), held)).toMatchObject({ kind: 'run', attempt: 3 });
+    const { delivery } = await deliver(created, 3);
+    expect(await beginAttempt(scope(), delivery)).toMatchObject({ kind: 'run', attempt: 3 });
   });
 });
 
@@ -211,8 +211,8 @@ it('the declared wait after an attempt holds although the delayed NAK was lost',
   const { created, say, scope, deliver } = await job();
   await say('started', { tries: 1, instanceId: 'x' });
   await say('retry', { tries: 1 });
-  const { held, answers } = await deliver(created, 2);
-  expect(await beginAttempt(scope(), held)).toEqual({ kind: 'settled' });
+  const { delivery, answers } = await deliver(created, 2);
+  expect(await beginAttempt(scope(), delivery)).toEqual({ kind: 'settled' });
   expect(answers.naks).toHaveLength(1);
   expect(answers.naks[0]).toBeGreaterThan(50_000);
   expect(answers.naks[0]).toBeLessThanOrEqual(60_000);
@@ -223,34 +223,34 @@ it('a malformed event in the stream neither ends a job nor hides its end', async
   await bench.nc.flush();
   await bench.stream.js.publish(`trellis.jobs.${open.service}.t.${open.jobId}.completed`, 'no json');
   const one = await open.deliver(open.created);
-  expect(await beginAttempt(open.scope(), one.held)).toMatchObject({ kind: 'run', attempt: 1 });
+  expect(await beginAttempt(open.scope(), one.delivery)).toMatchObject({ kind: 'run', attempt: 1 });
 
   const ended = await job();
   await ended.say('completed');
   await bench.stream.js.publish(`trellis.jobs.${ended.service}.t.${ended.jobId}.completed`, 'no json');
   const two = await ended.deliver(ended.created);
-  expect(await beginAttempt(ended.scope(), two.held)).toEqual({ kind: 'settled' });
+  expect(await beginAttempt(ended.scope(), two.delivery)).toEqual({ kind: 'settled' });
   expect(two.answers.acked).toBe(1);
 });
 
 it('an event of a kind that this version does not know neither stops nor confuses it', async () => {
   const { service, jobId, created, scope, deliver } = await job();
   await bench.stream.js.publish(`trellis.jobs.${service}.t.${jobId}.pondered`, '{}');
-  const { held } = await deliver(created);
-  expect(await beginAttempt(scope(), held)).toMatchObject({ kind: 'run', attempt: 1 });
+  const { delivery } = await deliver(created);
+  expect(await beginAttempt(scope(), delivery)).toMatchObject({ kind: 'run', attempt: 1 });
 });
 
 it('a replica that has not seen the cancellation yet cannot make a cancelled job run', async () => {
   const lagging = await JobStream.open(bench.nc);
   const { created, say, scope, deliver } = await job({ stream: lagging });
-  const stale = await bench.stream.lastOfEvents(scope().service, 't', (await deliver(created)).held.work.jobId, [
+  const stale = await bench.stream.lastOfEvents(scope().service, 't', (await deliver(created)).delivery.work.jobId, [
     'created',
   ]);
   vi.spyOn(lagging, 'lastOfEvents').mockResolvedValue(stale);
   await say('cancelled');
   await say('logged');
-  const { held, answers } = await deliver(created, 2);
-  expect(await beginAttempt(scope(), held)).toEqual({ kind: 'settled' });
+  const { delivery, answers } = await deliver(created, 2);
+  expect(await beginAttempt(scope(), delivery)).toEqual({ kind: 'settled' });
   expect(answers.acked).toBe(1);
 });
 
@@ -263,9 +263,9 @@ it('a start that became known only after ack_wait does not run when somebody els
     await say('started', { tries: 2, instanceId: 'the-other' });
     return outcome;
   });
-  const { held, answers } = await deliver(created, 1, 0);
+  const { delivery, answers } = await deliver(created, 1, 0);
   const counting = scope();
-  expect(await beginAttempt(counting, held)).toEqual({ kind: 'settled' });
+  expect(await beginAttempt(counting, delivery)).toEqual({ kind: 'settled' });
   expect(answers).toEqual({ acked: 0, termed: 0, naks: [] });
   expect(counting.counts).toMatchObject({ overtaken: 1, started: 0 });
   expect(await bench.types(jobId)).toEqual(['created', 'started', 'started']);
@@ -276,8 +276,8 @@ it('on a server without conditions over a filter one of two workers starts as we
   Object.assign(old.features, { conditionalFilter: false, multiGet: false });
   const { jobId, created, scope, deliver } = await job({ stream: old });
   const deliveries = await Promise.all([deliver(created), deliver(created)]);
-  await beginAttempt(scope('a'), deliveries[0].held);
-  await beginAttempt(scope('b'), deliveries[1].held);
+  await beginAttempt(scope('a'), deliveries[0].delivery);
+  await beginAttempt(scope('b'), deliveries[1].delivery);
   expect(await bench.types(jobId)).toEqual(['created', 'started']);
   expect(deliveries[1].answers.naks).toEqual([ACK_WAIT_MS]);
 });

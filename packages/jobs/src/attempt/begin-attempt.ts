@@ -2,62 +2,62 @@
 // and the decision published on the condition that nothing has happened meanwhile (protocol: creating and running a job).
 import { jobFilter } from '@trellis/contracts';
 import { countMetric, recordMetric } from '@trellis/instrumentation';
-import type { BegunAttempt, HeldWork } from '../delivery/delivery.ts';
+import type { Delivery, StartedAttempt } from '../delivery/delivery.ts';
 import type { Work } from '../delivery/work-message.ts';
 import { GO, leaveAfterEnd, passKey } from '../keys/key-gate.ts';
 import { isKeyed } from '../keys/key-lease.ts';
-import { type AttemptPast, beforeRerun, pastOfLook, pastOfWork } from '../telemetry/attempt-history.ts';
+import { type AttemptHistory, historyOfSnapshot, historyOfWork, withEarlierRun } from '../telemetry/attempt-history.ts';
 import { type Opened, openAttempt } from '../telemetry/attempt-span.ts';
 import { jobTracer } from '../telemetry/job-tracer.ts';
 import { checkWire, type MaybeLater, type WireValue } from '../values/wire-value.ts';
 import { jobLog, type WorkerScope } from '../worker/worker-scope.ts';
 import { attemptEvent, type EventFacts } from './attempt-event.ts';
 import { type Decision, decideDelivery, firstRun } from './decide-delivery.ts';
-import { lookAtJob } from './job-snapshot.ts';
-import { type Published, publishDecided } from './publish-outcome.ts';
+import { readJobSnapshot } from './job-snapshot.ts';
+import { type Published, publishUntilKnown } from './publish-outcome.ts';
 
-export type Begun =
-  | ({ kind: 'run'; payload: unknown } & BegunAttempt)
+export type Beginning =
+  | ({ kind: 'run'; payload: unknown } & StartedAttempt)
   /** The message has been answered, or no longer needs an answer. */
   | { kind: 'settled' };
 
-const SETTLED: Begun = { kind: 'settled' };
+const SETTLED: Beginning = { kind: 'settled' };
 
 /** @throws {PublishError} when the host halts before the outcome is known; other errors when the servers do not answer */
-export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<Begun> {
-  const maxTries = held.work.event.maxTries ?? scope.queue.settings.maxDeliver;
-  const read = readPayload(scope, held);
+export async function beginAttempt(scope: WorkerScope, delivery: Delivery): Promise<Beginning> {
+  const maxTries = delivery.work.event.maxTries ?? scope.queue.settings.maxDeliver;
+  const read = readPayload(scope, delivery);
   const payload = read instanceof Promise ? await read : read;
   const began = performance.now();
 
-  const sure = held.deliveryCount === 1 && scope.stream.features.conditionalFilter;
-  let { decision, past } = sure ? unlooked(held.work) : await look(scope, held, maxTries);
+  const sure = delivery.deliveryCount === 1 && scope.stream.features.conditionalFilter;
+  let { decision, history } = sure ? firstDelivery(delivery.work) : await readAndDecide(scope, delivery, maxTries);
   for (;;) {
-    const passing = isKeyed(scope) ? passKey(scope, held, decision, payload.kind === 'ok') : GO;
+    const passing = isKeyed(scope) ? passKey(scope, delivery, decision, payload.kind === 'ok') : GO;
     const passed = passing instanceof Promise ? await passing : passing;
-    if (passed.kind === 'park') return park(scope, held, decision, passed.ms);
-    if (decision.kind === 'ackUnrun' || decision.kind === 'wait') return giveUp(scope, held, decision);
+    if (passed.kind === 'park') return park(scope, delivery, decision, passed.ms);
+    if (decision.kind === 'discard' || decision.kind === 'wait') return answerUnstarted(scope, delivery, decision);
     const due = dueEvent(scope, decision, payload);
     const traced = due.eventType === 'started' && jobTracer() !== undefined;
-    const opened = traced ? await openSpan(scope, held, due.tries, maxTries, past) : undefined;
+    const opened = traced ? await openSpan(scope, delivery, due.tries, maxTries, history) : undefined;
     if (opened) due.attemptTraceparent = opened.span.traceparent;
-    const published = await publishDue(scope, held, due, decision.expected);
+    const published = await publishDue(scope, delivery, due, decision.expected);
     if (published.kind === 'refused') throw published.error;
     if (published.kind === 'conflict') {
-      ({ decision, past } = await look(scope, held, maxTries, decision.expected));
+      ({ decision, history } = await readAndDecide(scope, delivery, maxTries, decision.expected));
       continue;
     }
-    if (decision.kind !== 'run' || payload.kind === 'refused') return settle(scope, held, due);
-    if (performance.now() - began >= held.ackWaitMs && !(await isLastStart(scope, held, published.sequence))) {
+    if (decision.kind !== 'run' || payload.kind === 'refused') return settle(scope, delivery, due);
+    if (performance.now() - began >= delivery.ackWaitMs && !(await isLastStart(scope, delivery, published.sequence))) {
       scope.counts.overtaken++;
-      jobLog(scope, held.work.event).warn(
+      jobLog(scope, delivery.work.event).warn(
         {},
         'somebody else has taken the work over while its start was not known to be stored',
       );
       return SETTLED;
     }
     opened?.begun();
-    tellStarted(scope, held, decision.attempt, past);
+    reportStarted(scope, delivery, decision.attempt, history);
     const { attempt, expected: afterSequence } = decision;
     const { sequence: startedSequence } = published;
     const { span } = opened ?? {};
@@ -65,108 +65,116 @@ export async function beginAttempt(scope: WorkerScope, held: HeldWork): Promise<
   }
 }
 
-const unlooked = (work: Work): { decision: Decision; past: AttemptPast } => ({
+const firstDelivery = (work: Work): { decision: Decision; history: AttemptHistory } => ({
   decision: firstRun(work.origin),
-  past: pastOfWork(work),
+  history: historyOfWork(work),
 });
 
-function publishDue(scope: WorkerScope, held: HeldWork, due: EventFacts, lastSequence: number): Promise<Published> {
+function publishDue(scope: WorkerScope, delivery: Delivery, due: EventFacts, lastSequence: number): Promise<Published> {
   const { service, jobType, stream, halt: signal } = scope;
-  const { work } = held;
-  const concurrency = held.place?.facts() ?? work.event.concurrency;
+  const { work } = delivery;
+  const concurrency = delivery.lease?.facts() ?? work.event.concurrency;
   if (concurrency) due.concurrency = concurrency;
   const expect = { lastSequence, filter: jobFilter(service, jobType, work.jobId) };
-  return publishDecided(stream, attemptEvent(scope, work, due), { expect, signal, log: jobLog(scope, work.event) });
+  return publishUntilKnown(stream, attemptEvent(scope, work, due), { expect, signal, log: jobLog(scope, work.event) });
 }
 
-function tellStarted(scope: WorkerScope, held: HeldWork, attempt: number, { readyAt }: AttemptPast): void {
+function reportStarted(scope: WorkerScope, delivery: Delivery, attempt: number, { readyAt }: AttemptHistory): void {
   const { service, jobType: type } = scope;
   scope.counts.started++;
   recordMetric('trellis.job.wait.duration', { service, type }, Math.max(0, Date.now() - readyAt) / 1_000);
-  jobLog(scope, held.work.event).debug({ attempt }, 'attempt started');
+  jobLog(scope, delivery.work.event).debug({ attempt }, 'attempt started');
 }
 
-function park(scope: WorkerScope, held: HeldWork, decision: Decision, waitMs: number): Begun {
+function park(scope: WorkerScope, delivery: Delivery, decision: Decision, waitMs: number): Beginning {
   const { service, jobType: type } = scope;
   scope.counts.parked++;
   countMetric('trellis.job.parked', { service, type });
-  const facts = { decision: decision.kind, waitMs, key: held.key?.key };
-  jobLog(scope, held.work.event).debug(facts, 'work waits for its key');
-  held.giveBack(waitMs);
+  const facts = { decision: decision.kind, waitMs, key: delivery.key?.key };
+  jobLog(scope, delivery.work.event).debug(facts, 'work waits for its key');
+  delivery.nak(waitMs);
   return SETTLED;
 }
 
-function giveUp(
+function answerUnstarted(
   scope: WorkerScope,
-  held: HeldWork,
-  decision: Extract<Decision, { kind: 'ackUnrun' } | { kind: 'wait' }>,
-): Begun {
-  const log = jobLog(scope, held.work.event);
+  delivery: Delivery,
+  decision: Extract<Decision, { kind: 'discard' } | { kind: 'wait' }>,
+): Beginning {
+  const log = jobLog(scope, delivery.work.event);
   if (decision.kind === 'wait') {
     scope.counts.waited++;
     log.debug({ why: decision.why, waitMs: decision.ms }, 'work waits');
-    held.giveBack(decision.ms);
+    delivery.nak(decision.ms);
     return SETTLED;
   }
-  scope.counts.ackedUnrun++;
+  scope.counts.discarded++;
   // Ended or superseded work is the way of things; work whose job the stream lost is not.
   const level = decision.why === 'gone' ? 'warn' : 'info';
-  log[level]({ why: decision.why, by: decision.by, origin: held.work.origin }, 'work is not run any more');
-  held.ack();
+  log[level]({ why: decision.why, by: decision.by, origin: delivery.work.origin }, 'work is not run any more');
+  delivery.ack();
   return SETTLED;
 }
 
 /** A `retried` of other make may leave the payload out: then the job's own holds. */
-function readPayload(scope: WorkerScope, held: HeldWork): MaybeLater<WireValue<unknown>> {
-  const { work } = held;
-  if ('payload' in work.event) return checkPayload(scope, held, work.event.payload);
-  return scope.stream.readJob(work.jobId).then(({ job }) => checkPayload(scope, held, job?.payload));
+function readPayload(scope: WorkerScope, delivery: Delivery): MaybeLater<WireValue<unknown>> {
+  const { work } = delivery;
+  if ('payload' in work.event) return checkPayload(scope, delivery, work.event.payload);
+  return scope.stream.readJob(work.jobId).then(({ job }) => checkPayload(scope, delivery, job?.payload));
 }
 
-function checkPayload({ queue, keyed }: WorkerScope, held: HeldWork, wire: unknown): MaybeLater<WireValue<unknown>> {
+function checkPayload(
+  { queue, keyed }: WorkerScope,
+  delivery: Delivery,
+  wire: unknown,
+): MaybeLater<WireValue<unknown>> {
   if (keyed) {
-    held.key ??= keyed.keyOfEvent(held.work.event);
-    const key = held.key ? undefined : keyed.keyOfPayload(wire);
+    delivery.key ??= keyed.keyOfEvent(delivery.work.event);
+    const key = delivery.key ? undefined : keyed.keyOfPayload(wire);
     if (key?.kind === 'refused') return key;
-    held.key ??= key?.identity;
+    delivery.key ??= key?.identity;
   }
   return checkWire(queue.payload, 'payload', wire);
 }
 
-async function look(
+async function readAndDecide(
   scope: WorkerScope,
-  held: HeldWork,
+  delivery: Delivery,
   maxTries: number,
   refusedAt?: number,
-): Promise<{ decision: Decision; past: AttemptPast }> {
+): Promise<{ decision: Decision; history: AttemptHistory }> {
   const { service, jobType } = scope;
-  const { origin, jobId } = held.work;
+  const { origin, jobId } = delivery.work;
   // Work that waited for its key was delivered before without having run: who runs it is said by the key's record.
-  const keyed = held.key !== undefined;
-  const found = await lookAtJob(scope.stream, { service, jobType, jobId, origin });
+  const keyed = delivery.key !== undefined;
+  const found = await readJobSnapshot(scope.stream, { service, jobType, jobId, origin });
   const decision = decideDelivery(found, {
     origin,
-    deliveryCount: keyed ? Math.max(2, held.deliveryCount) : held.deliveryCount,
+    deliveryCount: keyed ? Math.max(2, delivery.deliveryCount) : delivery.deliveryCount,
     refusedAt: keyed ? undefined : refusedAt,
     maxTries,
-    ackWaitMs: held.ackWaitMs,
+    ackWaitMs: delivery.ackWaitMs,
     backoffMs: scope.queue.settings.backoffMs,
     now: Date.now(),
   });
-  return { decision, past: pastOfLook(found, held.work, scope.queue.settings.backoffMs) };
+  return { decision, history: historyOfSnapshot(found, delivery.work, scope.queue.settings.backoffMs) };
 }
 
 async function openSpan(
   scope: WorkerScope,
-  held: HeldWork,
+  delivery: Delivery,
   attempt: number,
   maxTries: number,
-  past: AttemptPast,
+  history: AttemptHistory,
 ): Promise<Opened | undefined> {
-  return openAttempt(scope, held, { attempt, maxTries, past: await beforeRerun(scope.stream, held.work, past) });
+  return openAttempt(scope, delivery, {
+    attempt,
+    maxTries,
+    history: await withEarlierRun(scope.stream, delivery.work, history),
+  });
 }
 
-type Due = Exclude<Decision, { kind: 'ackUnrun' } | { kind: 'wait' }>;
+type Due = Exclude<Decision, { kind: 'discard' } | { kind: 'wait' }>;
 
 function dueEvent(scope: WorkerScope, decision: Due, payload: WireValue<unknown>): EventFacts {
   const { previousState } = decision;
@@ -199,21 +207,21 @@ function dueEvent(scope: WorkerScope, decision: Due, payload: WireValue<unknown>
 }
 
 /** The job has ended without running: answer its message. */
-async function settle(scope: WorkerScope, held: HeldWork, { eventType, error }: EventFacts): Promise<Begun> {
+async function settle(scope: WorkerScope, delivery: Delivery, { eventType, error }: EventFacts): Promise<Beginning> {
   if (eventType === 'cancelled' || eventType === 'failed' || eventType === 'dead') scope.counts[eventType]++;
-  await leaveAfterEnd(scope, held);
-  jobLog(scope, held.work.event).warn({ event: eventType, error }, `the job is ${eventType}, no attempt was made`);
-  if (eventType === 'dead') held.terminate('no attempt is left');
-  else held.ack();
+  await leaveAfterEnd(scope, delivery);
+  jobLog(scope, delivery.work.event).warn({ event: eventType, error }, `the job is ${eventType}, no attempt was made`);
+  if (eventType === 'dead') delivery.terminate('no attempt is left');
+  else delivery.ack();
   return SETTLED;
 }
 
 async function isLastStart(
   { stream, service, jobType }: WorkerScope,
-  { work }: HeldWork,
+  { work }: Delivery,
   sequence: number,
 ): Promise<boolean> {
   const { jobId, origin } = work;
-  const now = await lookAtJob(stream, { service, jobType, jobId, origin });
+  const now = await readJobSnapshot(stream, { service, jobType, jobId, origin });
   return now?.last.get('started')?.sequence === sequence;
 }

@@ -2,8 +2,8 @@ import { EVENT_TYPES, type EventType, type JobState, type LifecycleEvent, type S
 import { ENDING_EVENTS, fold, isEnded, reduce, TRANSITIONS } from '@trellis/lifecycle';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Decision, type Delivery, decideDelivery, firstRun, type Look } from './decide-delivery.ts';
-import { lookFromEvents } from './job-snapshot.ts';
+import { type Decision, type DeliveryFacts, decideDelivery, firstRun, type JobSnapshot } from './decide-delivery.ts';
+import { snapshotFromEvents } from './job-snapshot.ts';
 
 const NOW = Date.parse('2026-01-31T12:00:00.000Z');
 const at = (msAgo: number) => new Date(NOW - msAgo).toISOString();
@@ -22,7 +22,7 @@ const event = (eventType: EventType, changes: Partial<LifecycleEvent> = {}): Lif
 
 type History = [sequence: number, type: EventType, changes?: Partial<LifecycleEvent>][];
 
-const lookAt = (history: History, originSequence: number): Look | undefined => {
+const lookAt = (history: History, originSequence: number): JobSnapshot | undefined => {
   const events = history.map(([sequence, type, changes]): StoredEvent => {
     return { sequence, storedAt: at(0), event: event(type, changes) };
   });
@@ -33,10 +33,10 @@ const lookAt = (history: History, originSequence: number): Look | undefined => {
     jobId: 'j1',
     origin: { sequence: originSequence, event: 'created' as const },
   };
-  return lookFromEvents({ events }, job, Math.max(...events.map(({ sequence }) => sequence)));
+  return snapshotFromEvents({ events }, job, Math.max(...events.map(({ sequence }) => sequence)));
 };
 
-const delivery = (changes: Partial<Delivery> = {}): Delivery => ({
+const delivery = (changes: Partial<DeliveryFacts> = {}): DeliveryFacts => ({
   origin: { sequence: 10, event: 'created' },
   deliveryCount: 2,
   maxTries: 3,
@@ -46,7 +46,7 @@ const delivery = (changes: Partial<Delivery> = {}): Delivery => ({
   ...changes,
 });
 
-const decide = (history: History, changes: Partial<Delivery> = {}): Decision => {
+const decide = (history: History, changes: Partial<DeliveryFacts> = {}): Decision => {
   const facts = delivery(changes);
   return decideDelivery(lookAt(history, facts.origin.sequence), facts);
 };
@@ -58,7 +58,7 @@ it('a first delivery runs on the condition that nothing happened since its origi
 });
 
 it('work whose job the stream no longer holds is not run', () => {
-  expect(decide([])).toEqual({ kind: 'ackUnrun', why: 'gone', by: undefined });
+  expect(decide([])).toEqual({ kind: 'discard', why: 'gone', by: undefined });
 });
 
 describe.each(ENDING_EVENTS)('a job that is %s', (ending) => {
@@ -69,7 +69,7 @@ describe.each(ENDING_EVENTS)('a job that is %s', (ending) => {
         [11, 'started', { tries: 1 }],
         [12, ending],
       ]),
-    ).toMatchObject({ kind: 'ackUnrun' });
+    ).toMatchObject({ kind: 'discard' });
   });
   it('is not run when something was logged after the end', () => {
     const history: History = [
@@ -79,7 +79,7 @@ describe.each(ENDING_EVENTS)('a job that is %s', (ending) => {
       [13, 'logged'],
       [14, 'progress'],
     ];
-    expect(decide(history)).toEqual({ kind: 'ackUnrun', why: 'ended', by: ending });
+    expect(decide(history)).toEqual({ kind: 'discard', why: 'ended', by: ending });
   });
   it('is run by the work message of a later replay', () => {
     const history: History = [
@@ -99,7 +99,7 @@ it('the old work message of a replayed job is superseded', () => {
       [10, 'created'],
       [11, 'retried'],
     ]),
-  ).toMatchObject({ kind: 'ackUnrun', why: 'superseded' });
+  ).toMatchObject({ kind: 'discard', why: 'superseded' });
 });
 
 it('a second `created` of a job is not run, whatever became of the first', () => {
@@ -277,10 +277,10 @@ it('for any life: only the work message of the present run of an open job is run
       } of events) {
         if (eventType !== 'created' && eventType !== 'retried') continue;
         const origin = { sequence, event: eventType };
-        const look = lookFromEvents({ events }, { service: 's', jobType: 't', jobId: 'j1', origin }, events.length);
+        const look = snapshotFromEvents({ events }, { service: 's', jobType: 't', jobId: 'j1', origin }, events.length);
         const decision = decideDelivery(look, delivery({ origin, deliveryCount, maxTries: 4 }));
         const present = sequence === job.originSequence && !isEnded(job.state);
-        expect(decision.kind === 'ackUnrun').toBe(!present);
+        expect(decision.kind === 'discard').toBe(!present);
         if (decision.kind === 'run') {
           expect(decision.attempt).toBe(job.handedBack ? job.tries : job.tries + 1);
           expect(decision.attempt).toBeLessThanOrEqual(4);

@@ -5,16 +5,16 @@ import { ENDING_EVENTS, retryDelayMs } from '@trellis/lifecycle';
 import type { Origin } from '../delivery/work-message.ts';
 
 /** The last message of one event of the job. */
-export interface Seen {
+export interface LastEvent {
   sequence: number;
   event: LifecycleEvent;
 }
 
 /** What the stream holds of a job. */
-export interface Look {
+export interface JobSnapshot {
   /** Sequence of the job's last message, read before the rest: what changed since refuses a condition on it. */
   lastSequence: number;
-  last: ReadonlyMap<EventType, Seen>;
+  last: ReadonlyMap<EventType, LastEvent>;
   /** Sequence of the job's first `created`; undefined when the stream no longer holds it. */
   firstCreated: number | undefined;
   /** Attempts made since the origin, a running one and one that was handed back included. */
@@ -25,7 +25,7 @@ export type Decision =
   /** Publish `started` on the condition that `expected` is still the job's last sequence. */
   | { kind: 'run'; attempt: number; previousState: JobState; expected: number }
   /** Nothing is to be run for this message any more. */
-  | { kind: 'ackUnrun'; why: 'ended' | 'superseded' | 'already-created' | 'gone'; by: EventType | undefined }
+  | { kind: 'discard'; why: 'ended' | 'superseded' | 'already-created' | 'gone'; by: EventType | undefined }
   /** A cancellation was asked for before it ran (again): publish `cancelled`. */
   | { kind: 'cancel'; request: LifecycleEvent; tries: number; previousState: JobState; expected: number }
   /** No attempt is left: publish `dead` or `failed`. */
@@ -33,7 +33,7 @@ export type Decision =
   /** Give it back for `ms`, then look again. */
   | { kind: 'wait'; why: 'running-elsewhere' | 'backoff'; ms: number };
 
-export interface Delivery {
+export interface DeliveryFacts {
   origin: Origin;
   /** From 1. */
   deliveryCount: number;
@@ -58,21 +58,21 @@ export const firstRun = (origin: Origin): Decision => ({
  * What to do with a delivery, given what the stream holds. Facts older than the origin mean nothing.
  * @param look undefined when the stream holds nothing of the job
  */
-export function decideDelivery(look: Look | undefined, delivery: Delivery): Decision {
+export function decideDelivery(look: JobSnapshot | undefined, delivery: DeliveryFacts): Decision {
   const { origin, deliveryCount, maxTries } = delivery;
-  if (look === undefined) return { kind: 'ackUnrun', why: 'gone', by: undefined };
+  if (look === undefined) return { kind: 'discard', why: 'gone', by: undefined };
   const { lastSequence: expected, tries } = look;
-  const since = (event: EventType): Seen | undefined => {
+  const since = (event: EventType): LastEvent | undefined => {
     const seen = look.last.get(event);
     return seen !== undefined && seen.sequence > origin.sequence ? seen : undefined;
   };
 
   // First: the ending event may be that of the run before the `retried`.
-  if (since('retried')) return { kind: 'ackUnrun', why: 'superseded', by: 'retried' };
+  if (since('retried')) return { kind: 'discard', why: 'superseded', by: 'retried' };
   const ending = ENDING_EVENTS.find((event) => since(event));
-  if (ending) return { kind: 'ackUnrun', why: 'ended', by: ending };
+  if (ending) return { kind: 'discard', why: 'ended', by: ending };
   if (origin.event === 'created' && look.firstCreated !== undefined && look.firstCreated !== origin.sequence) {
-    return { kind: 'ackUnrun', why: 'already-created', by: 'created' };
+    return { kind: 'discard', why: 'already-created', by: 'created' };
   }
 
   const started = since('started');

@@ -3,40 +3,40 @@
 import type { EventType } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
 import { storableJson } from '../create/created-event.ts';
-import type { HeldWork, RunningAttempt } from '../delivery/delivery.ts';
+import type { Delivery, RunningAttempt } from '../delivery/delivery.ts';
 import { type StopReason, ValidationError } from '../errors.ts';
-import { holdsPlace, isKeyed, type KeyedScope, type KeyPlace, releasePlace } from '../keys/key-lease.ts';
+import { holdsLease, isKeyed, type KeyedScope, type KeyLease, releaseLease } from '../keys/key-lease.ts';
 import { attemptEnded } from '../telemetry/attempt-ended.ts';
 import { errorText, type MaybeLater } from '../values/wire-value.ts';
 import { jobLog, type WorkerScope } from '../worker/worker-scope.ts';
 import { attemptEvent, type EventFacts } from './attempt-event.ts';
 import { decideOutcome, type Ending, type Outcome } from './decide-outcome.ts';
 import { type Fenced, publishFenced } from './publish-fenced.ts';
-import { publishDecided } from './publish-outcome.ts';
+import { publishUntilKnown } from './publish-outcome.ts';
 
 /** @throws {PublishError} when the host halts before the outcome is known to be stored */
 export async function finishAttempt(
   scope: WorkerScope,
-  held: HeldWork,
+  delivery: Delivery,
   attempt: RunningAttempt,
   ending: Ending,
 ): Promise<void> {
   const { stopped } = attempt;
   const outcome = outcomeOf(scope, attempt, ending);
-  if (isKeyed(scope) && held.place) {
-    const losing = lostPlace(scope, held.place, attempt, outcome);
-    if (losing instanceof Promise ? await losing : losing) return ignoreCompletion(scope, held, attempt);
+  if (isKeyed(scope) && delivery.lease) {
+    const losing = hasLostLease(scope, delivery.lease, attempt, outcome);
+    if (losing instanceof Promise ? await losing : losing) return ignoreCompletion(scope, delivery, attempt);
   }
-  if (outcome.event === undefined) return overtaken(scope, held, attempt, stopped);
-  const publishing = publishOutcome(scope, held, attempt, outcome.event);
+  if (outcome.event === undefined) return overtaken(scope, delivery, attempt, stopped);
+  const publishing = publishOutcome(scope, delivery, attempt, outcome.event);
   const published = publishing instanceof Promise ? await publishing : publishing;
-  if (published.kind === 'overtaken') return overtaken(scope, held, attempt, published.by);
+  if (published.kind === 'overtaken') return overtaken(scope, delivery, attempt, published.by);
   if (published.kind === 'stored') {
-    stored(scope, held, attempt, ending, outcome);
-    if (isKeyed(scope)) await releasePlace(scope, held, outcome.event.handedBack);
-    return answer(scope, held, outcome);
+    stored(scope, delivery, attempt, ending, outcome);
+    if (isKeyed(scope)) await releaseLease(scope, delivery, outcome.event.handedBack);
+    return answer(scope, delivery, outcome);
   }
-  return refused(scope, held, attempt, ending, outcome, published.error);
+  return refused(scope, delivery, attempt, ending, outcome, published.error);
 }
 
 function outcomeOf({ queue }: WorkerScope, attempt: RunningAttempt, ending: Ending): Outcome {
@@ -46,19 +46,25 @@ function outcomeOf({ queue }: WorkerScope, attempt: RunningAttempt, ending: Endi
 }
 
 /** What is told about a stored outcome. */
-function stored(scope: WorkerScope, held: HeldWork, attempt: RunningAttempt, ending: Ending, outcome: Outcome): void {
+function stored(
+  scope: WorkerScope,
+  delivery: Delivery,
+  attempt: RunningAttempt,
+  ending: Ending,
+  outcome: Outcome,
+): void {
   if (outcome.event === undefined) return;
   const { eventType: event, error, handedBack } = outcome.event;
   const errorType = ending.kind === 'failed' ? ending.errorType : undefined;
   attemptEnded(scope, attempt, { event, error, handedBack, errorType });
   count(scope, outcome);
-  report(scope, held, attempt, outcome);
+  report(scope, delivery, attempt, outcome);
 }
 
 /** The server will never take the outcome. A result that is refused is a failure of the attempt. */
 async function refused(
   scope: WorkerScope,
-  held: HeldWork,
+  delivery: Delivery,
   attempt: RunningAttempt,
   ending: Ending,
   outcome: Outcome,
@@ -67,30 +73,30 @@ async function refused(
   if (ending.kind === 'returned') {
     const error = refusal instanceof ValidationError ? refusal.message : `result: ${errorText(refusal)}`;
     const errorType = refusal.name;
-    return finishAttempt(scope, held, attempt, { kind: 'failed', error, retry: true, errorType });
+    return finishAttempt(scope, delivery, attempt, { kind: 'failed', error, retry: true, errorType });
   }
   scope.counts.faults++;
-  jobLog(scope, held.work.event).error(
+  jobLog(scope, delivery.work.event).error(
     { error: refusal, event: outcome.event?.eventType },
     'the outcome of an attempt is refused; the work comes again',
   );
   attempt.span?.lost(refusal);
-  if (isKeyed(scope)) await releasePlace(scope, held);
-  held.giveBack(held.ackWaitMs);
+  if (isKeyed(scope)) await releaseLease(scope, delivery);
+  delivery.nak(delivery.ackWaitMs);
 }
 
 function publishOutcome(
   scope: WorkerScope,
-  held: HeldWork,
+  delivery: Delivery,
   attempt: RunningAttempt,
   outcome: NonNullable<Outcome['event']>,
 ): MaybeLater<Fenced> {
   const { actor, reason } = attempt.request ?? {};
   const facts: EventFacts = { ...outcome, tries: attempt.number, previousState: 'active' };
-  if (held.place) facts.concurrency = held.place.facts();
+  if (delivery.lease) facts.concurrency = delivery.lease.facts();
   if (outcome.eventType === 'cancelled' && actor) facts.actor = actor;
   if (outcome.eventType === 'cancelled' && reason !== undefined) facts.reason = reason;
-  const event = attemptEvent(scope, held.work, facts);
+  const event = attemptEvent(scope, delivery.work, facts);
   let json: string;
   try {
     json = storableJson(event, 'result', scope.stream.nc.info?.max_payload);
@@ -98,67 +104,67 @@ function publishOutcome(
     if (error instanceof ValidationError) return { kind: 'refused', error };
     throw error;
   }
-  if (held.place) return publishFenced(scope, attempt, event, json);
-  const log = jobLog(scope, held.work.event);
+  if (delivery.lease) return publishFenced(scope, attempt, event, json);
+  const log = jobLog(scope, delivery.work.event);
   // Without a condition there is no conflict.
-  return publishDecided(scope.stream, event, { json, signal: scope.halt, log }) as Promise<Fenced>;
+  return publishUntilKnown(scope.stream, event, { json, signal: scope.halt, log }) as Promise<Fenced>;
 }
 
 /** Somebody else has said how it went on, before this run could. */
 async function overtaken(
   scope: WorkerScope,
-  held: HeldWork,
+  delivery: Delivery,
   attempt: RunningAttempt,
   by: EventType | StopReason | undefined,
 ): Promise<void> {
-  if (isKeyed(scope) && held.place && (by === 'started' || by === 'stale'))
-    return ignoreCompletion(scope, held, attempt);
+  if (isKeyed(scope) && delivery.lease && (by === 'started' || by === 'stale'))
+    return ignoreCompletion(scope, delivery, attempt);
   scope.counts.overtaken++;
   if (by !== undefined && by !== 'shutdown') {
     attemptEnded(scope, attempt, { event: by, error: `ended by others: ${by}`, errorType: by });
   }
-  jobLog(scope, held.work.event).info({ because: by }, 'the job was ended by others while its handler ran');
-  if (isKeyed(scope)) await releasePlace(scope, held);
-  held.ack();
+  jobLog(scope, delivery.work.event).info({ because: by }, 'the job was ended by others while its handler ran');
+  if (isKeyed(scope)) await releaseLease(scope, delivery);
+  delivery.ack();
 }
 
 /** Asked right before a terminal event: a process may have been stopped for longer than its lease. */
-function lostPlace(
+function hasLostLease(
   scope: KeyedScope,
-  place: KeyPlace,
+  lease: KeyLease,
   { stopped }: RunningAttempt,
   { event }: Outcome,
 ): MaybeLater<boolean> {
-  if (stopped === 'stale' || place.lost) return true;
+  if (stopped === 'stale' || lease.lost) return true;
   if (event === undefined) return false;
-  const holds = holdsPlace(scope, place);
+  const holds = holdsLease(scope, lease);
   return holds instanceof Promise ? holds.then((still) => !still) : !holds;
 }
 
 /** Somebody else has the job's place: what this run brought is noted and changes nothing. */
-async function ignoreCompletion(scope: KeyedScope, held: HeldWork, attempt: RunningAttempt): Promise<void> {
-  const log = jobLog(scope, held.work.event);
+async function ignoreCompletion(scope: KeyedScope, delivery: Delivery, attempt: RunningAttempt): Promise<void> {
+  const log = jobLog(scope, delivery.work.event);
   scope.counts.superseded++;
-  log.warn({ attempt: attempt.number, key: held.key?.key }, 'the run lost its place; its completion is ignored');
-  const event = attemptEvent(scope, held.work, {
+  log.warn({ attempt: attempt.number, key: delivery.key?.key }, 'the run lost its place; its completion is ignored');
+  const event = attemptEvent(scope, delivery.work, {
     eventType: 'staleCompletionIgnored',
     state: 'stale',
     tries: attempt.number,
     reason: 'the place of the key was taken over while the handler ran',
-    ...(held.place ? { concurrency: held.place.facts() } : {}),
+    ...(delivery.lease ? { concurrency: delivery.lease.facts() } : {}),
   });
-  await publishDecided(scope.stream, event, { signal: scope.halt, log });
+  await publishUntilKnown(scope.stream, event, { signal: scope.halt, log });
   attemptEnded(scope, attempt, { event: event.eventType, error: event.reason, errorType: 'superseded' });
-  held.place = undefined;
-  const { job } = await scope.stream.readJob(held.work.jobId);
+  delivery.lease = undefined;
+  const { job } = await scope.stream.readJob(delivery.work.jobId);
   // Its own next attempt may have taken the place: that one answers the message.
-  if (job === undefined || isEnded(job.state)) held.ack();
+  if (job === undefined || isEnded(job.state)) delivery.ack();
 }
 
-function answer({ acks }: WorkerScope, held: HeldWork, { answer: how }: Outcome): void {
-  if (how === 'ack') acks.add(held);
-  else if (how === 'term') held.terminate('no attempt is left');
-  else held.giveBack(how.nakMs);
+function answer({ acks }: WorkerScope, delivery: Delivery, { answer: how }: Outcome): void {
+  if (how === 'ack') acks.add(delivery);
+  else if (how === 'term') delivery.terminate('no attempt is left');
+  else delivery.nak(how.nakMs);
 }
 
 function count({ counts }: WorkerScope, { event }: Outcome): void {
@@ -168,10 +174,10 @@ function count({ counts }: WorkerScope, { event }: Outcome): void {
   else if (event.eventType === 'failed' || event.eventType === 'dead') counts[event.eventType]++;
 }
 
-function report(scope: WorkerScope, held: HeldWork, attempt: RunningAttempt, { event, answer }: Outcome): void {
+function report(scope: WorkerScope, delivery: Delivery, attempt: RunningAttempt, { event, answer }: Outcome): void {
   if (event === undefined) return;
   const facts = { event: event.eventType, attempt: attempt.number, error: event.error, answer };
-  const log = jobLog(scope, held.work.event);
+  const log = jobLog(scope, delivery.work.event);
   if (event.eventType === 'dead' || event.eventType === 'failed') log.warn(facts, `the job is ${event.eventType}`);
   else if (event.eventType === 'completed') log.debug(facts, 'the job is completed');
   else log.info(facts, event.handedBack ? 'started work is given back' : `attempt ended: ${event.eventType}`);

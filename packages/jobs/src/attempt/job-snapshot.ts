@@ -3,9 +3,9 @@
 import { decodeEvent, EVENT_TYPES, type EventType, eventSubject, type StoredMessage } from '@trellis/contracts';
 import type { JobStream, ReadJob } from '@trellis/nats';
 import type { Origin } from '../delivery/work-message.ts';
-import type { Look, Seen } from './decide-delivery.ts';
+import type { JobSnapshot, LastEvent } from './decide-delivery.ts';
 
-export interface LookedAt {
+export interface SnapshotRequest {
   service: string;
   jobType: string;
   jobId: string;
@@ -13,25 +13,29 @@ export interface LookedAt {
 }
 
 /** What the stream holds of a job; undefined when it holds nothing. @throws when the servers do not answer */
-export async function lookAtJob(stream: JobStream, job: LookedAt): Promise<Look | undefined> {
+export async function readJobSnapshot(stream: JobStream, job: SnapshotRequest): Promise<JobSnapshot | undefined> {
   const { service, jobType, jobId } = job;
   // Read first: an event that comes between this and the rest refuses a condition on this sequence.
   const newest = await stream.lastOfJob(service, jobType, jobId);
   if (newest === undefined) return undefined;
-  const quick = await quickLook(stream, job, newest);
-  return quick ?? lookFromEvents(await stream.readJob(jobId), job, newest.sequence);
+  const quick = await snapshotFromLastMessages(stream, job, newest);
+  return quick ?? snapshotFromEvents(await stream.readJob(jobId), job, newest.sequence);
 }
 
 /** The look by last messages; undefined when it cannot be relied on. */
-async function quickLook(stream: JobStream, job: LookedAt, newest: StoredMessage): Promise<Look | undefined> {
+async function snapshotFromLastMessages(
+  stream: JobStream,
+  job: SnapshotRequest,
+  newest: StoredMessage,
+): Promise<JobSnapshot | undefined> {
   const { service, jobType, jobId, origin } = job;
   const messages = await stream.lastOfEvents(service, jobType, jobId, EVENT_TYPES);
   // A replica that lags would show a job before its cancellation. It has the newest message, or it is not asked.
   if (!Array.from(messages.values()).some((message) => message.sequence >= newest.sequence)) return undefined;
-  const last = new Map<EventType, Seen>();
+  const last = new Map<EventType, LastEvent>();
   for (const [type, message] of messages) {
     if (message.sequence < origin.sequence) continue;
-    const seen = decodeSeen(message);
+    const seen = decodeLastEvent(message);
     // The projection does not know what is in quarantine: look past it to the one before.
     if (seen === undefined) return undefined;
     last.set(type, seen);
@@ -42,15 +46,19 @@ async function quickLook(stream: JobStream, job: LookedAt, newest: StoredMessage
   let firstCreated: number | undefined;
   if (origin.event === 'created') {
     const first = await stream.nextOf(eventSubject(service, jobType, jobId, 'created'), 1);
-    if (first && decodeSeen(first) === undefined) return undefined;
+    if (first && decodeLastEvent(first) === undefined) return undefined;
     firstCreated = first?.sequence;
   }
   return { lastSequence: newest.sequence, last, firstCreated, tries: started?.tries ?? 0 };
 }
 
 /** The look by all events of the job, as the leader holds them. */
-export function lookFromEvents(read: Pick<ReadJob, 'events'>, job: LookedAt, lastSequence: number): Look {
-  const last = new Map<EventType, Seen>();
+export function snapshotFromEvents(
+  read: Pick<ReadJob, 'events'>,
+  job: SnapshotRequest,
+  lastSequence: number,
+): JobSnapshot {
+  const last = new Map<EventType, LastEvent>();
   let firstCreated: number | undefined;
   let tries = 0;
   let handedBack = false;
@@ -68,7 +76,7 @@ export function lookFromEvents(read: Pick<ReadJob, 'events'>, job: LookedAt, las
   return { lastSequence, last, firstCreated, tries };
 }
 
-function decodeSeen(message: StoredMessage): Seen | undefined {
+function decodeLastEvent(message: StoredMessage): LastEvent | undefined {
   const decoded = decodeEvent(message);
   return decoded.kind === 'event' ? { sequence: decoded.stored.sequence, event: decoded.stored.event } : undefined;
 }

@@ -4,7 +4,7 @@ import { type EventType, jobFilter, type LifecycleEvent } from '@trellis/contrac
 import { ENDING_EVENTS } from '@trellis/lifecycle';
 import type { RunningAttempt } from '../delivery/delivery.ts';
 import { jobLog, type WorkerScope } from '../worker/worker-scope.ts';
-import { type Published, publishDecided } from './publish-outcome.ts';
+import { type Published, publishUntilKnown } from './publish-outcome.ts';
 
 export type Fenced =
   | Exclude<Published, { kind: 'conflict' }>
@@ -25,7 +25,7 @@ export async function publishFenced(
   const filter = jobFilter(service, jobType, jobId);
   const log = jobLog(scope, event);
   for (let lastSequence = attempt.lastSequence; ; ) {
-    const published = await publishDecided(stream, event, { json, expect: { lastSequence, filter }, signal, log });
+    const published = await publishUntilKnown(stream, event, { json, expect: { lastSequence, filter }, signal, log });
     if (published.kind !== 'conflict') return published;
     const read = await stream.readJob(jobId);
     const later = read.events.filter((stored) => stored.sequence > attempt.startedSequence);

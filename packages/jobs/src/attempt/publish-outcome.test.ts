@@ -3,7 +3,7 @@ import { silentLogger } from '@trellis/async';
 import type { LifecycleEvent } from '@trellis/contracts';
 import { type JobStream, PublishError, type PublishOptions, type PublishOutcome } from '@trellis/nats';
 import { expect, it } from 'vitest';
-import { publishDecided } from './publish-outcome.ts';
+import { publishUntilKnown } from './publish-outcome.ts';
 
 const event: LifecycleEvent = {
   jobId: 'j1',
@@ -36,7 +36,7 @@ const signal = new AbortController().signal;
 
 it('an outcome that is not known is asked for again with the same message id, until it is known', async () => {
   const { asked, stream } = answering([unknown(), unknown(), { kind: 'stored', sequence: 7 }]);
-  expect(await publishDecided(stream, event, { signal, log })).toEqual({ kind: 'stored', sequence: 7 });
+  expect(await publishUntilKnown(stream, event, { signal, log })).toEqual({ kind: 'stored', sequence: 7 });
   expect(asked).toHaveLength(3);
   expect(new Set(asked.map(({ messageId }) => messageId)).size).toBe(1);
   expect(asked[0]?.messageId).toMatch(/^[0-9A-Z]{26}$/);
@@ -45,7 +45,7 @@ it('an outcome that is not known is asked for again with the same message id, un
 it('a condition that did not hold is an answer', async () => {
   const expect_ = { lastSequence: 3, filter: 'trellis.jobs.s.t.j1.*' };
   const { asked, stream } = answering([{ kind: 'conflict', lastSequence: 4 }]);
-  expect(await publishDecided(stream, event, { expect: expect_, signal, log })).toEqual({
+  expect(await publishUntilKnown(stream, event, { expect: expect_, signal, log })).toEqual({
     kind: 'conflict',
     lastSequence: 4,
   });
@@ -54,7 +54,7 @@ it('a condition that did not hold is an answer', async () => {
 
 it('where the server knows no conditions over a filter, the message id is left to say the condition', async () => {
   const { asked, stream } = answering([{ kind: 'stored', sequence: 7 }], false);
-  await publishDecided(stream, event, { expect: { lastSequence: 3, filter: 'x' }, signal, log });
+  await publishUntilKnown(stream, event, { expect: { lastSequence: 3, filter: 'x' }, signal, log });
   expect(asked[0]).not.toHaveProperty('messageId');
 });
 
@@ -66,13 +66,13 @@ it('what the server refuses for good is not tried again', async () => {
   });
   const refusal = new PublishError('refused', { refused: true, cause });
   const { asked, stream } = answering([refusal]);
-  expect(await publishDecided(stream, event, { signal, log })).toEqual({ kind: 'refused', error: refusal });
+  expect(await publishUntilKnown(stream, event, { signal, log })).toEqual({ kind: 'refused', error: refusal });
   expect(asked).toHaveLength(1);
 });
 
 it('a host that halts waits no longer', async () => {
   const { stream } = answering([unknown()]);
-  await expect(publishDecided(stream, event, { signal: AbortSignal.abort(), log })).rejects.toBeInstanceOf(
+  await expect(publishUntilKnown(stream, event, { signal: AbortSignal.abort(), log })).rejects.toBeInstanceOf(
     PublishError,
   );
 });

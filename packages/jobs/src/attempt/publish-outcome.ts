@@ -11,7 +11,7 @@ export type Published =
   /** The server will never take it: too large, not permitted. */
   | { kind: 'refused'; error: Error };
 
-export interface PublishDecidedOptions {
+export interface PublishUntilKnownOptions {
   /** The event's JSON text, for callers that have made it already. */
   json?: string;
   expect?: { lastSequence: number; filter: string };
@@ -26,10 +26,10 @@ const PAUSE_MS = 250;
  * Stores `event`, trying again for as long as the answer is not known, always with the same message id.
  * @throws {PublishError} only when `signal` aborted first
  */
-export function publishDecided(
+export function publishUntilKnown(
   stream: JobStream,
   event: LifecycleEvent,
-  options: PublishDecidedOptions,
+  options: PublishUntilKnownOptions,
 ): Promise<Published> {
   const { json, expect, signal } = options;
   // Where the server knows no conditions over a filter, the id that JobStream makes carries the condition.
@@ -37,14 +37,16 @@ export function publishDecided(
   if (json !== undefined) publish.json = json;
   if (expect) publish.expect = expect;
   publish.signal = signal;
-  return stream.publish(event, publish).catch((error: unknown) => tryOn(stream, event, publish, options, error));
+  return stream
+    .publish(event, publish)
+    .catch((error: unknown) => retryUntilKnown(stream, event, publish, options, error));
 }
 
-async function tryOn(
+async function retryUntilKnown(
   stream: JobStream,
   event: LifecycleEvent,
   publish: PublishOptions,
-  { signal, log }: PublishDecidedOptions,
+  { signal, log }: PublishUntilKnownOptions,
   first: unknown,
 ): Promise<Published> {
   for (let error = first; ; ) {

@@ -2,7 +2,7 @@
 import { errorTypeOf, moveMetric } from '@trellis/instrumentation';
 import { z } from 'zod';
 import { withJobContext } from '../create/job-context.ts';
-import type { HeldWork, RunningAttempt } from '../delivery/delivery.ts';
+import type { Delivery, RunningAttempt } from '../delivery/delivery.ts';
 import { NonRetryableError } from '../errors.ts';
 import { errorText, toWire, type WireValue } from '../values/wire-value.ts';
 import { jobLog, type WorkerScope } from '../worker/worker-scope.ts';
@@ -14,15 +14,15 @@ export type Handler<Payload, Result> = (job: ActiveJob<Payload>) => Promise<Resu
 /** Runs `handler` to its end, or until the host waits no longer for it. Never rejects. */
 export async function runHandler(
   scope: WorkerScope,
-  held: HeldWork,
+  delivery: Delivery,
   attempt: RunningAttempt,
   payload: unknown,
   handler: Handler<unknown, unknown>,
 ): Promise<Ending> {
-  const { job, close } = jobInHand(scope, held, attempt, payload);
+  const { job, close } = jobInHand(scope, delivery, attempt, payload);
   const began = performance.now();
   moved(scope, 1);
-  const ending = await untilEnded(attempt, run(scope, held, attempt, job, handler));
+  const ending = await untilEnded(attempt, run(scope, delivery, attempt, job, handler));
   moved(scope, -1);
   attempt.ranMs = performance.now() - began;
   const closing = close();
@@ -42,26 +42,26 @@ const moved = ({ service, jobType: type }: WorkerScope, by: 1 | -1): void =>
 
 async function run(
   scope: WorkerScope,
-  held: HeldWork,
+  delivery: Delivery,
   attempt: RunningAttempt,
   job: ActiveJob<unknown>,
   handler: Handler<unknown, unknown>,
 ): Promise<Ending> {
   try {
     const value = await withJobContext(job.context, () => handler(job));
-    if (value instanceof Error) return failed(scope, held, attempt, value);
+    if (value instanceof Error) return failed(scope, delivery, attempt, value);
     if (value === undefined && attempt.stopped !== undefined && attempt.noticed) return { kind: 'stopped' };
     const result = toWire(scope.queue.result ?? ANYTHING, 'result', value);
     return endingOf(result instanceof Promise ? await result : result);
   } catch (error) {
-    return failed(scope, held, attempt, error);
+    return failed(scope, delivery, attempt, error);
   }
 }
 
 const ANYTHING = z.unknown();
 
-function failed(scope: WorkerScope, held: HeldWork, attempt: RunningAttempt, error: unknown): Ending {
-  jobLog(scope, held.work.event).debug({ error, attempt: attempt.number }, 'the handler failed');
+function failed(scope: WorkerScope, delivery: Delivery, attempt: RunningAttempt, error: unknown): Ending {
+  jobLog(scope, delivery.work.event).debug({ error, attempt: attempt.number }, 'the handler failed');
   attempt.span?.exception(error);
   const retry = !(error instanceof NonRetryableError);
   return { kind: 'failed', error: errorText(error), retry, errorType: errorTypeOf(error) };

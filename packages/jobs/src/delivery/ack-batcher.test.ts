@@ -1,19 +1,19 @@
 import type { RequestPipe } from '@trellis/nats';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { LateAcks } from './ack-batcher.ts';
-import type { HeldWork } from './delivery.ts';
+import { AckBatcher } from './ack-batcher.ts';
+import type { Delivery } from './delivery.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 const acked: string[] = [];
-const work = (name: string) => ({ ackSoon: () => acked.push(name) }) as unknown as HeldWork;
+const work = (name: string) => ({ ackSoon: () => acked.push(name) }) as unknown as Delivery;
 const pipe = {} as RequestPipe;
 
 beforeEach(() => acked.splice(0));
 
 it('work that is done within a moment is acked together, in order', () => {
-  const acks = new LateAcks(pipe);
+  const acks = new AckBatcher(pipe);
   acks.add(work('a'));
   vi.advanceTimersByTime(10);
   acks.add(work('b'));
@@ -26,7 +26,7 @@ it('work that is done within a moment is acked together, in order', () => {
 });
 
 it('what was gathered is sent at once when nothing more is to come, and only once', () => {
-  const acks = new LateAcks(pipe);
+  const acks = new AckBatcher(pipe);
   acks.add(work('a'));
   void acks.flush();
   expect(acked).toEqual(['a']);

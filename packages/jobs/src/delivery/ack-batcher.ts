@@ -1,6 +1,6 @@
 // Acks of finished work, gathered for a moment and sent together. Work whose ack gets lost is looked at again and found done.
 import type { RequestPipe } from '@trellis/nats';
-import type { HeldWork } from './delivery.ts';
+import type { Delivery } from './delivery.ts';
 
 /**
  * Work that arrives meanwhile is in the stream when the acks come, so that these do not empty it: a server deletes the file
@@ -8,17 +8,17 @@ import type { HeldWork } from './delivery.ts';
  */
 const GATHER_MS = 20;
 
-export class LateAcks {
+export class AckBatcher {
   readonly #pipe: RequestPipe;
-  #due: HeldWork[] = [];
+  #due: Delivery[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(pipe: RequestPipe) {
     this.#pipe = pipe;
   }
 
-  add(held: HeldWork): void {
-    this.#due.push(held);
+  add(delivery: Delivery): void {
+    this.#due.push(delivery);
     this.#timer ??= setTimeout(() => this.#send(), GATHER_MS);
   }
 
@@ -32,6 +32,6 @@ export class LateAcks {
   #send(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const held of this.#due.splice(0)) held.ackSoon(this.#pipe);
+    for (const delivery of this.#due.splice(0)) delivery.ackInBatch(this.#pipe);
   }
 }

@@ -1,10 +1,10 @@
 import type { LifecycleEvent } from '@trellis/contracts';
 import { expect, it } from 'vitest';
-import { HeldWork } from './delivery.ts';
-import { WorkInHand } from './delivery-registry.ts';
+import { Delivery } from './delivery.ts';
+import { DeliveryRegistry } from './delivery-registry.ts';
 
 const work = (jobId: string, sequence: number) =>
-  new HeldWork(
+  new Delivery(
     {
       key: `${jobId}:${sequence}`,
       jobId,
@@ -17,18 +17,18 @@ const work = (jobId: string, sequence: number) =>
   );
 
 it('other work of the same job is found for as long as it is in hand', () => {
-  const inHand = new WorkInHand();
+  const inHand = new DeliveryRegistry();
   const first = work('a', 1);
   const again = work('a', 9);
-  for (const held of [first, work('b', 2)]) inHand.add(held);
-  expect(inHand.besides(first)).toEqual([]);
-  expect(inHand.besides(again)).toEqual([first]);
+  for (const delivery of [first, work('b', 2)]) inHand.add(delivery);
+  expect(inHand.othersOfJob(first)).toEqual([]);
+  expect(inHand.othersOfJob(again)).toEqual([first]);
   inHand.add(again);
-  expect(inHand.besides(first)).toEqual([again]);
+  expect(inHand.othersOfJob(first)).toEqual([again]);
   inHand.delete(again);
   inHand.delete(again);
-  expect(inHand.besides(first)).toEqual([]);
+  expect(inHand.othersOfJob(first)).toEqual([]);
   inHand.delete(first);
   expect(Array.from(inHand.values(), ({ work: { jobId } }) => jobId)).toEqual(['b']);
-  expect(inHand.besides(again)).toEqual([]);
+  expect(inHand.othersOfJob(again)).toEqual([]);
 });

@@ -9,7 +9,7 @@ const DISORDER_MS = 500;
 /** After this long without a message nothing is known to be on its way any more. */
 const FRESH_MS = 100;
 
-export class WorkFront {
+export class DeliveryWatermark {
   /** When the newest job was created whose work was delivered, by its creator's clock. */
   #newest = 0;
   /** Messages that were still to come when the last one was sent. */
@@ -25,7 +25,7 @@ export class WorkFront {
   }
 
   /** Whether the work of a job that was created then has not been delivered yet and soon will be. */
-  comesByItself(createdAt: string): boolean {
+  willArrive(createdAt: string): boolean {
     if (this.#pending === 0 || performance.now() - this.#at > FRESH_MS) return false;
     return Date.parse(createdAt) > this.#newest - DISORDER_MS;
   }

@@ -6,11 +6,11 @@ import type { LifecycleEvent } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
 import type { RequestPipe } from '@trellis/nats';
 import { JobStopped, type StopReason } from '../errors.ts';
-import type { KeyPlace } from '../keys/key-lease.ts';
+import type { KeyLease } from '../keys/key-lease.ts';
 import type { AttemptSpan } from '../telemetry/attempt-span.ts';
 import type { Work } from './work-message.ts';
 
-export class HeldWork {
+export class Delivery {
   readonly work: Work;
   /** From 1; of the delivery that brought it. */
   readonly deliveryCount: number;
@@ -20,17 +20,17 @@ export class HeldWork {
   /** The job's key, if its queue has keys. */
   key: KeyIdentity | undefined;
   /** The place of the key that it was given. */
-  place: KeyPlace | undefined;
+  lease: KeyLease | undefined;
   /** The place of another job, which this worker is to start next. */
-  next: KeyPlace | undefined;
+  next: KeyLease | undefined;
   /** Whether it is counted in its key's turn: key-turns.ts. */
-  inTurn = false;
+  inKeyQueue = false;
   /** How many jobs of the key this worker has started in a row before this one. */
   chain = 0;
   /** The running attempt, once it has started. */
   attempt: RunningAttempt | undefined;
   /** Keeps the place for as long as it runs. */
-  lease: { stop(): void } | undefined;
+  renewal: { stop(): void } | undefined;
   /** Somebody said that the job was ended or is to be cancelled, before the attempt had started. */
   hinted = false;
 
@@ -49,14 +49,14 @@ export class HeldWork {
   }
 
   /** Done with the message; acked in one write with the requests of this turn of the event loop. */
-  ackSoon(pipe: RequestPipe): void {
+  ackInBatch(pipe: RequestPipe): void {
     // The type leaves out where an answer goes.
     const { reply } = (this.message ?? {}) as { reply?: string };
     if (reply) pipe.alongside({ subject: reply, body: '+ACK' });
   }
 
   /** The message is to come again after `ms` milliseconds; 0: at once. */
-  giveBack(ms: number): void {
+  nak(ms: number): void {
     this.#answer(() => this.message?.nak(ms));
   }
 
@@ -75,7 +75,7 @@ export class HeldWork {
 }
 
 /** An abort signal that is made when somebody looks at it: few handlers do. */
-class LateSignal {
+class LazySignal {
   #controller: AbortController | undefined;
   #reason: unknown;
 
@@ -96,7 +96,7 @@ class LateSignal {
 const ENDED_BY_OTHERS: ReadonlySet<StopReason> = new Set(['cancelled', 'expired', 'dead', 'stale']);
 
 /** What is known of an attempt when its `started` is stored. */
-export interface BegunAttempt {
+export interface StartedAttempt {
   /** From 1. */
   attempt: number;
   maxTries: number;
@@ -122,8 +122,8 @@ export class RunningAttempt {
   readonly span: AttemptSpan | undefined;
   /** How long its handler ran, in milliseconds. */
   ranMs: number | undefined;
-  readonly #stop = new LateSignal();
-  readonly #shutdown = new LateSignal();
+  readonly #stop = new LazySignal();
+  readonly #shutdown = new LazySignal();
   #stopped: StopReason | undefined;
   #noticedStop = false;
   #noticedShutdown = false;
@@ -132,7 +132,7 @@ export class RunningAttempt {
   /** The event that asked for the cancellation. */
   request: LifecycleEvent | undefined;
 
-  constructor(jobId: string, begun: BegunAttempt) {
+  constructor(jobId: string, begun: StartedAttempt) {
     this.jobId = jobId;
     this.number = begun.attempt;
     this.maxTries = begun.maxTries;

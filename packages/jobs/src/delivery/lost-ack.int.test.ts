@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { NonRetryableError, queue } from '../index.ts';
 import { type Bench, startBench } from '../testing/jobs-bench.fixture.ts';
-import { LateAcks } from './ack-batcher.ts';
+import { AckBatcher } from './ack-batcher.ts';
 
 let bench: Bench;
 beforeAll(async () => {
@@ -21,7 +21,7 @@ it.each(['completed', 'failed'] as const)(
   async (ending) => {
     const service = await bench.service({ work: queue({ payload: z.object({}), ackWaitMs: 200 }) });
     const { work } = service.jobs;
-    const lost = vi.spyOn(LateAcks.prototype, 'add').mockImplementationOnce(() => undefined);
+    const lost = vi.spyOn(AckBatcher.prototype, 'add').mockImplementationOnce(() => undefined);
     let runs = 0;
     await work.handle(() => {
       runs++;
@@ -29,7 +29,7 @@ it.each(['completed', 'failed'] as const)(
     });
     const ref = await work.create({});
     expect(await ref.wait()).toMatchObject({ state: ending });
-    await expect.poll(() => work.counts.ackedUnrun).toBe(1);
+    await expect.poll(() => work.counts.discarded).toBe(1);
     await bench.workDone(service.name, 'work');
     expect(lost).toHaveBeenCalledTimes(1);
     expect(runs).toBe(1);

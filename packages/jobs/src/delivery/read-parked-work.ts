@@ -3,11 +3,11 @@
 import { sleep } from '@trellis/async';
 import { decodeEvent, eventSubject } from '@trellis/contracts';
 import { PHANTOM_AFTER_MS } from '@trellis/lifecycle';
-import { dropPlace, type KeyedScope, type KeyPlace, returnPlace } from '../keys/key-lease.ts';
-import type { HeldWork } from './delivery.ts';
+import { dropLease, type KeyedScope, type KeyLease, returnLease } from '../keys/key-lease.ts';
+import type { Delivery } from './delivery.ts';
 import type { Work } from './work-message.ts';
 
-type WorkOfPlace =
+type WorkOfLease =
   | { kind: 'work'; work: Work }
   /** Admitted, and its `created` is still on its way. */
   | { kind: 'not-yet' }
@@ -21,27 +21,27 @@ const LOOK_AGAIN_MS = [0, 30, 120];
  * to start. Never rejects: a place that is kept by an error is taken back when its job's message comes.
  * @param takeInHand undefined when the work's own message is being looked at by this worker already
  */
-export async function workToStart(
+export async function deliveryOfLease(
   scope: KeyedScope,
-  passedOn: KeyPlace,
-  takeInHand: (work: Work, place: KeyPlace) => HeldWork | undefined,
-): Promise<HeldWork | undefined> {
-  let place: KeyPlace | undefined = passedOn;
+  passedOn: KeyLease,
+  takeInHand: (work: Work, lease: KeyLease) => Delivery | undefined,
+): Promise<Delivery | undefined> {
+  let lease: KeyLease | undefined = passedOn;
   try {
-    while (place !== undefined) {
-      const found: WorkOfPlace = await workOfPlace(scope, place);
+    while (lease !== undefined) {
+      const found: WorkOfLease = await readWorkOfLease(scope, lease);
       if (found.kind === 'gone') {
-        place = await dropPlace(scope, place);
+        lease = await dropLease(scope, lease);
         continue;
       }
-      const held = found.kind === 'work' ? takeInHand(found.work, place) : undefined;
-      if (held === undefined) await returnPlace(scope, place);
-      return held;
+      const delivery = found.kind === 'work' ? takeInHand(found.work, lease) : undefined;
+      if (delivery === undefined) await returnLease(scope, lease);
+      return delivery;
     }
   } catch (error) {
     scope.counts.faults++;
     scope.log.error(
-      { error, jobId: place?.jobId },
+      { error, jobId: lease?.jobId },
       'work that was passed on could not be begun; its message comes again',
     );
   }
@@ -49,9 +49,9 @@ export async function workToStart(
 }
 
 /** What the job of `place` is to do. @throws when the servers do not answer */
-async function workOfPlace(scope: KeyedScope, place: KeyPlace): Promise<WorkOfPlace> {
+async function readWorkOfLease(scope: KeyedScope, lease: KeyLease): Promise<WorkOfLease> {
   const { service, jobType, stream, log } = scope;
-  const { jobId } = place;
+  const { jobId } = lease;
   for (const waitMs of LOOK_AGAIN_MS) {
     await sleep(waitMs, scope.halt);
     const [created, retried] = await Promise.all([
@@ -69,8 +69,8 @@ async function workOfPlace(scope: KeyedScope, place: KeyPlace): Promise<WorkOfPl
     const from = { sequence, event: retried ? ('retried' as const) : ('created' as const) };
     return { kind: 'work', work: { key: `${jobId}:${sequence}`, jobId, origin: from, event, workSequence: undefined } };
   }
-  const age = Date.now() - Date.parse(place.queuedAt ?? new Date().toISOString());
+  const age = Date.now() - Date.parse(lease.queuedAt ?? new Date().toISOString());
   if (age <= PHANTOM_AFTER_MS) return { kind: 'not-yet' };
-  log.warn({ jobId, key: place.identity.key }, 'a queued job was never created: its entry is dropped');
+  log.warn({ jobId, key: lease.identity.key }, 'a queued job was never created: its entry is dropped');
   return { kind: 'gone' };
 }

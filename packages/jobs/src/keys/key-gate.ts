@@ -2,17 +2,17 @@
 // and nothing is done to a job that somebody else runs (protocol: keyed concurrency, running).
 import { type KeyIdentity, liveSlot } from '@trellis/lifecycle';
 import type { Decision } from '../attempt/decide-delivery.ts';
-import type { HeldWork } from '../delivery/delivery.ts';
+import type { Delivery } from '../delivery/delivery.ts';
 import type { MaybeLater } from '../values/wire-value.ts';
 import type { WorkerScope } from '../worker/worker-scope.ts';
 import {
-  holdsPlace,
+  acquireLease,
+  holdsLease,
   isKeyed,
   isSureOf,
   type KeyedScope,
-  leavePlace,
-  releasePlace,
-  takePlace,
+  leaveKeyAfterEnd,
+  releaseLease,
   untilSilentMs,
 } from './key-lease.ts';
 
@@ -24,17 +24,22 @@ export type Passed =
 export const GO: Passed = { kind: 'go' };
 
 /** At once where nothing has to be asked. @param runnable whether the payload is one that a handler can be given */
-export function passKey(scope: WorkerScope, held: HeldWork, decision: Decision, runnable: boolean): MaybeLater<Passed> {
-  const { key, place } = held;
+export function passKey(
+  scope: WorkerScope,
+  delivery: Delivery,
+  decision: Decision,
+  runnable: boolean,
+): MaybeLater<Passed> {
+  const { key, lease } = delivery;
   if (!isKeyed(scope) || key === undefined) return GO;
   // Most places are passed on by the job before.
-  if (decision.kind === 'run' && runnable && place && isSureOf(scope, place)) return GO;
-  return askKey(scope, held, key, decision, runnable);
+  if (decision.kind === 'run' && runnable && lease && isSureOf(scope, lease)) return GO;
+  return askKey(scope, delivery, key, decision, runnable);
 }
 
 async function askKey(
   scope: KeyedScope,
-  held: HeldWork,
+  delivery: Delivery,
   key: KeyIdentity,
   decision: Decision,
   runnable: boolean,
@@ -43,11 +48,11 @@ async function askKey(
     case 'run': {
       if (!runnable) return whenAlone();
       // Also right after it was taken: the answer may have come late.
-      while (!(held.place && (await holdsPlace(scope, held.place)))) {
-        const answer = await takePlace(scope, held, key, decision.attempt);
-        held.place = answer.kind === 'taken' ? answer.place : undefined;
+      while (!(delivery.lease && (await holdsLease(scope, delivery.lease)))) {
+        const answer = await acquireLease(scope, delivery, key, decision.attempt);
+        delivery.lease = answer.kind === 'taken' ? answer.lease : undefined;
         if (answer.kind === 'taken') continue;
-        held.next = answer.otherFirst;
+        delivery.next = answer.otherFirst;
         return { kind: 'park', ms: answer.ms };
       }
       return GO;
@@ -56,30 +61,32 @@ async function askKey(
     case 'exhausted':
       return whenAlone();
     case 'wait':
-      await releasePlace(scope, held);
+      await releaseLease(scope, delivery);
       return GO;
-    case 'ackUnrun': {
+    case 'discard': {
       // A later run of the same job may wait for the key or hold it.
       if (decision.why !== 'ended' && decision.why !== 'gone') {
-        await releasePlace(scope, held);
+        await releaseLease(scope, delivery);
         return GO;
       }
-      const left = await leavePlace(scope, held, key);
+      const left = await leaveKeyAfterEnd(scope, delivery, key);
       return left.kind === 'park' ? left : GO;
     }
   }
 
   async function whenAlone(): Promise<Passed> {
     const record = await scope.keyed.read(key);
-    const { jobId } = held.work;
-    const runningHere = scope.host?.runsAlready(held) ?? false;
+    const { jobId } = delivery.work;
+    const runningHere = scope.host?.holdsOtherDelivery(delivery) ?? false;
     const asker = { jobId, instanceId: scope.instanceId, runningHere, liveMs: scope.keyed.liveMs };
     const live = record && liveSlot(record, asker, new Date());
-    return live && live.slotToken !== held.place?.token ? { kind: 'park', ms: untilSilentMs(scope.keyed, live) } : GO;
+    return live && live.slotToken !== delivery.lease?.token
+      ? { kind: 'park', ms: untilSilentMs(scope.keyed, live) }
+      : GO;
   }
 }
 
 /** The job in hand was ended without a run: it leaves its key. */
-export async function leaveAfterEnd(scope: WorkerScope, held: HeldWork): Promise<void> {
-  if (isKeyed(scope) && held.key !== undefined) await leavePlace(scope, held, held.key);
+export async function leaveAfterEnd(scope: WorkerScope, delivery: Delivery): Promise<void> {
+  if (isKeyed(scope) && delivery.key !== undefined) await leaveKeyAfterEnd(scope, delivery, delivery.key);
 }

@@ -4,7 +4,7 @@
 import { sleep } from '@trellis/async';
 import { KeyFreeHint, keyFreeSubject } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
-import { type KeyedScope, type KeyPlace, takeHeadPlace } from './key-lease.ts';
+import { acquireHeadLease, type KeyedScope, type KeyLease } from './key-lease.ts';
 
 /** Idle instances do not all ask at the same moment for a key that became free. */
 const SPREAD_MS = 20;
@@ -33,13 +33,13 @@ export async function takeHinted(
   scope: KeyedScope,
   identity: KeyIdentity,
   signal: AbortSignal,
-): Promise<KeyPlace | undefined> {
+): Promise<KeyLease | undefined> {
   await sleep(Math.random() * SPREAD_MS, signal);
   if (signal.aborted) return undefined;
   try {
     const record = await scope.keyed.read(identity);
     if (!record || record.queued.length === 0 || record.active.length >= scope.keyed.limits.maxActive) return undefined;
-    return await takeHeadPlace(scope, identity);
+    return await acquireHeadLease(scope, identity);
   } catch (error) {
     scope.log.warn({ error, key: identity.key }, 'a hint about a free key could not be answered');
     return undefined;

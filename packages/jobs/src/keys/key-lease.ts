@@ -16,7 +16,7 @@ import {
   takeSlot,
 } from '@trellis/lifecycle';
 
-import type { HeldWork } from '../delivery/delivery.ts';
+import type { Delivery } from '../delivery/delivery.ts';
 import type { MaybeLater } from '../values/wire-value.ts';
 import { jobLog, type WorkerScope } from '../worker/worker-scope.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
@@ -28,14 +28,14 @@ export type KeyedScope = WorkerScope & { keyed: KeyedQueue };
 export const isKeyed = (scope: WorkerScope): scope is KeyedScope => scope.keyed !== undefined;
 
 /** How a record was when it was changed. */
-interface Asked {
+interface ChangeFacts {
   takeovers: number;
   /** Of the process clock, before the request: a process may be stopped for long before it reads the answer. */
   askedAt: number;
 }
 
 /** A place that this worker took; somebody else may have it by now. */
-export class KeyPlace {
+export class KeyLease {
   readonly identity: KeyIdentity;
   readonly jobId: string;
   readonly token: string;
@@ -46,9 +46,9 @@ export class KeyPlace {
   /** Somebody else has it: whatever its handler brings does not count. */
   lost = false;
   /** It was given back: nothing is to be renewed. */
-  given = false;
+  released = false;
 
-  constructor(identity: KeyIdentity, slot: ActiveSlot, { takeovers, askedAt }: Asked) {
+  constructor(identity: KeyIdentity, slot: ActiveSlot, { takeovers, askedAt }: ChangeFacts) {
     this.identity = identity;
     this.#slot = slot;
     this.#takeovers = takeovers;
@@ -80,33 +80,33 @@ export class KeyPlace {
 const PARK_STEP_MS = 2_000;
 const SHORTEST_PARK_MS = 50;
 
-export type PlaceAnswer =
-  | { kind: 'taken'; place: KeyPlace }
+export type LeaseAnswer =
+  | { kind: 'taken'; lease: KeyLease }
   /** Not now: come again after `ms`. `otherFirst`: a place that was taken for the job whose turn it is. */
-  | { kind: 'park'; ms: number; otherFirst: KeyPlace | undefined };
+  | { kind: 'park'; ms: number; otherFirst: KeyLease | undefined };
 
-const taker = ({ instanceId, keyed }: KeyedScope): Taker => ({
+const nextOwner = ({ instanceId, keyed }: KeyedScope): Taker => ({
   instanceId,
   slotToken: newId(),
   leaseMs: keyed.concurrency.heartbeatTtlMs,
 });
 
-const asker = (scope: KeyedScope, held: HeldWork) => ({
-  jobId: held.work.jobId,
+const requester = (scope: KeyedScope, delivery: Delivery) => ({
+  jobId: delivery.work.jobId,
   instanceId: scope.instanceId,
-  runningHere: scope.host?.runsAlready(held) ?? false,
+  runningHere: scope.host?.holdsOtherDelivery(delivery) ?? false,
   liveMs: scope.keyed.liveMs,
 });
 
 /** A place for the work in hand, or when to come again. Leases in the way that ran out are settled on the way. */
-export async function takePlace(
+export async function acquireLease(
   scope: KeyedScope,
-  held: HeldWork,
+  delivery: Delivery,
   identity: KeyIdentity,
   tries: number,
-): Promise<PlaceAnswer> {
+): Promise<LeaseAnswer> {
   const { keyed } = scope;
-  const wish = { ...taker(scope), ...asker(scope, held) };
+  const wish = { ...nextOwner(scope), ...requester(scope, delivery) };
   let takeovers = 0;
   for (;;) {
     const askedAt = performance.now();
@@ -114,7 +114,7 @@ export async function takePlace(
       identity,
       (record, now) => {
         takeovers = record.staleTakeoverCount;
-        const { context } = held.work.event;
+        const { context } = delivery.work.event;
         const { stalePolicy } = keyed.concurrency;
         return takeSlot(record, { ...wish, tries, context, limits: keyed.limits, stalePolicy }, now);
       },
@@ -122,9 +122,9 @@ export async function takePlace(
     );
     switch (answer.kind) {
       case 'taken':
-        return { kind: 'taken', place: new KeyPlace(identity, answer.slot, { takeovers, askedAt }) };
+        return { kind: 'taken', lease: new KeyLease(identity, answer.slot, { takeovers, askedAt }) };
       case 'otherFirst': {
-        const otherFirst = new KeyPlace(identity, answer.slot, { takeovers, askedAt });
+        const otherFirst = new KeyLease(identity, answer.slot, { takeovers, askedAt });
         return { kind: 'park', ms: parkMs(keyed, answer.position), otherFirst };
       }
       case 'running':
@@ -150,30 +150,30 @@ export function untilSilentMs(keyed: KeyedQueue, slot: ActiveSlot): number {
 }
 
 /** Whether this worker knew a moment ago that the place is its own: nobody takes one whose heartbeat is younger than two intervals. */
-export const isSureOf = ({ keyed }: KeyedScope, place: KeyPlace): boolean =>
-  !place.lost && place.ageMs <= keyed.concurrency.heartbeatIntervalMs / 2;
+export const isSureOf = ({ keyed }: KeyedScope, lease: KeyLease): boolean =>
+  !lease.lost && lease.ageMs <= keyed.concurrency.heartbeatIntervalMs / 2;
 
 /** Whether the place is still this worker's; asks the record unless it is sure of it. */
-export function holdsPlace(scope: KeyedScope, place: KeyPlace): MaybeLater<boolean> {
-  if (place.lost || isSureOf(scope, place)) return !place.lost;
-  return renewPlace(scope, place).then(() => !place.lost);
+export function holdsLease(scope: KeyedScope, lease: KeyLease): MaybeLater<boolean> {
+  if (lease.lost || isSureOf(scope, lease)) return !lease.lost;
+  return renewLease(scope, lease).then(() => !lease.lost);
 }
 
-async function renewPlace(scope: KeyedScope, place: KeyPlace): Promise<void> {
-  const { jobId, token: slotToken } = place;
+async function renewLease(scope: KeyedScope, lease: KeyLease): Promise<void> {
+  const { jobId, token: slotToken } = lease;
   const leaseMs = scope.keyed.concurrency.heartbeatTtlMs;
   const askedAt = performance.now();
   const answer = await scope.keyed.change(
-    place.identity,
+    lease.identity,
     (record, now) => renew(record, { jobId, slotToken, leaseMs }, now),
     { signal: scope.halt },
   );
-  if (answer.kind === 'renewed') place.renewed(answer.slot, askedAt);
-  else place.lost = !place.given;
+  if (answer.kind === 'renewed') lease.renewed(answer.slot, askedAt);
+  else lease.lost = !lease.released;
 }
 
 /** Renews a lease until it is stopped; `onLost` is called once if somebody else has taken the place. */
-export function keepLease(scope: KeyedScope, place: KeyPlace, onLost: () => void): { stop(): void } {
+export function keepRenewing(scope: KeyedScope, lease: KeyLease, onLost: () => void): { stop(): void } {
   const { heartbeatIntervalMs } = scope.keyed.concurrency;
   let stopped = false;
   let faults = 0;
@@ -182,15 +182,15 @@ export function keepLease(scope: KeyedScope, place: KeyPlace, onLost: () => void
     return setTimeout(() => void renewNow(), ms);
   };
   const renewNow = async () => {
-    if (stopped || place.given) return;
+    if (stopped || lease.released) return;
     try {
-      await renewPlace(scope, place);
+      await renewLease(scope, lease);
       faults = 0;
     } catch (error) {
       faults++;
-      scope.log.warn({ error, jobId: place.jobId, key: place.identity.key }, 'a lease could not be renewed; trying on');
+      scope.log.warn({ error, jobId: lease.jobId, key: lease.identity.key }, 'a lease could not be renewed; trying on');
     }
-    if (place.lost) onLost();
+    if (lease.lost) onLost();
     else if (!stopped) timer = renewSoon();
   };
   // Most leases are never renewed: a bare timer costs a tenth of one that waits for a signal, too.
@@ -204,75 +204,75 @@ export function keepLease(scope: KeyedScope, place: KeyPlace, onLost: () => void
 }
 
 /** Gives the place of the work in hand back, and on: what this worker may start next is in `held.next`. */
-export async function releasePlace(scope: KeyedScope, held: HeldWork, handedBack = false): Promise<void> {
-  const { place } = held;
-  if (place === undefined) return;
-  place.given = true;
-  const { event, jobId } = held.work;
+export async function releaseLease(scope: KeyedScope, delivery: Delivery, handedBack = false): Promise<void> {
+  const { lease } = delivery;
+  if (lease === undefined) return;
+  lease.released = true;
+  const { event, jobId } = delivery.work;
   // Without a message of its own nothing would bring it to another worker soon.
   const backToHead =
-    handedBack && held.message === undefined
+    handedBack && delivery.message === undefined
       ? { jobId, createdAt: event.timestamp, requestId: event.context.requestId, context: event.context }
       : undefined;
   const { limits } = scope.keyed;
-  const takerOf = nextTaker(scope, held, place.identity);
-  const { outcome, asked, comes } = await changed(scope, place.identity, (record, now) => {
+  const takerOf = ownerAfter(scope, delivery, lease.identity);
+  const { outcome, asked, comes } = await changed(scope, lease.identity, (record, now) => {
     const promote = takerOf(record);
-    return release(record, { jobId, slotToken: place.token, limits, promote, backToHead }, now);
+    return release(record, { jobId, slotToken: lease.token, limits, promote, backToHead }, now);
   });
-  held.place = undefined;
-  passOn(scope, held, place.identity, { ...outcome, headWaits: outcome.headWaits && !comes }, asked);
+  delivery.lease = undefined;
+  passOn(scope, delivery, lease.identity, { ...outcome, headWaits: outcome.headWaits && !comes }, asked);
 }
 
 /** The job in hand has ended: it leaves the key. `park`: its owner lives and is about to do that itself. */
-export async function leavePlace(
+export async function leaveKeyAfterEnd(
   scope: KeyedScope,
-  held: HeldWork,
+  delivery: Delivery,
   identity: KeyIdentity,
 ): Promise<{ kind: 'left' } | { kind: 'park'; ms: number }> {
-  if (held.place) held.place.given = true;
+  if (delivery.lease) delivery.lease.released = true;
   const { limits } = scope.keyed;
-  const takerOf = nextTaker(scope, held, identity);
+  const takerOf = ownerAfter(scope, delivery, identity);
   const { outcome, asked, comes } = await changed(scope, identity, (record, now) => {
     const promote = takerOf(record);
-    return leaveKey(record, { ...asker(scope, held), limits, promote }, now);
+    return leaveKey(record, { ...requester(scope, delivery), limits, promote }, now);
   });
   if (outcome.kind === 'running') return { kind: 'park', ms: untilSilentMs(scope.keyed, outcome.slot) };
-  held.place = undefined;
-  passOn(scope, held, identity, { ...outcome, headWaits: outcome.headWaits && !comes }, asked);
+  delivery.lease = undefined;
+  passOn(scope, delivery, identity, { ...outcome, headWaits: outcome.headWaits && !comes }, asked);
   return { kind: 'left' };
 }
 
 /** The place of the first in the queue, if it is free. */
-export async function takeHeadPlace(scope: KeyedScope, identity: KeyIdentity): Promise<KeyPlace | undefined> {
-  const wish = { limits: scope.keyed.limits, promote: taker(scope) };
+export async function acquireHeadLease(scope: KeyedScope, identity: KeyIdentity): Promise<KeyLease | undefined> {
+  const wish = { limits: scope.keyed.limits, promote: nextOwner(scope) };
   const { outcome, asked } = await changed(scope, identity, (record, now) => takeHead(record, wish, now));
-  return outcome.promoted ? new KeyPlace(identity, outcome.promoted, asked) : undefined;
+  return outcome.promoted ? new KeyLease(identity, outcome.promoted, asked) : undefined;
 }
 
 /** A place whose job cannot be started here and now goes back, its job to the head of the queue. */
-export async function returnPlace(scope: KeyedScope, place: KeyPlace): Promise<void> {
-  place.given = true;
-  const { outcome } = await changed(scope, place.identity, (record, now) =>
-    putBack(record, { slotToken: place.token }, now),
+export async function returnLease(scope: KeyedScope, lease: KeyLease): Promise<void> {
+  lease.released = true;
+  const { outcome } = await changed(scope, lease.identity, (record, now) =>
+    putBack(record, { slotToken: lease.token }, now),
   );
-  if (outcome.kind === 'back') scope.log.debug({ jobId: place.jobId, key: place.identity.key }, 'a place was put back');
+  if (outcome.kind === 'back') scope.log.debug({ jobId: lease.jobId, key: lease.identity.key }, 'a place was put back');
 }
 
 /** The job of a place is no job: the next one in the queue may have it. */
-export async function dropPlace(scope: KeyedScope, place: KeyPlace): Promise<KeyPlace | undefined> {
-  place.given = true;
-  const { jobId, token: slotToken, identity } = place;
-  const wish = { jobId, slotToken, limits: scope.keyed.limits, promote: taker(scope) };
+export async function dropLease(scope: KeyedScope, lease: KeyLease): Promise<KeyLease | undefined> {
+  lease.released = true;
+  const { jobId, token: slotToken, identity } = lease;
+  const wish = { jobId, slotToken, limits: scope.keyed.limits, promote: nextOwner(scope) };
   const { outcome, asked } = await changed(scope, identity, (record, now) => release(record, wish, now));
-  return outcome.promoted ? new KeyPlace(identity, outcome.promoted, asked) : undefined;
+  return outcome.promoted ? new KeyLease(identity, outcome.promoted, asked) : undefined;
 }
 
 async function changed<Outcome>(
   scope: KeyedScope,
   identity: KeyIdentity,
   decide: (record: KeyRecord, now: Date) => { record: KeyRecord; outcome: Outcome },
-): Promise<{ outcome: Outcome; asked: Asked; comes: boolean }> {
+): Promise<{ outcome: Outcome; asked: ChangeFacts; comes: boolean }> {
   const askedAt = performance.now();
   let takeovers = 0;
   let comes = false;
@@ -282,7 +282,7 @@ async function changed<Outcome>(
       takeovers = record.staleTakeoverCount;
       const changed = decide(record, now);
       const [head] = changed.record.queued;
-      comes = head !== undefined && scope.host?.comesByItself(identity.keyHash, head) === true;
+      comes = head !== undefined && scope.host?.willArrive(identity.keyHash, head) === true;
       return changed;
     },
     { signal: scope.halt },
@@ -291,31 +291,32 @@ async function changed<Outcome>(
 }
 
 /** Who takes the place that `held` leaves: this worker, if it is to start the first one in the queue. */
-function nextTaker(
+function ownerAfter(
   scope: KeyedScope,
-  held: HeldWork,
+  delivery: Delivery,
   { keyHash }: KeyIdentity,
 ): (record: KeyRecord) => Taker | undefined {
   // Once taken, always taken: the answer to a change that took the place may have been lost.
   let next: Taker | undefined;
   return (record) => {
     // The job that leaves may still stand in the queue itself.
-    const head = record.queued.find(({ jobId }) => jobId !== held.work.jobId);
-    if (next === undefined && head !== undefined && scope.host?.startsNext(held, keyHash, head)) next = taker(scope);
+    const head = record.queued.find(({ jobId }) => jobId !== delivery.work.jobId);
+    if (next === undefined && head !== undefined && scope.host?.startsNext(delivery, keyHash, head))
+      next = nextOwner(scope);
     return next;
   };
 }
 
 function passOn(
   scope: KeyedScope,
-  held: HeldWork,
+  delivery: Delivery,
   identity: KeyIdentity,
   { promoted, headWaits }: { promoted: ActiveSlot | undefined; headWaits: boolean },
-  asked: Asked,
+  asked: ChangeFacts,
 ): void {
   if (promoted) {
-    held.next = new KeyPlace(identity, promoted, asked);
-    jobLog(scope, held.work.event).debug({ next: promoted.jobId, key: identity.key }, 'the key is passed on');
+    delivery.next = new KeyLease(identity, promoted, asked);
+    jobLog(scope, delivery.work.event).debug({ next: promoted.jobId, key: identity.key }, 'the key is passed on');
   }
   if (headWaits) scope.keyed.hint(identity);
 }

@@ -2,12 +2,11 @@
 // changed (protocol: keyed concurrency, bucket value). What is changed is decided by @trellis/lifecycle.
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type KV, Kvm, type KvStatus } from '@nats-io/kv';
-import { backoffMs, type Logger, sleep } from '@trellis/async';
+import { backoffMs, KeyedBatcher, type Logger, sleep } from '@trellis/async';
 import { type KeyRecord, keyBucketName, keyRecordName, readKeyRecord } from '@trellis/contracts';
 import { type Changed, type KeyIdentity, type KeyLimits, newKeyRecord } from '@trellis/lifecycle';
 import { isConnected, type JobStream, whenConnected } from '@trellis/nats';
-import { LinePerName } from './keyed-batcher.ts';
-import { type KnownRecord, KnownRecords } from './record-cache.ts';
+import { type CachedRecord, RecordCache } from './record-cache.ts';
 import { type QueueText, queueText, textOf } from './record-text.ts';
 
 /** A key's record could not be read or changed in time, or is none. */
@@ -45,10 +44,10 @@ export class KeyRecords {
   readonly #bucket: string;
   readonly #kv: KV;
   readonly #direct: boolean;
-  readonly #known = new KnownRecords();
+  readonly #known = new RecordCache();
   readonly #stream: JobStream;
   readonly #log: Logger;
-  readonly #wishes = new LinePerName<Wish>((name, wishes) => this.#changeTogether(name, wishes));
+  readonly #wishes = new KeyedBatcher<Wish>((name, wishes) => this.#changeTogether(name, wishes));
 
   private constructor(kv: KV, status: KvStatus, stream: JobStream, log: Logger) {
     this.#kv = kv;
@@ -170,7 +169,12 @@ export class KeyRecords {
   }
 
   /** Stores the record if the last revision of its key, deleted or not, is `revision`. @throws {JetStreamApiError} if not */
-  async #write(name: string, record: KeyRecord, revision: number, before: QueueText | undefined): Promise<KnownRecord> {
+  async #write(
+    name: string,
+    record: KeyRecord,
+    revision: number,
+    before: QueueText | undefined,
+  ): Promise<CachedRecord> {
     const queue = queueText(record.queued, before);
     const text = textOf(record, queue);
     const headers = `Nats-Expected-Last-Subject-Sequence: ${revision}\r\n`;

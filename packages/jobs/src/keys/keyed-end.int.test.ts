@@ -29,7 +29,10 @@ it('a key is freed only once the end of the job that holds it is stored: until t
   const stored = gate();
   const publish = JobStream.prototype.publish;
   let ends = 0;
-  const held = vi.spyOn(JobStream.prototype, 'publish').mockImplementation(async function (this: JobStream, ...args) {
+  const delivery = vi.spyOn(JobStream.prototype, 'publish').mockImplementation(async function (
+    this: JobStream,
+    ...args
+  ) {
     if (args[0].eventType === 'completed' && ends++ === 0) await stored.opened;
     return publish.apply(this, args);
   });
@@ -50,6 +53,6 @@ it('a key is freed only once the end of the job that holds it is stored: until t
     for (const ref of [ended, next]) expect((await ref.wait({ timeoutMs: 30_000 })).state).toBe('completed');
     expect(ran).toEqual([ended.id, next.id]);
   } finally {
-    held.mockRestore();
+    delivery.mockRestore();
   }
 });

@@ -1,6 +1,6 @@
 import { newKeyRecord } from '@trellis/lifecycle';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { KnownRecords } from './record-cache.ts';
+import { RecordCache } from './record-cache.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -14,14 +14,14 @@ const known = (revision: number, bytes = 1_000) => ({
 });
 
 it('what is taken is known no more until it is kept anew', () => {
-  const records = new KnownRecords();
+  const records = new RecordCache();
   records.keep('a', known(1));
   expect(records.take('a')).toMatchObject({ revision: 1 });
   expect(records.take('a')).toBeUndefined();
 });
 
 it('a key that others change too is not known for ten seconds', () => {
-  const records = new KnownRecords();
+  const records = new RecordCache();
   records.outdated('a');
   records.keep('a', known(1));
   expect(records.take('a')).toBeUndefined();
@@ -31,11 +31,11 @@ it('a key that others change too is not known for ten seconds', () => {
 });
 
 it('the longest not used are forgotten when there are too many, or too large ones', () => {
-  const many = new KnownRecords();
+  const many = new RecordCache();
   for (let n = 0; n < 6_000; n++) many.keep(`k${n}`, known(n));
   expect(many.take('k999')).toBeUndefined();
   expect(many.take('k1000')).toMatchObject({ revision: 1_000 });
-  const large = new KnownRecords();
+  const large = new RecordCache();
   for (let n = 0; n < 40; n++) large.keep(`k${n}`, known(n, 1_024 * 1_024));
   expect(large.take('k7')).toBeUndefined();
   expect(large.take('k8')).toMatchObject({ revision: 8 });

@@ -3,7 +3,7 @@
 import type { KeyRecord } from '@trellis/contracts';
 import type { QueueText } from './record-text.ts';
 
-export interface KnownRecord {
+export interface CachedRecord {
   record: KeyRecord;
   queue: QueueText;
   revision: number;
@@ -16,15 +16,15 @@ const MAX_BYTES = 32 * 1_024 * 1_024;
 /** A key that others work on too is read anew for so long. */
 const SHARED_MS = 10_000;
 
-export class KnownRecords {
+export class RecordCache {
   /** The longest not used first. */
-  readonly #records = new Map<string, KnownRecord>();
+  readonly #records = new Map<string, CachedRecord>();
   /** Until when, in milliseconds of the process clock. */
   readonly #shared = new Map<string, number>();
   #bytes = 0;
 
   /** What is known of a key; it is to be kept anew when it has proved true. */
-  take(name: string): KnownRecord | undefined {
+  take(name: string): CachedRecord | undefined {
     const known = this.#records.get(name);
     if (known === undefined) return undefined;
     this.#records.delete(name);
@@ -32,7 +32,7 @@ export class KnownRecords {
     return known;
   }
 
-  keep(name: string, known: KnownRecord): void {
+  keep(name: string, known: CachedRecord): void {
     if (this.#isShared(name)) return;
     this.take(name);
     this.#records.set(name, known);

@@ -24,13 +24,13 @@ function textFrom(before: QueueText, queued: readonly QueuedJob[]): string | und
   const left = head === undefined ? -1 : before.queued.indexOf(head);
   const stayed = before.queued.length - left;
   if (left < 0 || stayed > queued.length) return undefined;
-  for (let place = 0; place < stayed; place++) {
-    if (before.queued[left + place] !== queued[place]) return undefined;
+  for (let index = 0; index < stayed; index++) {
+    if (before.queued[left + index] !== queued[index]) return undefined;
   }
   let from = 0;
-  for (let place = 0; place < left; place++) from += textOfEntry(before.queued[place] as QueuedJob).length + 1;
+  for (let index = 0; index < left; index++) from += textOfEntry(before.queued[index] as QueuedJob).length + 1;
   let text = before.text.slice(from);
-  for (let place = stayed; place < queued.length; place++) text += `,${textOfEntry(queued[place] as QueuedJob)}`;
+  for (let index = stayed; index < queued.length; index++) text += `,${textOfEntry(queued[index] as QueuedJob)}`;
   return text;
 }
 

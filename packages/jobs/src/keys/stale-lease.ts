@@ -2,7 +2,7 @@
 // (protocol: keyed concurrency, expired lease).
 import { type ActiveSlot, jobFilter, type LifecycleEvent } from '@trellis/contracts';
 import { expiredSlots, type FoldedJob, isEnded, type KeyIdentity, putBack, takeOver } from '@trellis/lifecycle';
-import { publishDecided } from '../attempt/publish-outcome.ts';
+import { publishUntilKnown } from '../attempt/publish-outcome.ts';
 import type { WorkerScope } from '../worker/worker-scope.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 
@@ -53,8 +53,8 @@ async function supersede(
     const expired = current ? expiredSlots(current, new Date()) : [];
     if (!expired.some(({ slotToken }) => slotToken === slot.slotToken)) return 'held';
     const expect = { lastSequence, filter };
-    const event = lostPlace(scope, identity, slot, job);
-    const published = await publishDecided(stream, event, { expect, signal: scope.halt, log });
+    const event = leaseExpiredEvent(scope, identity, slot, job);
+    const published = await publishUntilKnown(stream, event, { expect, signal: scope.halt, log });
     if (published.kind === 'refused') throw published.error;
     if (published.kind === 'conflict') continue;
     if (event.eventType === 'stale') return 'stale';
@@ -65,7 +65,7 @@ async function supersede(
 }
 
 /** `stale` for a job that is active; for one that waits for a start only a line in its log. */
-function lostPlace(
+function leaseExpiredEvent(
   { instanceId }: WorkerScope,
   { service, jobType, key, keyHash }: KeyIdentity,
   slot: ActiveSlot,

@@ -22,7 +22,7 @@ export function attemptEnded(
 }
 
 /** Lets the metrics of a queue show from the start. */
-export function showMetrics({ service, jobType: type }: WorkerScope): void {
+export function initMetrics({ service, jobType: type }: WorkerScope): void {
   for (const outcome of ['completed', 'retry', 'failed', 'dead']) {
     countMetric('trellis.job.attempts', { service, type, outcome }, 0);
   }

@@ -1,11 +1,11 @@
 import type { EventType, LifecycleEvent } from '@trellis/contracts';
 import { expect, it } from 'vitest';
-import type { Look, Seen } from '../attempt/decide-delivery.ts';
+import type { JobSnapshot, LastEvent } from '../attempt/decide-delivery.ts';
 import type { Work } from '../delivery/work-message.ts';
-import { pastOfLook, pastOfWork } from './attempt-history.ts';
+import { historyOfSnapshot, historyOfWork } from './attempt-history.ts';
 
 const at = (second: number) => new Date(1_700_000_000_000 + second * 1_000).toISOString();
-const since = (past: number) => (past - 1_700_000_000_000) / 1_000;
+const since = (history: number) => (history - 1_700_000_000_000) / 1_000;
 
 const event = (eventType: EventType, second: number, changes: Partial<LifecycleEvent> = {}): LifecycleEvent => ({
   jobId: 'j1',
@@ -27,7 +27,7 @@ const work = (origin: 'created' | 'retried', sequence = 10): Work => ({
   workSequence: 1,
 });
 
-const look = (...seen: Seen[]): Look => ({
+const look = (...seen: LastEvent[]): JobSnapshot => ({
   lastSequence: 99,
   last: new Map(seen.map((one) => [one.event.eventType, one])),
   firstCreated: 10,
@@ -35,21 +35,21 @@ const look = (...seen: Seen[]): Look => ({
 });
 
 it('a first attempt was due when its work was made; only `created` says when the job was', () => {
-  expect(pastOfWork(work('created'))).toMatchObject({ previous: undefined, previousLost: false });
-  expect(since(pastOfWork(work('created')).dueAt)).toBe(0);
-  expect(since(pastOfWork(work('created')).createdAt ?? 0)).toBe(0);
-  expect(pastOfWork(work('retried')).createdAt).toBeUndefined();
+  expect(historyOfWork(work('created'))).toMatchObject({ previous: undefined, previousLost: false });
+  expect(since(historyOfWork(work('created')).dueAt)).toBe(0);
+  expect(since(historyOfWork(work('created')).createdAt ?? 0)).toBe(0);
+  expect(historyOfWork(work('retried')).createdAt).toBeUndefined();
 });
 
 it('an attempt after a `retry` was due then, could begin after the wait, and follows the one that gave up', () => {
   const started = { sequence: 11, event: event('started', 1, { attemptTraceparent: 'first' }) };
   const gaveUp = (changes: Partial<LifecycleEvent>) =>
     look(started, { sequence: 12, event: event('retry', 5, changes) });
-  const past = pastOfLook(gaveUp({}), work('created'), [30_000, 60_000]);
-  expect(past).toMatchObject({ previous: 'first', previousLost: false });
-  expect([since(past.dueAt), since(past.readyAt)]).toEqual([5, 65]);
+  const history = historyOfSnapshot(gaveUp({}), work('created'), [30_000, 60_000]);
+  expect(history).toMatchObject({ previous: 'first', previousLost: false });
+  expect([since(history.dueAt), since(history.readyAt)]).toEqual([5, 65]);
   // What a host gave back when it stopped waits for nothing.
-  expect(since(pastOfLook(gaveUp({ handedBack: true }), work('created'), [30_000]).readyAt)).toBe(5);
+  expect(since(historyOfSnapshot(gaveUp({ handedBack: true }), work('created'), [30_000]).readyAt)).toBe(5);
 });
 
 it('an attempt without an outcome was lost, and the next one is due from its last sign of life', () => {
@@ -58,13 +58,13 @@ it('an attempt without an outcome was lost, and the next one is due from its las
     { sequence: 12, event: event('started', 2, { attemptTraceparent: 'lost' }) },
     { sequence: 13, event: event('progress', 7) },
   );
-  const past = pastOfLook(found, work('created'), [30_000]);
-  expect(past).toMatchObject({ previous: 'lost', previousLost: true });
-  expect([since(past.dueAt), since(past.readyAt)]).toEqual([7, 7]);
+  const history = historyOfSnapshot(found, work('created'), [30_000]);
+  expect(history).toMatchObject({ previous: 'lost', previousLost: true });
+  expect([since(history.dueAt), since(history.readyAt)]).toEqual([7, 7]);
 });
 
 it('what happened before the origin is another run’s', () => {
   const found = look({ sequence: 5, event: event('started', -9, { attemptTraceparent: 'before' }) });
-  expect(pastOfLook(found, work('retried'), [1])).toEqual(pastOfWork(work('retried')));
-  expect(pastOfLook(undefined, work('created'), [1])).toEqual(pastOfWork(work('created')));
+  expect(historyOfSnapshot(found, work('retried'), [1])).toEqual(historyOfWork(work('retried')));
+  expect(historyOfSnapshot(undefined, work('created'), [1])).toEqual(historyOfWork(work('created')));
 });

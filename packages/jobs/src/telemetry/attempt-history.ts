@@ -3,10 +3,10 @@
 import { decodeEvent } from '@trellis/contracts';
 import { retryDelayMs } from '@trellis/lifecycle';
 import type { JobStream } from '@trellis/nats';
-import type { Look, Seen } from '../attempt/decide-delivery.ts';
+import type { JobSnapshot, LastEvent } from '../attempt/decide-delivery.ts';
 import type { Work } from '../delivery/work-message.ts';
 
-export interface AttemptPast {
+export interface AttemptHistory {
   /** When the work became due, in milliseconds since the epoch. */
   dueAt: number;
   /** When it could have begun: after the wait between attempts. */
@@ -20,7 +20,7 @@ export interface AttemptPast {
 }
 
 /** The past of a first attempt, as its work message tells it. */
-export function pastOfWork({ origin, event }: Work): AttemptPast {
+export function historyOfWork({ origin, event }: Work): AttemptHistory {
   const dueAt = Date.parse(event.timestamp);
   return {
     dueAt,
@@ -32,11 +32,15 @@ export function pastOfWork({ origin, event }: Work): AttemptPast {
 }
 
 /** The past of an attempt before which the job was looked at. */
-export function pastOfLook(look: Look | undefined, work: Work, backoffMs: readonly number[]): AttemptPast {
-  const past = pastOfWork(work);
-  const since = (seen: Seen | undefined) => (seen && seen.sequence > work.origin.sequence ? seen : undefined);
+export function historyOfSnapshot(
+  look: JobSnapshot | undefined,
+  work: Work,
+  backoffMs: readonly number[],
+): AttemptHistory {
+  const history = historyOfWork(work);
+  const since = (seen: LastEvent | undefined) => (seen && seen.sequence > work.origin.sequence ? seen : undefined);
   const started = since(look?.last.get('started'));
-  if (look === undefined || started === undefined) return past;
+  if (look === undefined || started === undefined) return history;
   const retry = since(look.last.get('retry'));
   const gaveUp = retry && retry.sequence > started.sequence ? retry : undefined;
   const lastSign = Math.max(
@@ -45,7 +49,7 @@ export function pastOfLook(look: Look | undefined, work: Work, backoffMs: readon
   const dueAt = gaveUp ? Date.parse(gaveUp.event.timestamp) : lastSign;
   const delayed = gaveUp !== undefined && !gaveUp.event.handedBack;
   return {
-    ...past,
+    ...history,
     dueAt,
     readyAt: dueAt + (delayed ? retryDelayMs(backoffMs, look.tries) : 0),
     previous: started.event.attemptTraceparent,
@@ -54,8 +58,8 @@ export function pastOfLook(look: Look | undefined, work: Work, backoffMs: readon
 }
 
 /** Adds what a `retried` does not say: when the job was created, and the last attempt of the run before. Never rejects. */
-export async function beforeRerun(stream: JobStream, work: Work, past: AttemptPast): Promise<AttemptPast> {
-  if (past.createdAt !== undefined) return past;
+export async function withEarlierRun(stream: JobStream, work: Work, history: AttemptHistory): Promise<AttemptHistory> {
+  if (history.createdAt !== undefined) return history;
   const { service, jobType, jobId } = work.event;
   try {
     const messages = await stream.lastOfEvents(service, jobType, jobId, ['created', 'started']);
@@ -66,12 +70,12 @@ export async function beforeRerun(stream: JobStream, work: Work, past: AttemptPa
     };
     const created = eventOf('created');
     return {
-      ...past,
+      ...history,
       createdAt: created && Date.parse(created.timestamp),
-      previous: past.previous ?? eventOf('started')?.attemptTraceparent,
+      previous: history.previous ?? eventOf('started')?.attemptTraceparent,
     };
   } catch {
     // A span that stands alone is better than work that waits for its picture.
-    return past;
+    return history;
   }
 }

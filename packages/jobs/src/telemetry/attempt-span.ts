@@ -14,9 +14,9 @@ import {
 } from '@opentelemetry/api';
 import { ATTR, type EventType, LINK, spanName, workConsumerName, workSubject } from '@trellis/contracts';
 import { contextOf, failSpan, linkTo, traceparentOf } from '@trellis/instrumentation';
-import type { HeldWork } from '../delivery/delivery.ts';
+import type { Delivery } from '../delivery/delivery.ts';
 import type { WorkerScope } from '../worker/worker-scope.ts';
-import type { AttemptPast } from './attempt-history.ts';
+import type { AttemptHistory } from './attempt-history.ts';
 import { jobAttributes, jobTracer } from './job-tracer.ts';
 
 /** How an attempt ended, as its span shows it. */
@@ -81,19 +81,19 @@ export interface Opened {
 /** The span of an attempt whose `started` is about to be published; undefined without an OpenTelemetry SDK. */
 export function openAttempt(
   scope: WorkerScope,
-  { work, key }: HeldWork,
-  { attempt, maxTries, past }: { attempt: number; maxTries: number; past: AttemptPast },
+  { work, key }: Delivery,
+  { attempt, maxTries, history }: { attempt: number; maxTries: number; history: AttemptHistory },
 ): Opened | undefined {
   const tracer = jobTracer();
   if (tracer === undefined) return undefined;
   const { service, jobType, instanceId, joinTraceMs } = scope;
   const { traceparent, tracestate, requestId } = work.event.context;
   const now = Date.now();
-  const joins = past.createdAt !== undefined && now - past.createdAt <= joinTraceMs;
+  const joins = history.createdAt !== undefined && now - history.createdAt <= joinTraceMs;
   const creation = joins ? contextOf(traceparent, tracestate) : ROOT_CONTEXT;
   const links = [
     linkTo(traceparent, LINK.creation),
-    past.previous === undefined ? undefined : linkTo(past.previous, LINK.previousAttempt),
+    history.previous === undefined ? undefined : linkTo(history.previous, LINK.previousAttempt),
   ].filter((link): link is Link => link !== undefined);
   const destination = workSubject(service, jobType);
   const facts: Attributes = {
@@ -117,7 +117,7 @@ export function openAttempt(
         ...jobAttributes(job, 'process'),
         [ATTR.messagingOperationType]: 'process',
         ...facts,
-        ...(past.previousLost ? { [ATTR.jobPreviousAttemptLost]: true } : {}),
+        ...(history.previousLost ? { [ATTR.jobPreviousAttemptLost]: true } : {}),
       },
     },
     creation,
@@ -131,7 +131,7 @@ export function openAttempt(
       spanName('wait', destination),
       // Clocks differ between hosts.
       {
-        startTime: new Date(Math.min(past.dueAt, now)),
+        startTime: new Date(Math.min(history.dueAt, now)),
         attributes: { ...jobAttributes(job, 'wait'), ...facts },
         links,
       },

@@ -389,8 +389,8 @@ it('the metrics count creations, attempts and handlers by what became of them, a
     return job.payload.n === 2 ? job.fail('no') : undefined;
   });
   expect(await values('trellis.job.attempts')).toEqual({ completed: 0, retry: 0, failed: 0, dead: 0 });
-  const held = await service.jobs.add.create({ n: 0 });
-  await bench.event(held.id, 'started');
+  const delivery = await service.jobs.add.create({ n: 0 });
+  await bench.event(delivery.id, 'started');
   expect(await inFlight()).toBe(1);
   hold.resolve();
   for (const n of [1, 2]) await (await service.jobs.add.create({ n }, { id: `${service.name}-${n}` })).wait();

@@ -184,5 +184,5 @@ it('a job that is cancelled while it waits for its next attempt never runs again
   await bench.workDone(service.name, 'work');
   expect(runs).toBe(1);
   expect(await bench.types(ref.id)).toEqual(['created', 'started', 'retry', 'cancelled']);
-  expect(service.jobs.work.counts.ackedUnrun).toBe(1);
+  expect(service.jobs.work.counts.discarded).toBe(1);
 });

@@ -3,7 +3,7 @@
 import type { Subscription } from '@nats-io/transport-node';
 import { sleep } from '@trellis/async';
 import { decodeEvent, type EventType, eventSubject, type LifecycleEvent, type StoredMessage } from '@trellis/contracts';
-import type { HeldWork, RunningAttempt } from '../delivery/delivery.ts';
+import type { Delivery, RunningAttempt } from '../delivery/delivery.ts';
 import type { StopReason } from '../errors.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
@@ -15,16 +15,20 @@ type StopEvent = (typeof STOP_EVENTS)[number];
 /** A hint may be ahead of the stream, or of the replica that answers: look again after these waits. */
 const LOOK_AGAIN_MS = [0, 50, 250, 1_000, 3_000];
 
-export interface StopWatch {
+export interface CancellationWatcher {
   /** Looks at every running attempt now. Rejects when the servers do not answer. */
   recheck(): Promise<void>;
   /** Looks at one attempt that began after a hint for its job had come. */
-  follow(held: HeldWork): void;
+  follow(delivery: Delivery): void;
   close(): void;
 }
 
 /** Watches the attempts of one queue. `held`: the work in hand at the time of asking. */
-export function watchStops(scope: WorkerScope, held: () => Iterable<HeldWork>, signal: AbortSignal): StopWatch {
+export function watchCancellations(
+  scope: WorkerScope,
+  held: () => Iterable<Delivery>,
+  signal: AbortSignal,
+): CancellationWatcher {
   const subscriptions: Subscription[] = STOP_EVENTS.map((event) =>
     scope.stream.nc.subscribe(eventSubject(scope.service, scope.jobType, '*', event), {
       callback: (error, message) => {
@@ -39,7 +43,7 @@ export function watchStops(scope: WorkerScope, held: () => Iterable<HeldWork>, s
     }),
   );
 
-  const follow = async (one: HeldWork, attempt: RunningAttempt, event: StopEvent | undefined): Promise<void> => {
+  const follow = async (one: Delivery, attempt: RunningAttempt, event: StopEvent | undefined): Promise<void> => {
     for (const waitMs of LOOK_AGAIN_MS) {
       await sleep(waitMs, signal);
       if (signal.aborted || one.attempt !== attempt) return;

@@ -3,7 +3,7 @@ import { sleep } from '@trellis/async';
 
 /** How much there is. */
 interface Tally {
-  begun: number;
+  started: number;
   unhandled: number;
 }
 
@@ -29,8 +29,8 @@ export class Stage {
   }
 }
 
-export class Underway {
-  readonly #tally: Tally = { begun: 0, unhandled: 0 };
+export class InFlight {
+  readonly #tally: Tally = { started: 0, unhandled: 0 };
   #idle = Promise.withResolvers<void>();
 
   /** Work whose handler is still to run, or runs. */
@@ -40,18 +40,18 @@ export class Underway {
 
   /** Work whose handler has ended. */
   get finishing(): number {
-    return this.#tally.begun - this.#tally.unhandled;
+    return this.#tally.started - this.#tally.unhandled;
   }
 
   /** Begins work that never rejects. */
-  begin(work: (stage: Stage) => Promise<void>, ended: () => void): void {
-    this.#tally.begun++;
+  run(work: (stage: Stage) => Promise<void>, ended: () => void): void {
+    this.#tally.started++;
     const stage = new Stage(this.#tally);
     void work(stage).then(() => {
       stage.handled();
-      this.#tally.begun--;
+      this.#tally.started--;
       ended();
-      if (this.#tally.begun > 0) return;
+      if (this.#tally.started > 0) return;
       this.#idle.resolve();
       this.#idle = Promise.withResolvers();
     });
@@ -59,7 +59,7 @@ export class Underway {
 
   /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
-    while (this.#tally.begun > 0) await this.#idle.promise;
+    while (this.#tally.started > 0) await this.#idle.promise;
   }
 
   /** Resolves when nothing is under way, at the latest after `ms`. */

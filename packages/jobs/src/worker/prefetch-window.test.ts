@@ -1,18 +1,18 @@
 import { expect, it } from 'vitest';
-import { StartAhead } from './prefetch-window.ts';
+import { PrefetchWindow } from './prefetch-window.ts';
 
-const after = (startMs: number, handlerMs: number, ahead = new StartAhead()): StartAhead => {
+const after = (startMs: number, handlerMs: number, prefetch = new PrefetchWindow()): PrefetchWindow => {
   for (let times = 0; times < 100; times++) {
-    ahead.started(startMs);
-    ahead.handled(handlerMs);
+    prefetch.started(startMs);
+    prefetch.handled(handlerMs);
   }
-  return ahead;
+  return prefetch;
 };
 
 it('nothing is started ahead before it is known how long handlers take', () => {
-  const ahead = new StartAhead();
-  ahead.started(5);
-  expect(ahead.limit(100, 0)).toBe(0);
+  const prefetch = new PrefetchWindow();
+  prefetch.started(5);
+  expect(prefetch.limit(100, 0)).toBe(0);
 });
 
 it('as many are started ahead as handlers end while a start is under way', () => {
@@ -27,8 +27,8 @@ it('what is started ahead is bounded, however quick the handlers are', () => {
 });
 
 it('of a keyed queue more is started ahead, bounded too', () => {
-  expect(after(10, 0, new StartAhead({ keyed: true })).limit(100, 0)).toBe(500);
-  expect(after(4, 8, new StartAhead({ keyed: true })).limit(100, 0)).toBe(50);
+  expect(after(10, 0, new PrefetchWindow({ keyed: true })).limit(100, 0)).toBe(500);
+  expect(after(4, 8, new PrefetchWindow({ keyed: true })).limit(100, 0)).toBe(50);
 });
 
 it('nothing is started ahead of slow handlers, however slow a start is', () => {
@@ -40,8 +40,8 @@ it('nothing more is started ahead while no handler moves on', () => {
 });
 
 it('a few slow handlers among many quick ones are enough to stop it', () => {
-  const ahead = after(4, 1);
-  expect(ahead.limit(10, 0)).toBe(40);
-  ahead.handled(2_000);
-  expect(ahead.limit(10, 0)).toBe(0);
+  const prefetch = after(4, 1);
+  expect(prefetch.limit(10, 0)).toBe(40);
+  prefetch.handled(2_000);
+  expect(prefetch.limit(10, 0)).toBe(0);
 });

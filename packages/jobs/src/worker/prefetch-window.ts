@@ -11,7 +11,7 @@ const MOST_KEYED = 500;
 /** Weight of the newest measurement in an average. */
 const WEIGHT = 1 / 16;
 
-export class StartAhead {
+export class PrefetchWindow {
   readonly #most: number;
   #startMs: number | undefined;
   #handlerMs: number | undefined;
@@ -31,14 +31,14 @@ export class StartAhead {
   }
 
   /** Whether what waits for a handler to end waits briefly, as far as is known. */
-  get quick(): boolean {
+  get handlersAreQuick(): boolean {
     return this.#handlerMs === undefined || this.#handlerMs <= QUICK_MS;
   }
 
   /** @param stuckMs for how long handlers have not moved on */
   limit(concurrency: number, stuckMs: number): number {
     if (this.#startMs === undefined || this.#handlerMs === undefined) return 0;
-    if (!this.quick || stuckMs > QUICK_MS) return 0;
+    if (!this.handlersAreQuick || stuckMs > QUICK_MS) return 0;
     const endMeanwhile = (concurrency * this.#startMs) / this.#handlerMs;
     return Math.min(this.#most, Math.round(endMeanwhile));
   }

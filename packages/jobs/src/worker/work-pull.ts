@@ -9,32 +9,32 @@ const PULL_LATE_MS = 1_000;
 
 export class WorkPull {
   readonly #room: () => number;
-  readonly #arrive: (message: JsMsg) => void;
+  readonly #receive: (message: JsMsg) => void;
   readonly #open = new Set<ConsumerMessages>();
-  #asked = 0;
+  #requested = 0;
   #fault: unknown;
   #wake = Promise.withResolvers<void>();
 
   /** @param room how many messages may come, those under way included */
   constructor(room: () => number, arrive: (message: JsMsg) => void) {
     this.#room = room;
-    this.#arrive = arrive;
+    this.#receive = arrive;
   }
 
   /** Messages that may still come to open pulls. */
-  get asked(): number {
-    return this.#asked;
+  get requested(): number {
+    return this.#requested;
   }
 
   /** The room has changed. */
-  changed(): void {
+  roomChanged(): void {
     if (this.#due() > 0) this.#wake.resolve();
   }
 
   /** How many messages are to be asked for now: in few large pulls rather than one for every place, but never none. */
   #due(): number {
-    const free = this.#room() - this.#asked;
-    return this.#asked > 0 && free < this.#asked ? 0 : free;
+    const free = this.#room() - this.#requested;
+    return this.#requested > 0 && free < this.#requested ? 0 : free;
   }
 
   /** Pulls until `signal` aborts and no pull is open any more. @throws when a pull fails: the consumer or the server is gone */
@@ -73,17 +73,17 @@ export class WorkPull {
 
   async #pull(consumer: Consumer, count: number): Promise<void> {
     let left = count;
-    this.#asked += count;
+    this.#requested += count;
     let messages: ConsumerMessages | undefined;
     let fault: unknown;
     const callback = (message: JsMsg) => {
       // A pull that was renewed after a reconnect may bring more than was asked for.
       if (left > 0) {
         left--;
-        this.#asked--;
+        this.#requested--;
       }
       try {
-        this.#arrive(message);
+        this.#receive(message);
       } catch (error) {
         fault ??= error;
         messages?.stop();
@@ -101,7 +101,7 @@ export class WorkPull {
       fault ??= await messages.closed();
       if (fault !== undefined) throw fault;
     } finally {
-      this.#asked -= left;
+      this.#requested -= left;
       if (messages) this.#open.delete(messages);
     }
   }

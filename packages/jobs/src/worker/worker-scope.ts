@@ -3,8 +3,8 @@
 import type { Logger } from '@trellis/async';
 import type { LifecycleEvent, QueuedJob } from '@trellis/contracts';
 import type { JobStream } from '@trellis/nats';
-import type { LateAcks } from '../delivery/ack-batcher.ts';
-import type { HeldWork } from '../delivery/delivery.ts';
+import type { AckBatcher } from '../delivery/ack-batcher.ts';
+import type { Delivery } from '../delivery/delivery.ts';
 import type { KeyedQueue } from '../keys/keyed-queue.ts';
 import type { Queue } from '../queue.ts';
 
@@ -15,7 +15,7 @@ export interface WorkerCounts {
   /** Work messages that are no work of this queue; terminated. */
   quarantined: number;
   /** Work that was not to be run any more. */
-  ackedUnrun: number;
+  discarded: number;
   /** Work given back to look again later. */
   waited: number;
   /** Work given back because its key had no place for it. */
@@ -40,7 +40,7 @@ export interface WorkerCounts {
 export const newCounts = (): WorkerCounts => ({
   delivered: 0,
   quarantined: 0,
-  ackedUnrun: 0,
+  discarded: 0,
   waited: 0,
   parked: 0,
   started: 0,
@@ -58,11 +58,11 @@ export const newCounts = (): WorkerCounts => ({
 /** What the worker around knows about its other work. */
 export interface WorkerHost {
   /** Whether this worker is to start `next`, of the same key, when `held` has ended. */
-  startsNext(held: HeldWork, keyHash: string, next: QueuedJob): boolean;
+  startsNext(delivery: Delivery, keyHash: string, next: QueuedJob): boolean;
   /** Whether the next job of a key needs nobody's help: its work is in hand here, or about to be delivered somewhere. */
-  comesByItself(keyHash: string, next: QueuedJob): boolean;
+  willArrive(keyHash: string, next: QueuedJob): boolean;
   /** Whether other work in hand is of the same job. */
-  runsAlready(held: HeldWork): boolean;
+  holdsOtherDelivery(delivery: Delivery): boolean;
 }
 
 export interface WorkerScope {
@@ -79,7 +79,7 @@ export interface WorkerScope {
   readonly stream: JobStream;
   readonly log: Logger;
   readonly counts: WorkerCounts;
-  readonly acks: LateAcks;
+  readonly acks: AckBatcher;
   /** Aborts when the host waits no longer: what is not stored by then is left to the next delivery. */
   readonly halt: AbortSignal;
 }

@@ -1,27 +1,25 @@
 // Works one queue in one process: pulls what it can start, keeps what it holds from being delivered to others, runs it,
 // gives it back when the host stops. What happens to one message is attempt-runner.ts.
 import type { JsMsg } from '@nats-io/jetstream';
-import { type Loop, loop, sleep } from '@trellis/async';
+import { type Loop, loop, Semaphore, sleep, TimeoutQueue } from '@trellis/async';
 import type { QueuedJob } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
 import type { Handler } from '../attempt/run-handler.ts';
-import { LateAcks } from '../delivery/ack-batcher.ts';
-import { HeldWork } from '../delivery/delivery.ts';
-import { WorkInHand } from '../delivery/delivery-registry.ts';
-import { WorkFront } from '../delivery/delivery-watermark.ts';
-import { workToStart } from '../delivery/read-parked-work.ts';
+import { AckBatcher } from '../delivery/ack-batcher.ts';
+import { Delivery } from '../delivery/delivery.ts';
+import { DeliveryRegistry } from '../delivery/delivery-registry.ts';
+import { DeliveryWatermark } from '../delivery/delivery-watermark.ts';
+import { deliveryOfLease } from '../delivery/read-parked-work.ts';
 import { readWorkMessage, type Work } from '../delivery/work-message.ts';
 import { listenForFreeKeys, takeHinted } from '../keys/key-hints.ts';
-import { isKeyed, type KeyPlace } from '../keys/key-lease.ts';
-import { KeyTurns } from '../keys/local-key-queue.ts';
-import { showMetrics } from '../telemetry/attempt-ended.ts';
+import { isKeyed, type KeyLease } from '../keys/key-lease.ts';
+import { LocalKeyQueue } from '../keys/local-key-queue.ts';
+import { initMetrics } from '../telemetry/attempt-ended.ts';
 import { AttemptRunner } from './attempt-runner.ts';
-import { type StopWatch, watchStops } from './cancellation-watcher.ts';
-import { type Stage, Underway } from './in-flight.ts';
-import { StartAhead } from './prefetch-window.ts';
+import { type CancellationWatcher, watchCancellations } from './cancellation-watcher.ts';
+import { InFlight, type Stage } from './in-flight.ts';
+import { PrefetchWindow } from './prefetch-window.ts';
 import { announceWorker } from './presence.ts';
-import { HandlerSlots } from './semaphore.ts';
-import { PatientLine } from './timeout-queue.ts';
 import { ensureWorkConsumer } from './work-consumer.ts';
 import { WorkPull } from './work-pull.ts';
 import type { WorkerScope } from './worker-scope.ts';
@@ -54,44 +52,45 @@ export class QueueWorker {
   readonly #closed = new AbortController();
   /** Aborts when the host waits for the servers no longer. */
   readonly #halt = new AbortController();
-  readonly #held = new WorkInHand();
+  readonly #deliveries = new DeliveryRegistry();
   /** Held and not begun: handlers became slower meanwhile, or a pull brought more than was asked for. */
-  readonly #waiting = new PatientLine<HeldWork>(PATIENCE_MS, (held) => this.#leave(held));
-  readonly #turns: KeyTurns;
+  readonly #backlog = new TimeoutQueue<Delivery>(PATIENCE_MS, (delivery) => this.#nakUnstarted(delivery));
+  readonly #keyQueue: LocalKeyQueue;
   readonly #runner: AttemptRunner;
-  readonly #underway = new Underway();
-  readonly #slots: HandlerSlots;
-  readonly #ahead: StartAhead;
+  readonly #inFlight = new InFlight();
+  readonly #permits: Semaphore;
+  readonly #prefetch: PrefetchWindow;
   readonly #pull = new WorkPull(
-    () => this.#room() - this.#waiting.size - Math.max(0, this.#turns.waiting - KEY_WAITING),
-    (message) => this.#arrive(message),
+    () => this.#freeRoom() - this.#backlog.size - Math.max(0, this.#keyQueue.waiting - KEY_WAITING),
+    (message) => this.#receive(message),
   );
-  readonly #front = new WorkFront();
+  readonly #watermark = new DeliveryWatermark();
   #ackWaitMs: number;
   #pulling: Loop | undefined;
   #loops: Loop[] = [];
-  #stops: StopWatch | undefined;
+  #cancellations: CancellationWatcher | undefined;
 
   constructor(scope: Omit<WorkerScope, 'acks' | 'halt'>, handler: Handler<unknown, unknown>, options: WorkerOptions) {
     this.#scope = {
       ...scope,
-      acks: new LateAcks(scope.stream.pipe),
+      acks: new AckBatcher(scope.stream.pipe),
       halt: this.#halt.signal,
       host: {
-        startsNext: (held, keyHash, next) => this.#startsNext(held, keyHash, next),
-        comesByItself: (keyHash, { jobId, createdAt }) =>
-          this.#turns.find(keyHash, jobId) !== undefined || this.#front.comesByItself(createdAt),
-        runsAlready: (held) => this.#held.besides(held).some(({ place }) => place !== undefined),
+        startsNext: (delivery, keyHash, next) => this.#startsNext(delivery, keyHash, next),
+        willArrive: (keyHash, { jobId, createdAt }) =>
+          this.#keyQueue.find(keyHash, jobId) !== undefined || this.#watermark.willArrive(createdAt),
+        holdsOtherDelivery: (delivery) =>
+          this.#deliveries.othersOfJob(delivery).some(({ lease }) => lease !== undefined),
       },
     };
     this.#options = options;
     this.#ackWaitMs = scope.queue.settings.ackWaitMs;
     const { maxActive } = scope.keyed?.limits ?? { maxActive: 1 };
-    this.#turns = new KeyTurns(maxActive, KEY_PATIENCE_MS, (held) => this.#lineUp(held));
-    this.#ahead = new StartAhead({ keyed: scope.keyed !== undefined });
-    this.#slots = new HandlerSlots(scope.queue.settings.concurrency, PATIENCE_MS);
-    this.#runner = new AttemptRunner(this.#scope, handler, this.#slots, this.#ahead, (held) => {
-      if (held.hinted) this.#stops?.follow(held);
+    this.#keyQueue = new LocalKeyQueue(maxActive, KEY_PATIENCE_MS, (delivery) => this.#enqueue(delivery));
+    this.#prefetch = new PrefetchWindow({ keyed: scope.keyed !== undefined });
+    this.#permits = new Semaphore(scope.queue.settings.concurrency, PATIENCE_MS);
+    this.#runner = new AttemptRunner(this.#scope, handler, this.#permits, this.#prefetch, (delivery) => {
+      if (delivery.hinted) this.#cancellations?.follow(delivery);
     });
   }
 
@@ -99,16 +98,16 @@ export class QueueWorker {
   async start(): Promise<void> {
     const scope = this.#scope;
     const name = `${scope.service}/${scope.jobType}`;
-    showMetrics(scope);
+    initMetrics(scope);
     const { ackWaitMs } = await ensureWorkConsumer(scope.stream, this.#consumerOf(), scope.log);
     this.#ackWaitMs = ackWaitMs;
     if (isKeyed(scope) && ackWaitMs > scope.keyed.longestParkMs) {
       const facts = { ackWaitMs, atMost: scope.keyed.longestParkMs };
       scope.log.warn(facts, 'the work consumer waits longer than half a lease: jobs of lost workers may turn stale');
     }
-    const held = () => this.#held.values();
-    const stops = watchStops(scope, held, this.#closed.signal);
-    this.#stops = stops;
+    const delivery = () => this.#deliveries.values();
+    const stops = watchCancellations(scope, delivery, this.#closed.signal);
+    this.#cancellations = stops;
     const { log } = scope;
     const signal = this.#closed.signal;
     this.#loops = [
@@ -124,8 +123,8 @@ export class QueueWorker {
       announceWorker(scope, () => this.activeJobs(), { intervalMs: this.#options.heartbeatIntervalMs, signal }),
     ];
     if (isKeyed(scope)) {
-      const hasRoom = () => this.#room() - this.#waiting.size > 0;
-      const answer = (identity: KeyIdentity) => this.#begin((stage) => this.#answerHint(identity, stage));
+      const hasRoom = () => this.#freeRoom() - this.#backlog.size > 0;
+      const answer = (identity: KeyIdentity) => this.#start((stage) => this.#answerHint(identity, stage));
       listenForFreeKeys(scope, hasRoom, answer, this.#closing.signal);
     }
     const backoff = { firstMs: 100, maxMs: 2_000 };
@@ -139,7 +138,7 @@ export class QueueWorker {
 
   /** Ids of the jobs that are active here: their handlers run, or are about to. */
   activeJobs(): string[] {
-    return Array.from(this.#held.values()).flatMap((held) => (held.attempt ? [held.work.jobId] : []));
+    return Array.from(this.#deliveries.values()).flatMap((delivery) => (delivery.attempt ? [delivery.work.jobId] : []));
   }
 
   /** The error that keeps the worker from taking work; undefined while it does. */
@@ -149,7 +148,7 @@ export class QueueWorker {
 
   /** Looks whether running jobs were stopped while no hints could arrive. */
   async recheck(): Promise<void> {
-    await this.#stops?.recheck();
+    await this.#cancellations?.recheck();
   }
 
   /**
@@ -162,19 +161,19 @@ export class QueueWorker {
     const graceOver = sleep(graceMs, grace.signal);
     // Only when no pull is open any more: what is given back would come straight back to it.
     await this.#pull.end(this.#pulling?.done ?? Promise.resolve());
-    for (const held of [...this.#turns.clear(), ...this.#waiting.clear()]) this.#leave(held);
-    await Promise.race([this.#underway.idle(), graceOver]);
+    for (const delivery of [...this.#keyQueue.clear(), ...this.#backlog.clear()]) this.#nakUnstarted(delivery);
+    await Promise.race([this.#inFlight.idle(), graceOver]);
     grace.abort();
-    for (const { attempt } of this.#held.values()) attempt?.stop('shutdown');
-    this.#slots.close();
-    await this.#underway.idleWithin(SETTLE_MS);
-    for (const { attempt } of this.#held.values()) attempt?.abandon();
-    await this.#underway.idleWithin(HALT_MS);
+    for (const { attempt } of this.#deliveries.values()) attempt?.stop('shutdown');
+    this.#permits.close();
+    await this.#inFlight.idleWithin(SETTLE_MS);
+    for (const { attempt } of this.#deliveries.values()) attempt?.abandon();
+    await this.#inFlight.idleWithin(HALT_MS);
     this.#halt.abort();
-    await this.#underway.idle();
+    await this.#inFlight.idle();
     await this.#scope.acks.flush();
     this.#closed.abort();
-    this.#stops?.close();
+    this.#cancellations?.close();
     await Promise.all(this.#loops.map(({ done }) => done));
   }
 
@@ -190,7 +189,7 @@ export class QueueWorker {
     await this.#pull.run(consumer, signal);
   }
 
-  #arrive(message: JsMsg): void {
+  #receive(message: JsMsg): void {
     const { service, jobType, stream, counts, log } = this.#scope;
     const read = readWorkMessage(message, { service, jobType, jobsStream: stream.names.jobs });
     if (read.kind === 'refused') {
@@ -202,135 +201,135 @@ export class QueueWorker {
       message.term(read.reason.slice(0, 200));
       return;
     }
-    if (isKeyed(this.#scope)) this.#front.arrived(message, read.work);
-    const already = this.#held.get(read.work.key);
+    if (isKeyed(this.#scope)) this.#watermark.arrived(message, read.work);
+    const already = this.#deliveries.get(read.work.key);
     if (already) {
       already.message = message;
       return;
     }
     counts.delivered++;
-    const held = new HeldWork(read.work, message, this.#ackWaitMs);
-    this.#held.add(held);
-    held.key = this.#scope.keyed?.keyOfEvent(read.work.event);
+    const delivery = new Delivery(read.work, message, this.#ackWaitMs);
+    this.#deliveries.add(delivery);
+    delivery.key = this.#scope.keyed?.keyOfEvent(read.work.event);
     // With slow handlers it would only keep others waiting behind it.
-    if (this.#turns.isTaken(held) && this.#ahead.quick) this.#turns.wait(held);
-    else this.#lineUp(held);
-    this.#pull.changed();
+    if (this.#keyQueue.isFull(delivery) && this.#prefetch.handlersAreQuick) this.#keyQueue.add(delivery);
+    else this.#enqueue(delivery);
+    this.#pull.roomChanged();
   }
 
   /** It is to be begun as soon as there is room. */
-  #lineUp(held: HeldWork): void {
-    this.#turns.enter(held);
+  #enqueue(delivery: Delivery): void {
+    this.#keyQueue.enter(delivery);
     // What can be begun at once need not stand in line.
-    if (this.#waiting.size === 0 && this.#mayBegin()) this.#beginWith(held);
-    else this.#waiting.add(held);
-    this.#beginWaiting();
+    if (this.#backlog.size === 0 && this.#hasRoom()) this.#startDelivery(delivery);
+    else this.#backlog.add(delivery);
+    this.#startWaiting();
   }
 
   /** What is not begun here goes to whoever has room. */
-  #leave(held: HeldWork): void {
-    this.#held.delete(held);
-    held.giveBack(0);
-    this.#endTurn(held);
+  #nakUnstarted(delivery: Delivery): void {
+    this.#deliveries.delete(delivery);
+    delivery.nak(0);
+    this.#leaveKeyQueue(delivery);
   }
 
   /** The key of this work may have become free: what waits here for it is begun. */
-  #endTurn(held: HeldWork): void {
-    const next = this.#turns.leave(held);
-    if (next) this.#lineUp(next);
+  #leaveKeyQueue(delivery: Delivery): void {
+    const next = this.#keyQueue.leave(delivery);
+    if (next) this.#enqueue(next);
   }
 
   /** The first of those that wait for the key that `held` leaves is started here if it is at hand, or would come late. */
-  #startsNext(held: HeldWork, keyHash: string, { jobId, createdAt }: QueuedJob): boolean {
+  #startsNext(delivery: Delivery, keyHash: string, { jobId, createdAt }: QueuedJob): boolean {
     if (this.#closing.signal.aborted) return false;
-    if (this.#turns.find(keyHash, jobId)) return held.chain < MAX_CHAIN || this.#waiting.size === 0;
-    return held.chain < MAX_CHAIN && this.#waiting.size === 0 && !this.#front.comesByItself(createdAt);
+    if (this.#keyQueue.find(keyHash, jobId)) return delivery.chain < MAX_CHAIN || this.#backlog.size === 0;
+    return delivery.chain < MAX_CHAIN && this.#backlog.size === 0 && !this.#watermark.willArrive(createdAt);
   }
 
   /** How many may be begun: as many as have a place to run in, and those that are started ahead. */
-  #most(): number {
+  #limit(): number {
     const { concurrency } = this.#scope.queue.settings;
-    return concurrency + this.#ahead.limit(concurrency, this.#slots.stuckMs);
+    return concurrency + this.#prefetch.limit(concurrency, this.#permits.stuckMs);
   }
 
-  #room(): number {
-    return this.#underway.finishing >= MAX_FINISHING ? 0 : this.#most() - this.#underway.unhandled;
+  #freeRoom(): number {
+    return this.#inFlight.finishing >= MAX_FINISHING ? 0 : this.#limit() - this.#inFlight.unhandled;
   }
 
-  #mayBegin(): boolean {
-    return !this.#closing.signal.aborted && this.#room() > 0;
+  #hasRoom(): boolean {
+    return !this.#closing.signal.aborted && this.#freeRoom() > 0;
   }
 
-  #beginWaiting(): void {
-    while (this.#waiting.size > 0 && this.#mayBegin()) this.#beginWith(this.#waiting.shift() as HeldWork);
-    this.#pull.changed();
+  #startWaiting(): void {
+    while (this.#backlog.size > 0 && this.#hasRoom()) this.#startDelivery(this.#backlog.shift() as Delivery);
+    this.#pull.roomChanged();
   }
 
-  #beginWith(held: HeldWork): void {
-    this.#begin((stage) => this.#workThrough(held, stage));
+  #startDelivery(delivery: Delivery): void {
+    this.#start((stage) => this.#runChain(delivery, stage));
   }
 
-  #begin(work: (stage: Stage) => Promise<void>): void {
-    this.#underway.begin(work, () => this.#beginWaiting());
+  #start(work: (stage: Stage) => Promise<void>): void {
+    this.#inFlight.run(work, () => this.#startWaiting());
   }
 
   /** Work in hand, then what its key passes on to this worker. */
-  async #workThrough(first: HeldWork, stage: Stage): Promise<void> {
-    let held: HeldWork | undefined = first;
-    for (let chain = 0; held !== undefined; chain++) {
-      held.chain = chain;
+  async #runChain(first: Delivery, stage: Stage): Promise<void> {
+    let delivery: Delivery | undefined = first;
+    for (let chain = 0; delivery !== undefined; chain++) {
+      delivery.chain = chain;
       stage.unhandled();
-      this.#turns.enter(held);
-      await this.#runner.run(held, () => this.#handled(stage));
-      this.#held.delete(held);
-      const next: HeldWork | undefined = held.next && (await this.#workOf(held.next));
-      if (next) this.#turns.enter(next);
-      this.#endTurn(held);
-      held = next;
+      this.#keyQueue.enter(delivery);
+      await this.#runner.run(delivery, () => this.#handled(stage));
+      this.#deliveries.delete(delivery);
+      const next: Delivery | undefined = delivery.next && (await this.#deliveryOf(delivery.next));
+      if (next) this.#keyQueue.enter(next);
+      this.#leaveKeyQueue(delivery);
+      delivery = next;
     }
   }
 
   #handled(stage: Stage): void {
     stage.handled();
-    this.#beginWaiting();
+    this.#startWaiting();
   }
 
   /** The work of a place that was passed on to this worker; undefined when there is nothing to start. Never rejects. */
-  async #workOf(place: KeyPlace): Promise<HeldWork | undefined> {
+  async #deliveryOf(lease: KeyLease): Promise<Delivery | undefined> {
     const scope = this.#scope;
     if (!isKeyed(scope)) return undefined;
-    const waiting = this.#turns.find(place.identity.keyHash, place.jobId);
+    const waiting = this.#keyQueue.find(lease.identity.keyHash, lease.jobId);
     if (waiting) {
-      this.#turns.delete(waiting);
-      waiting.place = place;
+      this.#keyQueue.delete(waiting);
+      waiting.lease = lease;
       return waiting;
     }
-    return workToStart(scope, place, (work, of) => this.#takeInHand(work, of));
+    return deliveryOfLease(scope, lease, (work, of) => this.#adopt(work, of));
   }
 
   /** Undefined while its message is being looked at by this very worker. */
-  #takeInHand(work: Work, place: KeyPlace): HeldWork | undefined {
-    const already = this.#held.get(work.key);
-    if (already !== undefined && !this.#waiting.delete(already) && !this.#turns.delete(already)) return undefined;
-    const held = already ?? new HeldWork(work, undefined, this.#ackWaitMs);
-    held.key = place.identity;
-    held.place = place;
-    this.#held.add(held);
-    return held;
+  #adopt(work: Work, lease: KeyLease): Delivery | undefined {
+    const already = this.#deliveries.get(work.key);
+    if (already !== undefined && !this.#backlog.delete(already) && !this.#keyQueue.delete(already)) return undefined;
+    const delivery = already ?? new Delivery(work, undefined, this.#ackWaitMs);
+    delivery.key = lease.identity;
+    delivery.lease = lease;
+    this.#deliveries.add(delivery);
+    return delivery;
   }
 
   /** A key became free: the head of its queue, if this worker has room. */
   async #answerHint(identity: KeyIdentity, stage: Stage): Promise<void> {
     const scope = this.#scope;
     if (!isKeyed(scope)) return;
-    const place = await takeHinted(scope, identity, this.#closing.signal);
-    const held = place && (await this.#workOf(place));
-    if (held) await this.#workThrough(held, stage);
+    const lease = await takeHinted(scope, identity, this.#closing.signal);
+    const delivery = lease && (await this.#deliveryOf(lease));
+    if (delivery) await this.#runChain(delivery, stage);
   }
 
   /** Tells the server that everything held is being worked on, also what waits for a slot. */
   async #extend(signal: AbortSignal): Promise<void> {
-    for (const held of this.#held.values()) held.message?.working();
+    for (const delivery of this.#deliveries.values()) delivery.message?.working();
     await sleep(this.#ackWaitMs / 3, signal);
   }
 }

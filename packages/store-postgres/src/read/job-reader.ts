@@ -1,9 +1,10 @@
 // Reads the projection for the admin RPCs: one job, pages, counts, how far the pipelines are. Never writes.
 // Which statement fits a filter is page-plan.ts; what a row means is job-row.ts.
+
+import { BatchLoader } from '@trellis/async';
 import type { JobState } from '@trellis/contracts';
 import type { Queryable, Row } from '../connection/open-postgres.ts';
 import { type Counted, type ErrorMatches, type FoundPage, findPage } from './find-page.ts';
-import { Gathered } from './gathered.ts';
 import { type JobRow, jobsOfRows, type ReadJob } from './job-row.ts';
 import {
   type Bodies,
@@ -106,8 +107,8 @@ interface PlaceRow extends Row {
 /** Everything throws `StoreUnavailable` when the store cannot answer now. */
 export class JobReader {
   readonly #store: Queryable;
-  readonly #shown = new Gathered<string, string>((ids) => this.#shownJobs(shownJobs(ids)), {
-    atOnce: WHOLE_JOBS_STATEMENTS,
+  readonly #shown = new BatchLoader<string, string>((ids) => this.#shownJobs(shownJobs(ids)), {
+    maxConcurrent: WHOLE_JOBS_STATEMENTS,
     maxKeys: WHOLE_JOBS_AT_ONCE,
   });
 
