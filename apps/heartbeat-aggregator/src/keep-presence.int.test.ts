@@ -5,7 +5,8 @@ import { JobStream, provision } from '@trellis/nats';
 import { migratePostgres, openPostgres, type Postgres, PresenceStore } from '@trellis/store-postgres';
 import { type FreshPostgres, freshPostgres, startTestNats, type TestNats, waitFor } from '@trellis/test-support';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type KeepOptions, keepPresence, newCounts, type PresenceCounts } from './keep-presence.ts';
+import { type KeepOptions, keepPresence } from './keep-presence.ts';
+import { newCounts, type PresenceCounts } from './presence-counts.ts';
 
 let nats: TestNats;
 let nc: NatsConnection;

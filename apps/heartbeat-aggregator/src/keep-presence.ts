@@ -6,6 +6,7 @@ import type { HeardUpTo, Lease, PresenceStore } from '@trellis/store-postgres';
 import type { AggregatorConfig } from './config.ts';
 import { followHeartbeats, type HeardMessage } from './follow-heartbeats.ts';
 import { PresenceBook } from './presence-book.ts';
+import type { PresenceCounts } from './presence-counts.ts';
 import type { PresenceMetrics } from './presence-metrics.ts';
 import { readHeartbeat } from './read-heartbeat.ts';
 
@@ -25,25 +26,6 @@ export interface KeepOptions {
   /** Called once presence is shown, or another replica sees to it. */
   settled: () => void;
 }
-
-/** What came in and what was written, since the start. */
-export interface PresenceCounts {
-  heartbeats: number;
-  malformed: number;
-  mismatched: number;
-  flushes: number;
-  rows: number;
-  forgotten: number;
-}
-
-export const newCounts = (): PresenceCounts => ({
-  heartbeats: 0,
-  malformed: 0,
-  mismatched: 0,
-  flushes: 0,
-  rows: 0,
-  forgotten: 0,
-});
 
 const FORGET_EVERY_MS = 60_000;
 

@@ -1,7 +1,7 @@
 import { recordTelemetry } from '@trellis/test-support';
 import { expect, test } from 'vitest';
-import { newCounts } from './keep-presence.ts';
 import { PresenceBook } from './presence-book.ts';
+import { newCounts } from './presence-counts.ts';
 import { PresenceMetrics } from './presence-metrics.ts';
 
 const heartbeat = (service: string, instanceId: string) => ({

@@ -1,8 +1,8 @@
 // Presence as metrics: heartbeats and rows as they add up, workers as they are known to the replica that keeps presence.
 // A heartbeat costs none of this: the sums are handed over with each write.
 import { countMetric, observeMetrics } from '@trellis/instrumentation';
-import type { PresenceCounts } from './keep-presence.ts';
 import type { PresenceBook } from './presence-book.ts';
+import type { PresenceCounts } from './presence-counts.ts';
 
 const OUTCOMES = [
   ['accepted', 'heartbeats'],

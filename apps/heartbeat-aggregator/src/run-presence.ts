@@ -4,7 +4,8 @@ import type { JobStream } from '@trellis/nats';
 import { boundYoungGeneration, type ComponentScope } from '@trellis/runtime';
 import type { PresenceStore } from '@trellis/store-postgres';
 import type { AggregatorConfig } from './config.ts';
-import { keepPresence, newCounts } from './keep-presence.ts';
+import { keepPresence } from './keep-presence.ts';
+import { newCounts } from './presence-counts.ts';
 import { PresenceMetrics } from './presence-metrics.ts';
 
 const REPORT_EVERY_MS = 60_000;

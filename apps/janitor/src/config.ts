@@ -11,7 +11,7 @@ import {
   postgresConfig,
 } from '@trellis/runtime';
 import { z } from 'zod';
-import { DUTY_NAMES } from './sweep.ts';
+import { DUTY_NAMES } from './duties/duty.ts';
 
 const Duration = duration();
 

@@ -3,8 +3,8 @@
 import { SpanKind } from '@opentelemetry/api';
 import { ATTR, LINK, type SpanOperation, spanName, workSubject } from '@trellis/contracts';
 import { countMetric, linkTo, recordMetric, withSpan } from '@trellis/instrumentation';
+import type { Counts, PassResult } from './duties/duty.ts';
 import type { JobIdentity } from './stream/read-job.ts';
-import type { Counts, PassResult } from './sweep.ts';
 
 const TRACER = 'trellis.janitor';
 

@@ -2,7 +2,8 @@ import { silentLogger } from '@trellis/async';
 import { migratePostgres, openPostgres, PassLedger, type Postgres } from '@trellis/store-postgres';
 import { type FreshPostgres, freshPostgres, waitFor } from '@trellis/test-support';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Duty, type PassResult, workDuty } from './sweep.ts';
+import type { Duty, PassResult } from './duties/duty.ts';
+import { workDuty } from './sweep.ts';
 
 let database: FreshPostgres;
 let postgres: Postgres;

@@ -1,45 +1,9 @@
 // Runs the duties: each on its own, one replica at a time, when it is due; records and logs what every pass did.
 // What a duty does is in duties/, what it decides in plan.ts.
 import { type Logger, type Loop, loop, sleep } from '@trellis/async';
-import type { PassClaim, PassLedger, PassProblem, PassReport } from '@trellis/store-postgres';
+import type { PassClaim, PassLedger, PassReport } from '@trellis/store-postgres';
+import type { Duty, PassResult } from './duties/duty.ts';
 import { recordPass, showDuty } from './janitor-telemetry.ts';
-
-export const DUTY_NAMES = [
-  'deadlines',
-  'advisories',
-  'stale-rows',
-  'retention',
-  'stranded-work',
-  'lost-jobs',
-  'key-places',
-] as const;
-export type DutyName = (typeof DUTY_NAMES)[number];
-
-export type Counts = Record<string, number>;
-
-/** What a duty is given for one pass. */
-export interface Pass {
-  /** What the last pass returned as its state; `{}` at first. */
-  state: unknown;
-  /** Aborts when the process stops or another replica has taken the duty over: end soon, with what is done so far. */
-  signal: AbortSignal;
-  log: Logger;
-}
-
-export interface PassResult {
-  counts: Counts;
-  /** What an operator should know. */
-  problems?: PassProblem[];
-  /** Where the next pass goes on, as JSON; left out: as before. */
-  state?: unknown;
-  /** There is more to do now: the next pass follows at once. */
-  more?: boolean;
-}
-
-export interface Duty {
-  name: DutyName;
-  run(pass: Pass): Promise<PassResult>;
-}
 
 export interface SweepOptions {
   ledger: PassLedger;

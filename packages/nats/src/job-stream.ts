@@ -11,7 +11,7 @@ import {
   type NextMsgRequest,
   type StoredMsg,
 } from '@nats-io/jetstream';
-import { type MsgHdrs, MsgHdrsImpl, type NatsConnection } from '@nats-io/transport-node';
+import { MsgHdrsImpl, type NatsConnection } from '@nats-io/transport-node';
 import { BatchLoader, type Logger, silentLogger } from '@trellis/async';
 import {
   DEFAULT_STREAM_NAMES,
@@ -22,7 +22,6 @@ import {
   jobIdFilter,
   type LifecycleEvent,
   type StoredEvent,
-  type StoredMessage,
   type StreamNames,
 } from '@trellis/contracts';
 import { type FoldedJob, fold } from '@trellis/lifecycle';
@@ -30,20 +29,7 @@ import { serverAtLeast, whenConnected } from './connect-nats.ts';
 import { type MessageCounts, type MessageSource, messagesOf } from './messages-of-job.ts';
 import { type PublishOptions, type PublishOutcome, publishEvent } from './publish-event.ts';
 import { RequestPipe } from './request-pipe.ts';
-
-/** A stored message together with its headers. */
-export interface StreamMessage extends StoredMessage {
-  headers: MsgHdrs | undefined;
-}
-
-export interface StreamFeatures {
-  /** Conditional publish over a subject filter (server 2.11). */
-  conditionalFilter: boolean;
-  /** Several last messages in one direct get (server 2.11). */
-  multiGet: boolean;
-  /** Atomic batches (server 2.12). */
-  atomicBatch: boolean;
-}
+import type { StreamFeatures, StreamMessage } from './stream-message.ts';
 
 export interface ReadJob {
   job: FoldedJob | undefined;

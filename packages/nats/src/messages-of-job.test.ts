@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { StreamMessage } from './job-stream.ts';
 import { type MessageSource, messagesOf } from './messages-of-job.ts';
+import type { StreamMessage } from './stream-message.ts';
 
 const message = (subject: string, sequence: number): StreamMessage => ({
   subject,

@@ -1,6 +1,6 @@
 // Every message that matches a filter, in stream order, as the leader has them. Read one after the other, the server would walk
 // through all that lies between two of them; so it is asked first how many there are of each subject, and most subjects have one.
-import type { StreamMessage } from './job-stream.ts';
+import type { StreamMessage } from './stream-message.ts';
 
 export interface MessageCounts {
   /** Of each subject that matches. */

@@ -2,13 +2,22 @@
 // Answers that decide nothing (timeouts, a conflict still in flight) are resolved here by reading the leader, always
 // with the same message id (protocol: lifecycle event, publishing and answers).
 import { JetStreamApiError } from '@nats-io/jetstream';
-import { type Msg, type MsgHdrs, PermissionViolationError } from '@nats-io/transport-node';
+import { type Msg, type MsgHdrs, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
 import { backoffMs, sleep } from '@trellis/async';
 import { eventSubject, type JobContext, type LifecycleEvent, newId } from '@trellis/contracts';
 import { isConnected, whenConnected } from './connect-nats.ts';
-import type { JobStream, StreamMessage } from './job-stream.ts';
 import { sequenceOfPlainAck } from './plain-ack.ts';
-import type { PipeRequest } from './request-pipe.ts';
+import type { PipeRequest, RequestPipe } from './request-pipe.ts';
+import type { StreamFeatures, StreamMessage } from './stream-message.ts';
+
+/** What publishing needs of the stream; `JobStream` is one. */
+export interface PublishTarget {
+  readonly nc: NatsConnection;
+  readonly features: StreamFeatures;
+  readonly pipe: RequestPipe;
+  lastOf(filter: string): Promise<StreamMessage | undefined>;
+  messageAt(sequence: number): Promise<StreamMessage | undefined>;
+}
 
 export interface PublishOptions {
   /** Fixed before the first try and kept for its retries; default a random ULID. */
@@ -56,7 +65,7 @@ type Verdict = PublishOutcome | { kind: 'undecided'; cause: unknown } | { kind: 
  * @throws {PublishError} when time or `signal` ran out with the outcome unknown, or the server refuses the event for good
  */
 export function publishEvent(
-  stream: JobStream,
+  stream: PublishTarget,
   event: LifecycleEvent,
   options: PublishOptions,
 ): Promise<PublishOutcome> {
@@ -84,14 +93,14 @@ export function publishEvent(
 class FirstTry implements PipeRequest {
   readonly timeoutMs: number;
   deadline = 0;
-  readonly #stream: JobStream;
+  readonly #stream: PublishTarget;
   readonly #message: Message;
   readonly #givesUpAt: number;
   readonly #signal: AbortSignal | undefined;
   readonly #resolve: (outcome: PublishOutcome | Promise<PublishOutcome>) => void;
 
   constructor(
-    stream: JobStream,
+    stream: PublishTarget,
     message: Message,
     givesUpAt: number,
     signal: AbortSignal | undefined,
@@ -134,7 +143,7 @@ class FirstTry implements PipeRequest {
 
 /** @param first the answer to a first request, where that has been sent */
 async function publishUntilKnown(
-  stream: JobStream,
+  stream: PublishTarget,
   message: Message,
   deadline: number,
   signal: AbortSignal | undefined,
@@ -174,7 +183,7 @@ async function publishUntilKnown(
 }
 
 /** Without conditions over a filter the id itself carries the condition: one event of a kind per state of the job. */
-function defaultMessageId(stream: JobStream, event: LifecycleEvent, expect: PublishOptions['expect']): string {
+function defaultMessageId(stream: PublishTarget, event: LifecycleEvent, expect: PublishOptions['expect']): string {
   if (!expect || stream.features.conditionalFilter) return newId();
   return `${event.jobId}:${event.eventType}:${expect.lastSequence}`;
 }
@@ -189,7 +198,7 @@ interface Message {
 }
 
 async function tryOnce(
-  stream: JobStream,
+  stream: PublishTarget,
   message: Message,
   timeoutMs: number,
   first: Promise<Msg> | undefined,
@@ -222,7 +231,7 @@ async function tryOnce(
 
 /** What the leader says: stored, if the last message of the subject is ours; else whether the condition still holds. */
 async function readVerdict(
-  stream: JobStream,
+  stream: PublishTarget,
   subject: string,
   messageId: string,
   expect: PublishOptions['expect'],
@@ -243,7 +252,7 @@ interface Acknowledgement {
   error?: { code: number; err_code: number; description: string };
 }
 
-function request(stream: JobStream, message: Message, timeoutMs: number): Promise<Msg> {
+function request(stream: PublishTarget, message: Message, timeoutMs: number): Promise<Msg> {
   if (isBroken(message)) {
     return Promise.reject(new PublishError('headers: line breaks cannot be carried', { refused: true }));
   }

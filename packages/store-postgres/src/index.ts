@@ -12,11 +12,9 @@ export {
 export { type PassClaim, PassLedger, type PassProblem, type PassReport } from './janitor/pass-ledger.ts';
 export {
   type HeardUpTo,
-  MAX_ACTIVE_JOBS,
   PresenceStore,
-  type WorkerPresence,
-  type WorkerStatus,
 } from './presence/presence-store.ts';
+export { MAX_ACTIVE_JOBS, type WorkerPresence, type WorkerStatus } from './presence/worker-presence.ts';
 export { type CommitOutcome, CurrentStore, Fenced } from './projection/current-store.ts';
 export { type BatchCommit, type JobChange, NOT_LOADED } from './projection/job-change.ts';
 export type { Lease } from './projection/pipeline-leases.ts';

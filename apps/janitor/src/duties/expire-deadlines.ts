@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { planDeadline } from '../plan/plan-job.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
 import { changeJob } from '../stream/change-job.ts';
-import type { Duty, Pass, PassResult } from '../sweep.ts';
+import type { Duty, Pass, PassResult } from './duty.ts';
 
 /** What earlier passes dealt with, and the sequence that the projection must reach to show it. */
 const State = z.object({

@@ -9,7 +9,7 @@ import { judgeQueue, mayRecreate, type QueueVerdict } from '../plan/plan-stream.
 import { NEW_ROTATION, RotationState, reported, rotate } from '../plan/rotation.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
 import { readJob } from '../stream/read-job.ts';
-import type { Duty, Pass, PassResult } from '../sweep.ts';
+import type { Duty, Pass, PassResult } from './duty.ts';
 
 const State = z.object({
   rotation: RotationState,

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { type JanitorPorts, Tally } from '../ports.ts';
 import type { KeyEntry } from '../stream/key-buckets.ts';
 import { readJob } from '../stream/read-job.ts';
-import type { Duty, Pass, PassResult } from '../sweep.ts';
+import type { Duty, Pass, PassResult } from './duty.ts';
 
 /** The walk goes on at this revision, by service. */
 const State = z.object({ from: z.record(z.string(), z.int()) });

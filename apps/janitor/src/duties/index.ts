@@ -1,6 +1,6 @@
 // Every duty of the janitor. A new one is a file here, a line in this list, and its name in sweep.ts.
 import type { JanitorPorts } from '../ports.ts';
-import type { Duty } from '../sweep.ts';
+import type { Duty } from './duty.ts';
 import { expireDeadlines } from './expire-deadlines.ts';
 import { findStrandedWork } from './find-stranded-work.ts';
 import { freeKeyPlaces } from './free-key-places.ts';

@@ -9,7 +9,7 @@ import { actOnJob } from '../janitor-telemetry.ts';
 import { isProjectionOf, isRetentionOver, mayPurge, retentionCutoff } from '../plan/plan-stream.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
 import { historyPosition } from '../stream/history-position.ts';
-import type { Duty, Pass, PassResult } from '../sweep.ts';
+import type { Duty, Pass, PassResult } from './duty.ts';
 import { removeGone } from './remove-stale-rows.ts';
 
 /** Jobs are walked by age, round and round; the next pass goes on after this one. */

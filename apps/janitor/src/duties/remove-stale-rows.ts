@@ -6,7 +6,7 @@ import type { JanitorRow, RowPlace } from '@trellis/store-postgres';
 import { z } from 'zod';
 import { isProjectionOf } from '../plan/plan-stream.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
-import type { Duty, Pass, PassResult } from '../sweep.ts';
+import type { Duty, Pass, PassResult } from './duty.ts';
 
 /** The audit goes on after this id. */
 const State = z.object({ auditedUpTo: z.string() });

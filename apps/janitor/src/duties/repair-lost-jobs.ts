@@ -11,7 +11,7 @@ import { isOrigin, judgeLost, LOSABLE_STATES, planRequeue } from '../plan/plan-j
 import { NEW_ROTATION, RotationState, reported, rotate } from '../plan/rotation.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
 import { type ReadJob, readJob } from '../stream/read-job.ts';
-import type { Duty, Pass, PassResult } from '../sweep.ts';
+import type { Duty, Pass, PassResult } from './duty.ts';
 
 const State = z.object({ active: RotationState, retry: RotationState });
 type State = z.infer<typeof State>;

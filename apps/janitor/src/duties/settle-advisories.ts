@@ -9,7 +9,7 @@ import { planExhaustion } from '../plan/plan-job.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
 import { changeJob } from '../stream/change-job.ts';
 import type { WorkMessage, WorkOrigin } from '../stream/work-queue.ts';
-import type { Duty, Pass, PassResult } from '../sweep.ts';
+import type { Duty, Pass, PassResult } from './duty.ts';
 
 const DURABLE = 'janitor';
 const ACK_WAIT_MS = 60_000;

@@ -21,10 +21,11 @@ import { freshPostgres, startTestNats, type TestNats } from '@trellis/test-suppo
 import pLimit from 'p-limit';
 import { ulid } from 'ulid';
 import { JanitorConfig } from '../config.ts';
+import type { Counts, Duty, PassResult } from '../duties/duty.ts';
 import type { JanitorPorts } from '../ports.ts';
 import { KeyBuckets } from '../stream/key-buckets.ts';
 import { WorkQueue } from '../stream/work-queue.ts';
-import { type Counts, type Duty, type PassResult, workDuty } from '../sweep.ts';
+import { workDuty } from '../sweep.ts';
 
 export interface JobIdentity {
   id: string;

@@ -13,7 +13,10 @@ export interface ObservedReaders {
 const MAX_AGE_MS = 5_000;
 
 /** Needs the telemetry to be started. A store that does not answer gives no figures: old ones would pass for new ones. */
-export function observeProjection({ queues, janitor }: ObservedReaders, { log, maxAgeMs = MAX_AGE_MS }: { log: Logger; maxAgeMs?: number }): void {
+export function observeProjection(
+  { queues, janitor }: ObservedReaders,
+  { log, maxAgeMs = MAX_AGE_MS }: { log: Logger; maxAgeMs?: number },
+): void {
   const rowsOf = <Row>(read: () => Promise<Row[]>) =>
     cached(
       () =>

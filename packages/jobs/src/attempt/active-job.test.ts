@@ -5,12 +5,13 @@ import { type JobStream, PublishError, type RequestPipe } from '@trellis/nats';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { AckBatcher } from '../delivery/ack-batcher.ts';
-import { Delivery, RunningAttempt } from '../delivery/delivery.ts';
+import { Delivery } from '../delivery/delivery.ts';
 import { NonRetryableError } from '../errors.ts';
 import { queue } from '../queue.ts';
 import { workEvent } from '../testing/work-event.fixture.ts';
 import { newCounts } from '../worker/worker-scope.ts';
 import { jobInHand } from './active-job.ts';
+import { RunningAttempt } from './running-attempt.ts';
 
 const origin = { ...workEvent, eventType: 'created', state: 'pending' } satisfies LifecycleEvent;
 

@@ -4,13 +4,14 @@ import { type JobContext, type LogEntry, Progress } from '@trellis/contracts';
 import { contextOf } from '@trellis/instrumentation';
 import { tracedConnection } from '@trellis/nats';
 import { storableJson } from '../create/created-event.ts';
-import type { Delivery, RunningAttempt } from '../delivery/delivery.ts';
+import type { Delivery } from '../delivery/delivery.ts';
 import type { Work } from '../delivery/work-message.ts';
 import { NonRetryableError, ValidationError } from '../errors.ts';
 import { emitLogRecord } from '../telemetry/log-record.ts';
 import { storableText } from '../values/wire-value.ts';
 import { jobLog, type WorkerScope } from '../worker/worker-scope.ts';
 import { attemptEvent, type EventFacts } from './attempt-event.ts';
+import type { RunningAttempt } from './running-attempt.ts';
 
 export interface ActiveJob<Payload> {
   readonly id: string;

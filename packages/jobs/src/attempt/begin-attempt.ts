@@ -2,19 +2,20 @@
 // and the decision published on the condition that nothing has happened meanwhile (protocol: creating and running a job).
 import { jobFilter } from '@trellis/contracts';
 import { countMetric, recordMetric } from '@trellis/instrumentation';
-import type { Delivery, StartedAttempt } from '../delivery/delivery.ts';
+import type { Delivery } from '../delivery/delivery.ts';
 import type { Work } from '../delivery/work-message.ts';
 import { GO, leaveAfterEnd, passKey } from '../keys/key-gate.ts';
 import { isKeyed } from '../keys/key-lease.ts';
 import { type AttemptHistory, historyOfSnapshot, historyOfWork, withEarlierRun } from '../telemetry/attempt-history.ts';
-import { type Opened, openAttempt } from '../telemetry/attempt-span.ts';
 import { jobTracer } from '../telemetry/job-tracer.ts';
+import { type Opened, openAttempt } from '../telemetry/open-attempt.ts';
 import { checkWire, type MaybeLater, type WireValue } from '../values/wire-value.ts';
 import { jobLog, type WorkerScope } from '../worker/worker-scope.ts';
 import { attemptEvent, type EventFacts } from './attempt-event.ts';
 import { type Decision, decideDelivery, firstRun } from './decide-delivery.ts';
 import { readJobSnapshot } from './job-snapshot.ts';
 import { type Published, publishUntilKnown } from './publish-outcome.ts';
+import type { StartedAttempt } from './running-attempt.ts';
 
 export type Beginning =
   | ({ kind: 'run'; payload: unknown } & StartedAttempt)

@@ -3,9 +3,10 @@
 import type { EventType } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
 import { storableJson } from '../create/created-event.ts';
-import type { Delivery, RunningAttempt } from '../delivery/delivery.ts';
+import type { Delivery } from '../delivery/delivery.ts';
 import { type StopReason, ValidationError } from '../errors.ts';
-import { holdsLease, isKeyed, type KeyedScope, type KeyLease, releaseLease } from '../keys/key-lease.ts';
+import { holdsLease, isKeyed, type KeyedScope, releaseLease } from '../keys/key-lease.ts';
+import type { KeyLease } from '../keys/lease.ts';
 import { attemptEnded } from '../telemetry/attempt-ended.ts';
 import { errorText, type MaybeLater } from '../values/wire-value.ts';
 import { jobLog, type WorkerScope } from '../worker/worker-scope.ts';
@@ -13,6 +14,7 @@ import { attemptEvent, type EventFacts } from './attempt-event.ts';
 import { decideOutcome, type Ending, type Outcome } from './decide-outcome.ts';
 import { type Fenced, publishFenced } from './publish-fenced.ts';
 import { publishUntilKnown } from './publish-outcome.ts';
+import type { RunningAttempt } from './running-attempt.ts';
 
 /** @throws {PublishError} when the host halts before the outcome is known to be stored */
 export async function finishAttempt(

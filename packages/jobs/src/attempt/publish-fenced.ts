@@ -2,9 +2,9 @@
 // its publish must not end a job that has ended, or runs elsewhere, meanwhile.
 import { type EventType, jobFilter, type LifecycleEvent } from '@trellis/contracts';
 import { ENDING_EVENTS } from '@trellis/lifecycle';
-import type { RunningAttempt } from '../delivery/delivery.ts';
 import { jobLog, type WorkerScope } from '../worker/worker-scope.ts';
 import { type Published, publishUntilKnown } from './publish-outcome.ts';
+import type { RunningAttempt } from './running-attempt.ts';
 
 export type Fenced =
   | Exclude<Published, { kind: 'conflict' }>

@@ -2,12 +2,13 @@
 import { errorTypeOf, moveMetric } from '@trellis/instrumentation';
 import { z } from 'zod';
 import { withJobContext } from '../create/job-context.ts';
-import type { Delivery, RunningAttempt } from '../delivery/delivery.ts';
+import type { Delivery } from '../delivery/delivery.ts';
 import { NonRetryableError } from '../errors.ts';
 import { errorText, toWire, type WireValue } from '../values/wire-value.ts';
 import { jobLog, type WorkerScope } from '../worker/worker-scope.ts';
 import { type ActiveJob, jobInHand } from './active-job.ts';
 import type { Ending } from './decide-outcome.ts';
+import type { RunningAttempt } from './running-attempt.ts';
 
 export type Handler<Payload, Result> = (job: ActiveJob<Payload>) => Promise<Result | Error> | Result | Error;
 

@@ -3,7 +3,8 @@
 import { sleep } from '@trellis/async';
 import { decodeEvent, eventSubject } from '@trellis/contracts';
 import { PHANTOM_AFTER_MS } from '@trellis/lifecycle';
-import { dropLease, type KeyedScope, type KeyLease, returnLease } from '../keys/key-lease.ts';
+import { dropLease, type KeyedScope, returnLease } from '../keys/key-lease.ts';
+import type { KeyLease } from '../keys/lease.ts';
 import type { Delivery } from './delivery.ts';
 import type { Work } from './work-message.ts';
 

@@ -4,7 +4,8 @@
 import { sleep } from '@trellis/async';
 import { KeyFreeHint, keyFreeSubject } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
-import { acquireHeadLease, type KeyedScope, type KeyLease } from './key-lease.ts';
+import { acquireHeadLease, type KeyedScope } from './key-lease.ts';
+import type { KeyLease } from './lease.ts';
 
 /** Idle instances do not all ask at the same moment for a key that became free. */
 const SPREAD_MS = 20;

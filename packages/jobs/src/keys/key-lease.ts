@@ -2,7 +2,7 @@
 // running). What is asked at which point of a job's run is key-gate.ts; the order of the queue is @trellis/lifecycle's.
 
 import { backoffMs } from '@trellis/async';
-import type { ActiveSlot, Concurrency, KeyRecord } from '@trellis/contracts';
+import type { ActiveSlot, KeyRecord } from '@trellis/contracts';
 import { newId } from '@trellis/contracts';
 import {
   type KeyIdentity,
@@ -20,62 +20,13 @@ import type { Delivery } from '../delivery/delivery.ts';
 import type { MaybeLater } from '../values/wire-value.ts';
 import { jobLog, type WorkerScope } from '../worker/worker-scope.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
+import { type ChangeFacts, KeyLease } from './lease.ts';
 import { clearExpired } from './stale-lease.ts';
 
 /** A worker's scope in a queue that has keys. */
 export type KeyedScope = WorkerScope & { keyed: KeyedQueue };
 
 export const isKeyed = (scope: WorkerScope): scope is KeyedScope => scope.keyed !== undefined;
-
-/** How a record was when it was changed. */
-interface ChangeFacts {
-  takeovers: number;
-  /** Of the process clock, before the request: a process may be stopped for long before it reads the answer. */
-  askedAt: number;
-}
-
-/** A place that this worker took; somebody else may have it by now. */
-export class KeyLease {
-  readonly identity: KeyIdentity;
-  readonly jobId: string;
-  readonly token: string;
-  readonly queuedAt: string | undefined;
-  readonly #takeovers: number;
-  #slot: ActiveSlot;
-  #knownAt: number;
-  /** Somebody else has it: whatever its handler brings does not count. */
-  lost = false;
-  /** It was given back: nothing is to be renewed. */
-  released = false;
-
-  constructor(identity: KeyIdentity, slot: ActiveSlot, { takeovers, askedAt }: ChangeFacts) {
-    this.identity = identity;
-    this.#slot = slot;
-    this.#takeovers = takeovers;
-    this.#knownAt = askedAt;
-    this.jobId = slot.jobId;
-    this.token = slot.slotToken;
-    this.queuedAt = slot.queuedAt;
-  }
-
-  /** Milliseconds since this worker last knew that the place is its own. */
-  get ageMs(): number {
-    return performance.now() - this.#knownAt;
-  }
-
-  renewed(slot: ActiveSlot, askedAt: number): void {
-    this.#slot = slot;
-    this.#knownAt = askedAt;
-  }
-
-  /** As lifecycle events carry it. */
-  facts(): Concurrency {
-    const { key, keyHash } = this.identity;
-    const { instanceId, slotToken, heartbeatAt, leaseExpiresAt } = this.#slot;
-    return { key, keyHash, instanceId, slotToken, heartbeatAt, leaseExpiresAt, staleTakeoverCount: this.#takeovers };
-  }
-}
-
 /** Waits between two visits of parked work: the head of the queue comes soon, those behind it later. */
 const PARK_STEP_MS = 2_000;
 const SHORTEST_PARK_MS = 50;

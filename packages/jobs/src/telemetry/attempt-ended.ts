@@ -2,7 +2,7 @@
 // end is finish-attempt.ts.
 import { MESSAGING_SYSTEM } from '@trellis/contracts';
 import { countMetric, moveMetric, recordMetric } from '@trellis/instrumentation';
-import type { RunningAttempt } from '../delivery/delivery.ts';
+import type { RunningAttempt } from '../attempt/running-attempt.ts';
 import type { WorkerScope } from '../worker/worker-scope.ts';
 import type { AttemptEnd } from './attempt-span.ts';
 

@@ -3,7 +3,7 @@
 import { logs, SeverityNumber } from '@opentelemetry/api';
 import { ATTR, type LogEntry } from '@trellis/contracts';
 import { contextOf } from '@trellis/instrumentation';
-import type { RunningAttempt } from '../delivery/delivery.ts';
+import type { RunningAttempt } from '../attempt/running-attempt.ts';
 import type { Work } from '../delivery/work-message.ts';
 import { TELEMETRY_SCOPE } from './job-tracer.ts';
 

@@ -3,7 +3,8 @@
 import type { Subscription } from '@nats-io/transport-node';
 import { sleep } from '@trellis/async';
 import { decodeEvent, type EventType, eventSubject, type LifecycleEvent, type StoredMessage } from '@trellis/contracts';
-import type { Delivery, RunningAttempt } from '../delivery/delivery.ts';
+import type { RunningAttempt } from '../attempt/running-attempt.ts';
+import type { Delivery } from '../delivery/delivery.ts';
 import type { StopReason } from '../errors.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 

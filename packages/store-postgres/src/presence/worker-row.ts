@@ -1,6 +1,6 @@
 // A row of the table of workers, as every statement that reads it gives it, and what it says.
 import type { Row } from '../connection/open-postgres.ts';
-import type { WorkerPresence, WorkerStatus } from './presence-store.ts';
+import type { WorkerPresence, WorkerStatus } from './worker-presence.ts';
 
 export interface WorkerRow extends Row {
   service: string;

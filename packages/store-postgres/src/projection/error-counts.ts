@@ -5,15 +5,13 @@ import type { Queryable } from '../connection/open-postgres.ts';
 import { sentTogether } from '../connection/pipelined-statements.ts';
 import { preparedSqlFile } from '../connection/sql-file.ts';
 import { BinaryArray } from '../encoding/binary-array.ts';
+import type { ErrorDeltas } from './error-deltas.ts';
 import type { JobChange } from './job-change.ts';
 
 const sql = {
   add: preparedSqlFile('projection/add-error-counts'),
   deleteUnused: preparedSqlFile('projection/delete-unused-errors'),
 };
-
-/** By how much the number of jobs with each text changes, without zeros. */
-export type ErrorDeltas = ReadonlyMap<string, number>;
 
 export function errorDeltas(changes: readonly Pick<JobChange, 'before' | 'job'>[]): ErrorDeltas {
   const deltas = new Map<string, number>();

@@ -1,7 +1,7 @@
 // What a batch of events changes, in the vocabulary of jobs: the port between the projector and its store.
 import type { JobState, LogEntry, Quarantined } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
-import type { ErrorDeltas } from './error-counts.ts';
+import type { ErrorDeltas } from './error-deltas.ts';
 
 /** Stands for a body (payload, result) that was not read from the store because no event looks into it. */
 export const NOT_LOADED = Symbol('not loaded');

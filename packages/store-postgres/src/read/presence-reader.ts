@@ -3,7 +3,7 @@
 import { JOB_STATES } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
 import type { Queryable, Row } from '../connection/open-postgres.ts';
-import type { WorkerPresence, WorkerStatus } from '../presence/presence-store.ts';
+import type { WorkerPresence, WorkerStatus } from '../presence/worker-presence.ts';
 import { toPresence, type WorkerRow } from '../presence/worker-row.ts';
 import { readRows } from './read-query.ts';
 

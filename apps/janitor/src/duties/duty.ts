@@ -1,0 +1,41 @@
+// What a duty of the janitor is: a name, and what one pass of it receives and returns.
+import type { Logger } from '@trellis/async';
+import type { PassProblem } from '@trellis/store-postgres';
+
+export const DUTY_NAMES = [
+  'deadlines',
+  'advisories',
+  'stale-rows',
+  'retention',
+  'stranded-work',
+  'lost-jobs',
+  'key-places',
+] as const;
+
+export type DutyName = (typeof DUTY_NAMES)[number];
+
+export type Counts = Record<string, number>;
+
+/** What a duty is given for one pass. */
+export interface Pass {
+  /** What the last pass returned as its state; `{}` at first. */
+  state: unknown;
+  /** Aborts when the process stops or another replica has taken the duty over: end soon, with what is done so far. */
+  signal: AbortSignal;
+  log: Logger;
+}
+
+export interface PassResult {
+  counts: Counts;
+  /** What an operator should know. */
+  problems?: PassProblem[];
+  /** Where the next pass goes on, as JSON; left out: as before. */
+  state?: unknown;
+  /** There is more to do now: the next pass follows at once. */
+  more?: boolean;
+}
+
+export interface Duty {
+  name: DutyName;
+  run(pass: Pass): Promise<PassResult>;
+}
