@@ -1,47 +1,47 @@
-// What one entry of the bench is: what it is given, its run, and the rows that it gives back.
+// The types of a bench entry: its input, its run and the rows that it returns.
 
-/** How much an entry generates; each entry reads what concerns it. */
+/** Sizes of the entries; each entry reads its own. */
 export interface BenchSizes {
   /** Jobs of the backlogs of catch-up, memory and rebuild. */
   jobs: number;
   /** Jobs of job throughput and keyed. */
   throughputJobs: number;
-  /** Times that a measurement and what is beside it are repeated in turn; the median counts. */
+  /** How often a measurement and its comparison are repeated in alternation; the median counts. */
   rounds: number;
-  /** Jobs of the table that `query` and `gateway load` read, and the large one of `query growth`. */
+  /** Jobs in the table that `query` and `gateway load` read, and in the large one of `query growth`. */
   tableJobs: number;
   largeTableJobs: number;
   /** Jobs that `freshness` watches. */
   freshnessJobs: number;
   /** Events of `history`. */
   events: number;
-  /** Seconds of one steady load. */
+  /** Duration of one steady load. */
   seconds: number;
 }
 
 export interface BenchContext {
-  /** Says what goes on, on standard error. */
+  /** Reports progress on standard error. */
   say: (line: string) => void;
   sizes: BenchSizes;
-  /** Names of the entries of this run: some measure for each other. */
+  /** Names of the entries of this run: some share measurements. */
   entries: ReadonlySet<string>;
-  /** Versions of servers that an entry used, by name; for the report. */
+  /** Versions of the servers that the entry used, by name; for the report. */
   versions: Map<string, string>;
-  /** A redis-server to use; else one is looked for. */
+  /** The redis-server to use. Default: search for one. */
   redisServer: string | undefined;
 }
 
 export interface BenchResult {
-  /** What was measured, e.g. `catch-up`. */
+  /** Name of the measurement, such as `catch-up`. */
   row: string;
-  /** Our figure and the one beside it, with their units. */
+  /** Our figure and the one that it is compared with, with their units. */
   ours: string;
   beside: string;
-  /** The figure that the goal is about; undefined when it is no ratio. */
+  /** The ratio that the goal is about; undefined if the goal is not a ratio. */
   ratio: number | undefined;
   goal: string;
   verdict: 'met' | 'missed' | 'reported' | 'not measured';
-  /** Every figure behind the row, for the JSON. */
+  /** Every figure of the row, for the JSON. */
   figures: Record<string, number | string>;
 }
 
@@ -51,7 +51,7 @@ export interface BenchEntry {
   run: (context: BenchContext) => Promise<BenchResult[]>;
 }
 
-/** Met or missed, for a ratio that should be at least (or at most) `goal`. */
+/** The verdict for a ratio that should be at least (or at most) `goal`. */
 export const atLeast = (ratio: number, goal: number) => ({
   ratio,
   goal: `≥ ${goal}`,

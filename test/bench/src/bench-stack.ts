@@ -1,5 +1,5 @@
-// The servers of one entry in a folder of their own, and the system's components as processes beside them.
-// Everything ends and is removed when the entry is over, or when the bench is interrupted.
+// The servers of one entry in a temporary folder, and components of the system as processes.
+// Everything is stopped and removed when the entry ends or the bench is interrupted.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,15 +25,15 @@ export interface BenchStack extends AsyncDisposable {
   readonly home: string;
   /** Folder of the servers' logs. */
   readonly logs: string;
-  /** Processes of the servers, by name. */
+  /** Pids of the servers, by name. */
   readonly pids: Record<string, number>;
-  /** Starts a component and waits until it is ready; it is stopped with the stack. */
+  /** Starts a component and waits until it is ready. It stops with the stack. */
   start(component: ComponentName, env?: Record<string, string>): Promise<SupervisedProcess>;
   /** Starts all components. */
   startAll(): Promise<SupervisedProcess[]>;
 }
 
-/** A new folder that names this process; those of runs that were interrupted are removed. */
+/** Creates a folder whose name contains the pid. Removes those of interrupted runs. */
 export function benchFolder(): string {
   for (const name of readdirSync(tmpdir())) {
     const pid = Number(FOLDER.exec(name)?.[1] ?? process.pid);
@@ -41,7 +41,7 @@ export function benchFolder(): string {
     try {
       removeFolder(join(tmpdir(), name));
     } catch {
-      // Another user's, or its servers are only just ending: the next run tries again.
+      // It belongs to another user, or its servers are just ending: the next run tries again.
     }
   }
   return mkdtempSync(join(tmpdir(), `trellis-bench-${process.pid}-`));
@@ -51,7 +51,7 @@ const FOLDER = /^trellis-bench-(\d+)-/;
 export const removeFolder = (folder: string): void =>
   rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
 
-/** @param nats the stack whose NATS server is used, where `only` leaves it out */
+/** @param nats the stack whose NATS server is used if `only` leaves it out */
 export async function startBenchStack(
   { say, versions }: Pick<BenchContext, 'say' | 'versions'>,
   only?: readonly StackServerName[],

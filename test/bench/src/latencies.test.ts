@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { Latencies, median, rate, timedInLanes } from './latencies.ts';
 
-it('the median of an even number is between the two in the middle', () => {
+it('the median of an even number of values is the mean of the two in the middle', () => {
   expect(median([9, 1, 4])).toBe(4);
   expect(median([8, 1, 4, 2])).toBe(3);
   expect(() => median([])).toThrow();
 });
 
-it('percentiles are within a thousandth of what was added', () => {
+it('percentiles differ from the values by at most 0.1 %', () => {
   const latencies = new Latencies();
   for (let ms = 1; ms <= 1_000; ms++) latencies.add(ms);
   const { p50Ms, p99Ms, count } = latencies.figures;
@@ -16,7 +16,7 @@ it('percentiles are within a thousandth of what was added', () => {
   expect(Math.abs(p99Ms - 990)).toBeLessThanOrEqual(1);
 });
 
-it('every index is worked once, and no more at a time than lanes', async () => {
+it('handles every index once, with at most `inFlight` at a time', async () => {
   const seen: number[] = [];
   let [running, most] = [0, 0];
   const { latencies } = await timedInLanes(100, 7, async (index) => {

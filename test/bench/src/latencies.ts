@@ -1,4 +1,4 @@
-// Latencies of many operations, and the figures that the rows print of them.
+// Latencies of many operations, and the figures that rows show of them.
 import { createHistogram } from 'node:perf_hooks';
 
 export interface LatencyFigures {
@@ -9,7 +9,7 @@ export interface LatencyFigures {
 }
 
 export class Latencies {
-  // Microseconds: the histogram takes whole numbers from 1.
+  // Microseconds: the histogram only accepts whole numbers of at least 1.
   readonly #micros = createHistogram();
 
   add(ms: number): void {
@@ -27,7 +27,7 @@ export class Latencies {
   }
 }
 
-/** Runs `work` for 0 … count - 1, `inFlight` at a time, and times each. */
+/** Calls `work` for 0 … count - 1, `inFlight` at a time, and times each call. */
 export async function timedInLanes(
   count: number,
   inFlight: number,
@@ -48,9 +48,9 @@ export async function timedInLanes(
   return { ms: performance.now() - started, latencies: latencies.figures };
 }
 
-/** The middle one; of an even number the mean of the two in the middle. */
+/** The median; for an even number of values the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
-  if (values.length === 0) throw new Error('the median of nothing');
+  if (values.length === 0) throw new Error('there are no values');
   const sorted = values.toSorted((a, b) => a - b);
   const at = (index: number) => sorted[index] ?? Number.NaN;
   return (at(Math.floor((sorted.length - 1) / 2)) + at(Math.ceil((sorted.length - 1) / 2))) / 2;

@@ -1,5 +1,5 @@
-// `npm run bench [-- <entry>…]`: runs entries of the bench one after the other, prints the table, writes the JSON.
-// Figures inform: the exit code is 0 whatever they are.
+// `npm run bench [-- <entry>…]`: runs entries of the bench one after another, prints the table, writes the JSON.
+// The exit code is 0 whatever the figures are.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -49,18 +49,18 @@ const earlierRun = (file: string, runs: Run[] = []): Run[] => {
 };
 
 const command = new Command('bench')
-  .description('Measures this system beside the raw limit of the engines it stands on, in one run.')
-  .argument('[entries...]', `which to run: ${ENTRIES.map(({ name }) => name).join(', ')} (default: all)`)
+  .description('Measures this system and the raw limit of its engines in one run.')
+  .argument('[entries...]', `entries to run: ${ENTRIES.map(({ name }) => name).join(', ')} (default: all)`)
   .option('--jobs <n>', 'jobs of the backlogs of catch-up, memory and rebuild', count, 100_000)
   .option('--throughput-jobs <n>', 'jobs of job-throughput and keyed', count, 20_000)
-  .option('--rounds <n>', 'repetitions of which the median counts', count, 5)
+  .option('--rounds <n>', 'repetitions; the median counts', count, 5)
   .option('--table-jobs <n>', 'jobs in the table that query and gateway-load read', count, 20_000)
   .option('--large-table-jobs <n>', 'jobs in the large table of query-growth', count, 2_000_000)
   .option('--freshness-jobs <n>', 'jobs that freshness watches', count, 600)
   .option('--events <n>', 'events of history', count, 10_000_000)
   .option('--seconds <n>', 'length of one steady load', count, 10)
   .option('--markdown <file>', 'also write the table as Markdown')
-  .option('--median-of <files...>', 'measure nothing: show the medians of runs that bench/results/ has', earlierRun)
+  .option('--median-of <files...>', 'measure nothing: show the medians of these files of bench/results/', earlierRun)
   .addOption(new Option('--redis-server <file>', 'the redis-server to run BullMQ on').env('REDIS_SERVER_BIN'))
   .parse();
 
@@ -80,7 +80,7 @@ if (medianOf) {
   process.exit();
 }
 
-// What runs beside this process ends with it; its folders are removed on the way out.
+// Child processes end with this one. Exit handlers remove its folders.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
 
 const say = (line: string) => process.stderr.write(`bench: ${line}\n`);
@@ -110,7 +110,7 @@ function show(rig: Rig, shown: readonly BenchResult[]): void {
   if (markdown) writeFileSync(markdown, asMarkdown(rig, shown, now));
 }
 
-/** The rows of an entry; one that says why when it could not be measured. */
+/** The rows of an entry; a single row with the reason if it could not be measured. */
 async function measure(entry: BenchEntry): Promise<BenchResult[]> {
   try {
     return await entry.run(context);

@@ -13,7 +13,7 @@ const result = (row: string, ours: string, ratio?: number): BenchResult => ({
   figures: {},
 });
 
-it('of each row the run in the middle counts, by its ratio, or by its own figure where there is none', () => {
+it('takes for each row the median run, by its ratio, or by its first figure if it has no ratio', () => {
   const runs = [
     [result('rate', '90 /s', 0.9), result('start', '11.5 s')],
     [result('rate', '50 /s', 0.7), result('start', '9.1 s')],

@@ -1,4 +1,4 @@
-// Several runs of the bench as one: of each row the run in the middle, as it was measured.
+// Combines several runs of the bench: for each row the result of the median run, unchanged.
 import { readFileSync } from 'node:fs';
 import type { BenchResult } from './bench-entry.ts';
 import type { Rig } from './print-results.ts';
@@ -8,14 +8,14 @@ export interface Run {
   results: BenchResult[];
 }
 
-/** A file that an earlier run has written. @throws Error when it is none */
+/** Reads the file of an earlier run. @throws Error if it is not such a file */
 export function readRun(file: string): Run {
   const run = JSON.parse(readFileSync(file, 'utf8')) as Partial<Run>;
   if (!run.rig || !Array.isArray(run.results)) throw new Error(`${file}: expected a file of bench/results/`);
   return run as Run;
 }
 
-/** Of each row the result in the middle by its ratio, or by its first figure where there is none; of two the lower one. */
+/** For each row the median result by its ratio, or by its first figure if it has no ratio. Of two results the lower one. */
 export function medianOfRuns(runs: readonly Run[]): BenchResult[] {
   const rows = Map.groupBy(
     runs.flatMap(({ results }) => results),

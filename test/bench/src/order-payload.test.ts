@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { mixed, orderPayload } from './order-payload.ts';
 
-it('payloads have some 200 bytes, differ, and are the same for the same job', () => {
+it('payloads have about 200 bytes, differ between jobs, and are the same for the same job', () => {
   const bytes = Array.from({ length: 1_000 }, (_, index) => JSON.stringify(orderPayload(index)));
   const mean = bytes.reduce((sum, text) => sum + text.length, 0) / bytes.length;
   expect(mean).toBeGreaterThan(180);

@@ -1,4 +1,4 @@
-// The payload of every generated job: some 200 bytes of JSON as an order would be, neither constant nor random.
+// The payload of every generated job: about 200 bytes of JSON, like an order, neither constant nor random.
 import { z } from 'zod';
 
 const WORDS = [
@@ -28,7 +28,7 @@ export const OrderPayload = z.object({
 });
 export type OrderPayload = z.infer<typeof OrderPayload>;
 
-/** The payload of job `index`; equal indexes give equal payloads. `keys` is the number of different keys. */
+/** The payload of job `index`. Equal indexes give equal payloads. `keys` is the number of different keys. */
 export function orderPayload(index: number, keys = 1_000): OrderPayload {
   const pick = mixed(index);
   const word = (place: number) => WORDS[(pick >>> (place * 3)) % WORDS.length] ?? '';

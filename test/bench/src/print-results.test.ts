@@ -20,14 +20,14 @@ const unmeasured: BenchResult = {
   verdict: 'not measured',
 };
 
-it('the Markdown has one line a row, says the machine and the day, and pipes do not break it', () => {
+it('the Markdown has one line per row, names the machine and the date, and escapes pipes', () => {
   const text = asMarkdown(rig, [row, unmeasured], new Date('2026-01-02T03:04:05Z'));
   expect(text).toContain('2026-01-02: a cpu, 2 cores, 24 GiB, linux; node v24, nats 2.15.1.');
   expect(text).toContain('| query: a\\|b | p50 1.00 ms | SQL | 0.46 | ≤ 1 | met |');
   expect(text).toContain('| other | p50 1.00 ms | no redis-server |  | ≤ 1 | not measured |');
 });
 
-it('the table tells why a row was not measured', () => {
+it('the table shows why a row was not measured', () => {
   const text = asTable(rig, [unmeasured]);
   expect(text).toMatch(/other.*no redis-server.*not measured/);
 });

@@ -1,4 +1,4 @@
-// How the results are shown: a table for the terminal, one for the documentation.
+// Formats the results as a table for the terminal and as one in Markdown.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, cpus, platform, release, totalmem } from 'node:os';
@@ -23,7 +23,7 @@ export interface Rig {
   versions: Record<string, string>;
 }
 
-/** This machine, and the versions of what was measured on it. */
+/** This machine, and the versions of the measured software. */
 export function readRig(servers: ReadonlyMap<string, string>): Rig {
   const { resolve } = createRequire(import.meta.url);
   const libraries = LIBRARIES.map((name) => [name, versionOf(resolve.paths(name) ?? [], name)]);
@@ -41,7 +41,7 @@ function versionOf(folders: string[], name: string): string {
     try {
       return (JSON.parse(readFileSync(`${folder}/${name}/package.json`, 'utf8')) as { version: string }).version;
     } catch {
-      // Not in this one.
+      // Not installed in this package.
     }
   }
   return 'unknown';

@@ -1,18 +1,18 @@
-// What a process has used so far, as the kernel counts it.
+// Memory and processor time of a process, as the kernel counts them.
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
-/** Linux' USER_HZ. */
+/** USER_HZ of Linux. */
 const TICKS_PER_SECOND = 100;
 
 export interface ProcessUsage {
   residentMb: number;
-  /** The most that was ever resident. */
+  /** Maximum resident memory so far. */
   peakMb: number;
   cpuSeconds: number;
 }
 
-/** @throws Error when there is no such process, or no /proc */
+/** @throws Error if the process or /proc does not exist */
 export function usageOf(pid: number): ProcessUsage {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const megabytes = (name: string) =>
@@ -25,7 +25,7 @@ export function usageOf(pid: number): ProcessUsage {
   };
 }
 
-/** Seconds of processor time of a process, all that came out of it, and those of these that have ended. */
+/** Seconds of processor time of a process and all its descendants, including ended ones. */
 export function cpuSecondsOfTree(pid: number): number {
   const [own, children] = [statOf(pid), readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')];
   const used = [11, 12, 13, 14].reduce((sum, field) => sum + Number(own[field]), 0) / TICKS_PER_SECOND;
@@ -35,7 +35,7 @@ export function cpuSecondsOfTree(pid: number): number {
     .reduce((sum, child) => sum + cpuSecondsOfChild(Number(child)), used);
 }
 
-/** 0 when it has ended meanwhile, as a connection's process in Postgres does: then its time is about to be its parent's. */
+/** 0 if it has ended meanwhile, like a connection's process in Postgres: its time is then added to its parent's. */
 function cpuSecondsOfChild(pid: number): number {
   try {
     return cpuSecondsOfTree(pid);
@@ -45,11 +45,11 @@ function cpuSecondsOfChild(pid: number): number {
   }
 }
 
-/** What follows the name in `/proc/<pid>/stat`; the name in parentheses may hold anything. */
+/** The fields after the name in `/proc/<pid>/stat`. The name, in parentheses, may contain any character. */
 const statOf = (pid: number): string[] =>
   readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
 
-/** Runs `work` and tells which share of all cores' time was used meanwhile, by whomever. */
+/** Runs `work` and returns the share of all cores' time that all processes used meanwhile. */
 export async function machineBusy<Result>(work: () => Promise<Result>): Promise<{ result: Result; busy: number }> {
   const before = cpuTimes();
   const result = await work();

@@ -1,5 +1,5 @@
-// Runs one file of the bench in a process of its own, so that what is measured shares its event loop with nothing else.
-// The file calls `answerTask` with what it does for a task.
+// Runs one file of the bench in a separate process, so that the measured code does not share its event loop.
+// The file calls `answerTask` with a function that performs the task.
 import { fork } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,10 +9,10 @@ export interface RunningTask<Result> extends AsyncDisposable {
   readonly result: Result;
 }
 
-/** As `npm start` has it: with the compiled code at hand a process never loads the compiler, which would take 20 MB. */
+/** As in `npm start`: with a compile cache a process never loads the compiler, which takes 20 MB. */
 export const COMPILE_CACHE = join(tmpdir(), 'trellis-bench-compile-cache');
 
-/** Starts `file` with `task` and waits for its answer; the process lives on until it is disposed. */
+/** Starts `file` with `task` and waits for its answer. The process runs until it is disposed. */
 export async function startTask<Result>(
   file: string,
   task: unknown,
@@ -24,7 +24,7 @@ export async function startTask<Result>(
   });
   const { promise, resolve, reject } = Promise.withResolvers<Result>();
   const ended = new Promise<void>((gone) => child.once('exit', () => gone()));
-  const timer = setTimeout(() => reject(new Error(`${file} was not done within ${timeoutMs / 1_000} s`)), timeoutMs);
+  const timer = setTimeout(() => reject(new Error(`${file} did not answer within ${timeoutMs / 1_000} s`)), timeoutMs);
   child.on('message', (answer: { result: Result } | { error: string }) => {
     if ('error' in answer) reject(new Error(answer.error));
     else resolve(answer.result);
@@ -46,13 +46,13 @@ export async function startTask<Result>(
   }
 }
 
-/** Runs `file` with `task` to its end. @throws Error when it fails or takes longer than `timeoutMs` */
+/** Runs `file` with `task` to its end. @throws Error if it fails or takes longer than `timeoutMs` */
 export async function runTask<Result>(file: string, task: unknown, timeoutMs?: number): Promise<Result> {
   await using running = await startTask<Result>(file, task, timeoutMs);
   return running.result;
 }
 
-/** Does the one task that this process was started for and answers; ends when the bench is gone. */
+/** Performs the task of this process and sends the answer. The process ends when the bench does. */
 export function answerTask<Task, Result>(work: (task: Task) => Promise<Result>): void {
   process.once('disconnect', () => process.exit());
   process.once('message', async ({ task }: { task: Task }) => {

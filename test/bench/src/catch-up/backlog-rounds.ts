@@ -1,5 +1,5 @@
-// The rounds that catch-up, memory and rebuild share: the raw engines, a first drain and a drain after everything was thrown
-// away take turns over one backlog, so that a slow moment of the machine hits all. Measured once a run of the bench.
+// The rounds that catch-up, memory and rebuild share: the raw engines, a first drain and a drain of emptied stores alternate
+// over one backlog, so that a slow moment of the machine affects all. They are measured once per run of the bench.
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connectNats, provision } from '@trellis/nats';
@@ -16,30 +16,30 @@ import type { RawFigures } from './raw-engines.ts';
 import { type StoredBytes, storedBytes } from './stored-bytes.ts';
 
 export interface BacklogRound {
-  /** Where `catch-up` is measured in this run of the bench. */
+  /** Present if this run measures `catch-up`. */
   raw: RawFigures | undefined;
-  /** By a projector that has never been there before. */
+  /** By a projector that starts for the first time. */
   first: Drained;
-  /** After both stores were emptied; where `rebuild` is measured. */
+  /** After both stores were emptied. Present if this run measures `rebuild`. */
   again: Drained | undefined;
 }
 
 export interface BacklogFigures {
   events: number;
-  /** What a projector holds that has nothing to do. */
+  /** Memory of an idle projector. */
   idleMb: number;
   stored: StoredBytes;
   rounds: BacklogRound[];
 }
 
 const RAW_ENGINES = join(import.meta.dirname, 'raw-engines.ts');
-/** One takes a minute. */
+/** A round takes a minute. */
 const MOST_ROUNDS = 3;
 const PIPELINES_BUCKET = 'JOBS_PIPELINES';
 
 const measured = new WeakMap<BenchContext, Promise<BacklogFigures>>();
 
-/** The rounds of this run: measured for the first entry that asks, with what the others want of them. */
+/** The rounds of this run. The first entry that calls it measures them, with what the other entries need. */
 export function backlogRounds(context: BenchContext): Promise<BacklogFigures> {
   const figures = measured.get(context) ?? measure(context);
   measured.set(context, figures);
@@ -73,13 +73,13 @@ async function measure(context: BenchContext): Promise<BacklogFigures> {
 }
 
 /**
- * New servers of both stores each time: so each side begins with the same, and nothing that one has left to do (checkpoints,
- * merges) is done while the other one is measured.
+ * Both stores get new servers each time: both sides start from the same state, and leftover work of one (checkpoints, merges)
+ * does not slow the other.
  */
 const startStores = (context: BenchContext, nats: BenchStack) =>
   startBenchStack(context, ['postgres', 'clickhouse'], nats);
 
-/** Of the second start: the first one makes the compiled code that is at hand afterwards, here and in the drains. */
+/** Measures the second start: the first one fills the compile cache. */
 async function idleMegabytes(context: BenchContext, nats: BenchStack): Promise<number> {
   await using stack = await startStores(context, nats);
   const first = await stack.start('projector');
@@ -90,7 +90,7 @@ async function idleMegabytes(context: BenchContext, nats: BenchStack): Promise<n
   return residentMb;
 }
 
-/** In a process of its own, new each time as the projector is: by the second round this one would have warmed up. */
+/** In a new process each time, like the projector: this process would be warmed up after the first round. */
 async function measureRaw(context: BenchContext, nats: BenchStack): Promise<RawFigures> {
   const { say, sizes } = context;
   await using stores = await startStores(context, nats);
@@ -103,7 +103,7 @@ async function measureRaw(context: BenchContext, nats: BenchStack): Promise<RawF
   return raw;
 }
 
-/** Makes the streams and fills them. @returns the number of events */
+/** Creates the streams and fills them. @returns the number of events */
 export async function publishBacklog(
   { urls }: BenchStack,
   jobs: number,
@@ -122,7 +122,7 @@ export async function publishBacklog(
   }
 }
 
-/** Throws both projections away, as an operator may at any time. */
+/** Drops both projections, as an operator may at any time. */
 export async function emptyStores({ urls }: BenchStack): Promise<void> {
   await using postgres = openPostgres({ url: urls.postgres, maxConnections: 1 });
   await postgres.query(`drop schema if exists ${postgres.schema} cascade`);
@@ -131,7 +131,7 @@ export async function emptyStores({ urls }: BenchStack): Promise<void> {
   await clickhouse.client.command({ query: `DROP DATABASE ${clickhouse.database} SYNC` });
 }
 
-/** Leaves nothing in NATS of the projectors that were there. */
+/** Removes everything that earlier projectors left in NATS. */
 async function forgetProjectors({ urls }: BenchStack): Promise<void> {
   const nc = await connectNats({ url: urls.nats, options: urls.natsOptions, name: 'bench' });
   try {

@@ -22,7 +22,7 @@ describe.each([
   });
 });
 
-it("a busy backlog's jobs have their events within 5,000 messages", () => {
+it('in a busy backlog the events of a job are within 5,000 messages', () => {
   const events = [...backlogEvents(JOBS, BUSY)].map(({ jobId }, sequence) => ({ jobId, sequence }));
   const spans = Array.from(
     Map.groupBy(events, ({ jobId }) => jobId).values(),

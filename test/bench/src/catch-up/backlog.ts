@@ -1,17 +1,17 @@
-// Fills a JOBS stream with the events of finished jobs, interleaved as a busy system would.
+// Fills a JOBS stream with the events of finished jobs, interleaved as in a busy system.
 import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { eventSubject, type LifecycleEvent } from '@trellis/contracts';
 import { ulid } from 'ulid';
 import { orderPayload } from '../order-payload.ts';
 
-/** Steps between the events of one job; `busy`: with three events a step, a job spans at most 3,900 messages. */
+/** Steps between the events of one job. `busy`: with three events per step a job spans at most 3,900 messages. */
 export interface Spread {
   startedAfter: number;
   completedAfter: number;
 }
 export const BUSY: Spread = { startedAfter: 600, completedAfter: 1_300 };
-/** First every job is created, then every one started, then every one completed. */
+/** Creates all jobs, then starts all, then completes all. */
 export const fullySpread = (jobs: number): Spread => ({ startedAfter: jobs, completedAfter: 2 * jobs });
 
 export const EVENTS_OF_A_JOB = 3;
@@ -49,7 +49,7 @@ export function* backlogEvents(jobs: number, { startedAfter, completedAfter }: S
     rest: Partial<LifecycleEvent>,
   ) => {
     const seed = seeds[index];
-    if (!seed) throw new Error(`job ${index} is not there`);
+    if (!seed) throw new Error(`job ${index} is missing`);
     if (eventType === 'completed') delete seeds[index];
     return {
       ...seed,
@@ -98,7 +98,7 @@ export async function fillBacklog(nc: NatsConnection, jobs: number, spread = BUS
     ]) as [string, string][];
     const last = rest.pop();
     batch = [];
-    if (!first || !last) throw new Error('a batch needs two events');
+    if (!first || !last) throw new Error('a batch needs at least two events');
     const open = await js.startBatch(first[0], first[1]);
     for (const [subject, body] of rest) open.add(subject, body);
     stored += (await open.commit(last[0], last[1])).count;

@@ -1,5 +1,5 @@
-// catch-up: how quickly both pipelines of a freshly started projector drain a backlog, beside the rate at which the engines
-// would take the same data raw: consume + parse, then the final rows into Postgres, then the events into ClickHouse.
+// catch-up: the rate at which both pipelines of a newly started projector drain a backlog, compared with the raw rate of the
+// engines for the same data: consume + parse, then the final rows into Postgres, then the events into ClickHouse.
 import { atLeast, type BenchContext, type BenchEntry, type BenchResult, reported } from '../bench-entry.ts';
 import { startBenchStack } from '../bench-stack.ts';
 import { median, rate } from '../latencies.ts';
@@ -15,7 +15,7 @@ export const DURABILITY = 'defaults of the three servers; the projector commits 
 
 export const catchUp: BenchEntry = {
   name: 'catch-up',
-  measures: 'both pipelines drain a backlog; beside the raw rate of the three engines, one after the other',
+  measures: 'both pipelines drain a backlog; beside the raw rate of the three engines, one after another',
   run,
 };
 

@@ -1,4 +1,4 @@
-// How long a freshly started projector reads until both stores hold everything that the stream does.
+// Measures how long a newly started projector takes until both stores contain every event of the stream.
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { sleep } from '@trellis/async';
@@ -16,9 +16,9 @@ export interface Drained {
   ms: number;
   currentMs: number;
   historyMs: number;
-  /** From the start of the process until it asks for messages: loading, making tables. */
+  /** From the start of the process until its first request for messages: loading code, creating tables. */
   startMs: number;
-  /** Most memory that the projector had resident until then, and processor time that it used. */
+  /** Maximum resident memory of the projector, and its processor time. */
   peakMb: number;
   cpuSeconds: number;
   /** Processor time that the servers used meanwhile. */
@@ -85,13 +85,13 @@ async function untilStored(watched: Watched): Promise<Pick<Drained, 'startMs' | 
     if (stored >= messages) historyAt ||= now;
     if (position + stored !== seen) [seen, seenAt] = [position + stored, now];
     if (now - seenAt > STALLED_MS)
-      throw new Error(`the projector stands still at ${position} and ${stored} of ${messages}`);
+      throw new Error(`the projector makes no progress at ${position} and ${stored} of ${messages}`);
   }
-  if (reading === undefined) throw new Error('the projector has drained the stream without a consumer');
+  if (reading === undefined) throw new Error('the projector drained the stream, but no consumer was seen');
   return { startMs: reading - started, currentMs: currentAt - reading, historyMs: historyAt - reading };
 }
 
-/** When the first consumer was made that is there since then: the projector makes its own anew at every start. */
+/** Creation time of the oldest consumer. The projector creates its own again at every start. */
 async function readingSince(nc: NatsConnection, since: number): Promise<number | undefined> {
   const made: number[] = [];
   for await (const { created } of (await jetstreamManager(nc)).consumers.list('JOBS')) made.push(Date.parse(created));
@@ -99,7 +99,7 @@ async function readingSince(nc: NatsConnection, since: number): Promise<number |
   return own.length > 0 ? Math.min(...own) : undefined;
 }
 
-/** 0 until the projector has made its tables. */
+/** 0 until the projector has created its tables. */
 async function positionOf(postgres: Postgres): Promise<number> {
   const { rows: tables } = await postgres.query<{ there: boolean }>(
     `select to_regclass('pipelines') is not null as there`,
@@ -109,7 +109,7 @@ async function positionOf(postgres: Postgres): Promise<number> {
   return rows[0]?.position ?? 0;
 }
 
-/** Told by the parts, not by the rows: looking costs the server nothing. */
+/** Reads the row counts of the parts, not the rows, so that polling costs the server nothing. */
 async function storedRows({ client, database }: ClickHouse): Promise<number> {
   const result = await client
     .query({
@@ -117,7 +117,7 @@ async function storedRows({ client, database }: ClickHouse): Promise<number> {
       query_params: { database },
       format: 'JSONEachRow',
     })
-    // There is no such database until the projector has made it.
+    // The database does not exist until the projector has created it.
     .catch(() => undefined);
   const [row] = (await result?.json<{ stored: string | number }>()) ?? [];
   return Number(row?.stored ?? 0);

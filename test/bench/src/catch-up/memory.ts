@@ -1,5 +1,5 @@
-// memory: the most that the projector holds resident while it drains a backlog, beside what it holds idle, and whether that
-// grows with the backlog.
+// memory: the maximum resident memory of the projector while it drains a backlog, compared with its idle memory, and whether
+// it grows with the backlog.
 import { atMost, type BenchContext, type BenchEntry, type BenchResult } from '../bench-entry.ts';
 import { startBenchStack } from '../bench-stack.ts';
 import { median } from '../latencies.ts';
@@ -7,7 +7,7 @@ import { backlogRounds, emptyStores, publishBacklog } from './backlog-rounds.ts'
 import { drain } from './drain.ts';
 
 const GOAL_MB = 250;
-/** Growth over a backlog three times as long that still counts as flat. */
+/** Maximum growth with a backlog three times as long. */
 const FLAT = 1.2;
 
 export const memory: BenchEntry = {

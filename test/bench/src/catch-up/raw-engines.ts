@@ -1,5 +1,4 @@
-// What the three engines take at most, without any of our logic, one after the other: the figures beside ours. A task for a
-// process of its own.
+// The raw rates of the three engines, one after another, without any of our logic. Runs in a separate process.
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { LifecycleEvent } from '@trellis/contracts';
@@ -30,7 +29,7 @@ interface ParsedEvent {
   event: LifecycleEvent;
 }
 
-/** Every message of JOBS consumed and its JSON parsed; nothing is acknowledged or checked. */
+/** Consumes every message of JOBS and parses its JSON, without acknowledgements or checks. */
 async function rawConsume(nc: NatsConnection): Promise<{ ms: number; events: ParsedEvent[] }> {
   const jsm = await jetstreamManager(nc);
   const { name } = await jsm.consumers.add('JOBS', {
@@ -50,14 +49,14 @@ async function rawConsume(nc: NatsConnection): Promise<{ ms: number; events: Par
 
 const ROWS_A_STATEMENT = 5_000;
 
-/** The final rows upserted into a table like ours (same columns, same indexes), 5,000 a statement. */
+/** Upserts the final rows into a table with our columns and indexes, 5,000 per statement. */
 async function rawPostgresUpsert(url: string, parsed: ParsedEvent[]): Promise<number> {
   const eventsOfJob = Map.groupBy(parsed, ({ event }) => event.jobId);
   const rows = [...eventsOfJob.values()].flatMap((events) => {
     const job = fold(events.map((one) => ({ ...one, storedAt: one.event.timestamp })));
     return job ? [job] : [];
   });
-  // As the projector commits.
+  // The projector commits with the same setting.
   const settings = { synchronous_commit: 'off' };
   await using postgres = openPostgres({ url, schema: 'bench_raw', maxConnections: 1, settings });
   await migratePostgres(postgres);
@@ -106,7 +105,7 @@ async function rawPostgresUpsert(url: string, parsed: ParsedEvent[]): Promise<nu
 
 const ROWS_A_BLOCK = 50_000;
 
-/** The events inserted into a table with our columns, order and codecs that nothing derives from, 50,000 a block. */
+/** Inserts the events into a table with our columns, order and codecs but no materialized views, 50,000 per block. */
 async function rawClickHouseInsert(url: string, parsed: ParsedEvent[]): Promise<number> {
   await using ours = openClickHouse({ url, database: 'bench_ours' });
   await migrateClickHouse(ours);

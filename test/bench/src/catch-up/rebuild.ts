@@ -1,5 +1,5 @@
-// rebuild: Postgres and ClickHouse emptied, then filled from the stream by a projector that has been there before, beside
-// the first catch-up of the same stream.
+// rebuild: Postgres and ClickHouse are emptied, then filled again from the stream; compared with the first catch-up of the
+// same stream.
 import { atLeast, type BenchContext, type BenchEntry, type BenchResult } from '../bench-entry.ts';
 import { median, rate } from '../latencies.ts';
 import { backlogRounds } from './backlog-rounds.ts';

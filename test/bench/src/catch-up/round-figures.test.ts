@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { figuresOfRounds } from './round-figures.ts';
 
-it('the figures of each round are told apart by its place, and the ratios keep its order', () => {
+it('figures are named by the number of their round, and ratios keep the order of the rounds', () => {
   expect(figuresOfRounds([1.234, 0.9], [{ ms: 10.04 }, { ms: 20.06, peakMb: 240 }])).toEqual({
     rounds: 2,
     ratios: '1.23 0.90',

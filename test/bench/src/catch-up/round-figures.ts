@@ -1,6 +1,6 @@
-// The figures of rounds as a report has them: what each round gave, and the ratios of which the median counts.
+// The figures of rounds for the report: those of each round, and the ratios whose median counts.
 
-/** Each figure of each round by its place, `round2.ms`, beside the ratios in the rounds' order. */
+/** Each figure of each round as `round2.ms`, and the ratios in the order of the rounds. */
 export function figuresOfRounds(ratios: readonly number[], rounds: readonly object[]): Record<string, number | string> {
   const figures = rounds.flatMap((round, index) =>
     Object.entries(asFigures(round)).map(([name, value]) => [`round${index + 1}.${name}`, value]),
@@ -12,6 +12,6 @@ export function figuresOfRounds(ratios: readonly number[], rounds: readonly obje
   };
 }
 
-/** To a tenth: of milliseconds, seconds and megabytes. */
+/** Rounds to one decimal: milliseconds, seconds and megabytes. */
 export const asFigures = (figures: object): Record<string, number> =>
   Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, Math.round(Number(value) * 10) / 10]));

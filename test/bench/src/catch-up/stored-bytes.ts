@@ -1,11 +1,11 @@
-// What a backlog takes on disk once it is drained: in the stream, and as rows of jobs.
+// Disk space of a drained backlog: in the stream and as rows of jobs.
 import { connectNats, JobStream } from '@trellis/nats';
 import { openPostgres } from '@trellis/store-postgres';
 import type { BenchStack } from '../bench-stack.ts';
 
 export interface StoredBytes {
   streamBytesAnEvent: number;
-  /** Of the table of jobs with its indexes and what is stored out of line. */
+  /** Table of jobs with its indexes and out-of-line values. */
   postgresBytesAJob: number;
 }
 

@@ -1,4 +1,4 @@
-// The process that freshness is compared with: a consumer that upserts one row for each event as it comes.
+// The process that freshness is compared with: a consumer that upserts one row per event.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream';

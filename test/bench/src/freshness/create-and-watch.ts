@@ -1,5 +1,5 @@
-// The process that creates jobs at a steady rate and, for some of them, asks Jobs.Get every few milliseconds from the moment of
-// the publish until the projection answers.
+// A process that creates jobs at a steady rate. For some of them it calls Jobs.Get every few milliseconds from the publish
+// until the reply comes from the projection.
 
 import { silentLogger, sleep } from '@trellis/async';
 import { createService, queue } from '@trellis/jobs';
@@ -11,10 +11,10 @@ import { answerTask } from '../run-task.ts';
 
 export interface FreshnessTask {
   url: string;
-  /** Of the service. */
+  /** Name of the service. */
   name: string;
   jobsPerSecond: number;
-  /** Jobs that are watched, and one in how many is. */
+  /** Number of watched jobs; one job in `oneIn` is watched. */
   watched: number;
   oneIn: number;
 }
@@ -25,15 +25,15 @@ export interface Freshness {
   latencies: LatencyFigures;
   /** Jobs.Get calls of a watched job, on average. */
   callsOfAJob: number;
-  /** Of this process. */
+  /** Processor time of this process. */
   cpuSeconds: number;
 }
 
 const TICK_MS = 2;
-/** From an answer to the next question. Without it the questions are the load that is measured. */
+/** Pause between a reply and the next call. Without it the calls would be most of the load. */
 const PAUSE_MS = 3;
 const GIVE_UP_MS = 20_000;
-/** So long do processes that have just begun compile what they run; what is watched meanwhile does not count. */
+/** Warm-up: new processes compile their code during this time. Jobs watched meanwhile do not count. */
 const WARM_UP_SECONDS = 5;
 
 answerTask(async ({ url, name, jobsPerSecond, watched, oneIn }: FreshnessTask): Promise<Freshness> => {
@@ -51,7 +51,7 @@ answerTask(async ({ url, name, jobsPerSecond, watched, oneIn }: FreshnessTask): 
       if (counts) calls += 1;
       const reply = await nc.request('rpc.v1.Jobs.Get', JSON.stringify({ id }), { timeout: GIVE_UP_MS });
       const { projected, job } = reply.json<{ projected?: boolean; job?: object }>();
-      // Without the projection the gateway answers from the stream, and says so.
+      // Before the job is projected, the gateway reads it from the stream and marks the reply.
       if (job !== undefined && projected !== false) {
         if (counts) latencies.add(performance.now() - from);
         return;

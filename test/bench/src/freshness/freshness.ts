@@ -1,5 +1,5 @@
-// freshness: the time from the publish of a job until Jobs.Get answers from the projection, at a steady rate with everything
-// running, beside the same with a bare consumer in the projector's place.
+// freshness: the time from the publish of a job until Jobs.Get answers from the projection, at a steady rate with all
+// components running; compared with a bare consumer instead of the projector.
 import { join } from 'node:path';
 import type { BenchContext, BenchEntry, BenchResult } from '../bench-entry.ts';
 import { ALL_COMPONENTS, startBenchStack } from '../bench-stack.ts';
@@ -9,7 +9,7 @@ import { runTask, startTask } from '../run-task.ts';
 import type { Freshness, FreshnessTask } from './create-and-watch.ts';
 
 const JOBS_PER_SECOND = 300;
-/** Watching costs more than working: one job in ten is watched. */
+/** Watching costs more than running a job, so only one job in ten is watched. */
 const ONE_IN = 10;
 const GOAL = { p50Ms: 25, p99Ms: 150 };
 
@@ -20,7 +20,7 @@ export const freshness: BenchEntry = {
 };
 
 interface Measured extends Freshness {
-  /** Shares of a core that each process took meanwhile. */
+  /** Share of a core that each process used. */
   cores: string;
 }
 

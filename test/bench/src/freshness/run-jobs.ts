@@ -1,4 +1,4 @@
-// The worker of the jobs that freshness creates: a handler that does nothing. Also an idle worker for whoever needs one.
+// A worker with an empty handler, for the jobs of freshness and wherever an idle worker is needed.
 
 import { silentLogger } from '@trellis/async';
 import { createService, queue } from '@trellis/jobs';

@@ -1,4 +1,4 @@
-// The process that asks as quickly as it is answered, so many requests at a time, for so long.
+// A process that keeps a fixed number of requests in flight for a fixed time.
 import { connectNats } from '@trellis/nats';
 import { Latencies, type LatencyFigures } from '../latencies.ts';
 import { mixed } from '../order-payload.ts';
@@ -6,7 +6,7 @@ import { answerTask } from '../run-task.ts';
 
 export interface CallTask {
   url: string;
-  /** Asked in turn. */
+  /** Sent in rotation. */
   requests: { subject: string; body: string }[];
   inFlight: number;
   seconds: number;
@@ -19,7 +19,7 @@ export interface CallFigures {
 }
 
 const TIMEOUT_MS = 10_000;
-/** So long do processes that have just begun compile what they run. */
+/** Warm-up: new processes compile their code during this time. */
 const WARM_UP_SECONDS = 3;
 
 answerTask(async ({ url, requests, inFlight, seconds }: CallTask): Promise<CallFigures> => {
@@ -31,7 +31,7 @@ answerTask(async ({ url, requests, inFlight, seconds }: CallTask): Promise<CallF
   const lane = async () => {
     for (let now = performance.now(); now < until; ) {
       const request = requests[mixed(turn++) % requests.length];
-      if (!request) throw new Error('there is nothing to ask');
+      if (!request) throw new Error('the list of requests is empty');
       const reply = await nc.request(request.subject, request.body, { timeout: TIMEOUT_MS });
       const then = performance.now();
       if (now >= from && then <= until) {

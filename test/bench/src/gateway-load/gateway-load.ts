@@ -1,4 +1,5 @@
-// gateway load: a closed loop of requests to one and to two gateways, beside an echo service with as long a reply.
+// gateway load: a closed loop of requests to one and to two gateways, compared with an echo service with replies of the same
+// length.
 import { join } from 'node:path';
 import { atLeast, type BenchContext, type BenchEntry, type BenchResult, reported } from '../bench-entry.ts';
 import { startBenchStack } from '../bench-stack.ts';
@@ -10,7 +11,7 @@ import { runTask } from '../run-task.ts';
 import type { CallFigures, CallTask } from './call-gateway.ts';
 
 const GOAL = 0.5;
-/** A second gateway has to make this of the rate of one, where the cores have the time for it. */
+/** The rate of two gateways ÷ that of one must be at least this, if the cores have time left. */
 const SECOND_MAKES = 1.5;
 const IN_FLIGHT = 128;
 const SCHEMA = 'bench_gateway';
@@ -18,7 +19,7 @@ const CALL_FILE = join(import.meta.dirname, 'call-gateway.ts');
 
 export const gatewayLoad: BenchEntry = {
   name: 'gateway-load',
-  measures: `RPCs, ${IN_FLIGHT} in flight, to one and to two gateways, beside an echo service with as long a reply`,
+  measures: `RPCs, ${IN_FLIGHT} in flight, to one and to two gateways, beside an echo service with replies of the same length`,
   run,
 };
 
@@ -32,7 +33,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   const measure = async (name: string, requests: CallTask['requests']): Promise<Measured> => {
     const task: CallTask = { url: stack.urls.nats, requests, inFlight: IN_FLIGHT, seconds: sizes.seconds };
     const { result, busy } = await machineBusy(() => runTask<CallFigures>(CALL_FILE, task));
-    if (result.refused > 0) throw new Error(`${result.refused} of the answers to ${name} were refusals`);
+    if (result.refused > 0) throw new Error(`${result.refused} of the replies to ${name} were errors`);
     say(`${name}: ${Math.round(result.perSecond)} /s, ${shown(result.latencies)}, cores ${percent(busy)} busy`);
     return { ...result, busy };
   };
@@ -74,7 +75,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   ];
 }
 
-/** What is asked: an echo as long as a job, jobs, and what a console would ask for. */
+/** The requests: an echo as long as a job, single jobs, and the mix that a console sends. */
 async function requestsOf(gateway: OpenGateway) {
   const { ids } = gateway.samples;
   const [first = ''] = ids;
@@ -88,7 +89,7 @@ async function requestsOf(gateway: OpenGateway) {
   return {
     echo: [{ subject: gateway.echoSubject, body: String(bytes) }],
     get,
-    // Seven in ten are Get, two List, one Health.
+    // Of ten requests seven are Get, two List, one Health.
     mix: Array.from({ length: 70 }, (_, index) => get[index] ?? health)
       .concat(Array.from({ length: 20 }, (_, index) => list[index % list.length] ?? health))
       .concat(Array.from({ length: 10 }, () => health)),

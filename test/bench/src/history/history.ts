@@ -1,5 +1,5 @@
-// history: what ten million events take on disk, and how quickly the questions of dashboards are answered, beside a raw table
-// of the same events. The events are made inside ClickHouse, so that the materialized views run as in life.
+// history: disk space of ten million events and latency of dashboard queries, compared with a raw table of the same events.
+// ClickHouse generates the events, so that the materialized views run as in production.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClickHouseClient } from '@clickhouse/client';
@@ -17,15 +17,15 @@ const GOAL_QUICKER = 20;
 const GOAL_MS = 1_000;
 const EVENTS_OF_A_JOB = 5;
 const BLOCK = 500_000;
-/** Jobs between a job's creation and its last event; as in generate-events.sql. */
+/** Number of jobs between a job's creation and its last event; as in generate-events.sql. */
 const LONGEST_LAG = 100;
-/** The events are spread over the time until now, so that all are in what the questions ask about. */
+/** The events are spread over the time until now, so that the queries cover all of them. */
 const SPAN_MS = 20 * 3_600_000;
 const TIMES = 9;
 const REQUEST_TIMEOUT_MS = 300_000;
 /**
- * What no codec can take out of the ids of a job: 10 random bytes each in the ULIDs of job and request, 16 in the trace id, 8 in
- * the parent span; and 8 in the span of each attempt.
+ * Bytes in the ids of a job that no codec can compress: 10 random bytes each in the ULIDs of job and request, 16 in the trace id,
+ * 8 in the parent span, and 8 in the span of each attempt.
  */
 const ENTROPY_OF_A_JOB = 10 + 10 + 16 + 8;
 const ENTROPY_OF_AN_ATTEMPT = 8;
@@ -52,7 +52,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   const size = await sizeOnDisk(client);
   say(`${JSON.stringify(size)}`);
   const rawMs = await timed(() => client.command({ query: RAW_TABLE }));
-  say(`the raw table was filled with ${rate(size.events, rawMs)}`);
+  say(`the raw table was filled at ${rate(size.events, rawMs)}`);
   await merged(client);
 
   const rows: BenchResult[] = [sizeRow(size)];
@@ -79,7 +79,7 @@ async function generate(
         begin,
         stepMs: SPAN_MS / (jobs + LONGEST_LAG),
       },
-      // One block an insert, as the projector writes.
+      // One block per insert, like the projector.
       clickhouse_settings: {
         max_block_size: String(BLOCK),
         min_insert_block_size_rows: String(BLOCK),
@@ -94,7 +94,7 @@ async function generate(
 const MERGE_LOOK_MS = 500;
 const MERGE_LONGEST_MS = 90_000;
 
-/** Waits until the server has merged what it wants to merge by itself. */
+/** Waits until the server has finished its own merges. */
 async function merged(client: ClickHouseClient): Promise<void> {
   const until = performance.now() + MERGE_LONGEST_MS;
   for (let quiet = 0; quiet < 3 && performance.now() < until; ) {
@@ -107,7 +107,7 @@ async function merged(client: ClickHouseClient): Promise<void> {
 interface SizeOnDisk {
   events: number;
   attempts: number;
-  /** Bytes of everything that the history keeps, of the journal, and of payloads. */
+  /** Bytes of the whole history, of the journal, and of payloads. */
   all: number;
   journal: number;
   payloads: number;
@@ -126,7 +126,7 @@ async function sizeOnDisk(client: ClickHouseClient): Promise<SizeOnDisk> {
       (SELECT sum(length(payload)) FROM journal) AS payloadsPlain
     FROM system.parts WHERE active AND database = currentDatabase()`,
   );
-  if (!row) throw new Error('ClickHouse told no sizes');
+  if (!row) throw new Error('ClickHouse returned no sizes');
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value)])) as unknown as SizeOnDisk;
 }
 
@@ -157,7 +157,7 @@ function sizeRow({ events, attempts, all, journal, payloads, payloadsPlain }: Si
 
 type Ask = (query: string) => Promise<AnswerRow[]>;
 
-/** As dashboards ask: over plain HTTP. The client library waits for a timer before each request, two milliseconds of its own. */
+/** Over plain HTTP, like dashboards. The client library waits for a timer of 2 ms before each request. */
 function askedOverHttp(address: string, database: string): Ask {
   const url = new URL('/', address);
   url.searchParams.set('database', database);
@@ -171,7 +171,7 @@ function askedOverHttp(address: string, database: string): Ask {
   return async (query) => {
     const response = await fetch(url, { method: 'POST', headers, body: query });
     const text = await response.text();
-    if (!response.ok) throw new Error(`ClickHouse refuses the question: ${text}`);
+    if (!response.ok) throw new Error(`ClickHouse refuses the query: ${text}`);
     return text
       .split('\n')
       .filter((line) => line !== '')
@@ -182,9 +182,9 @@ function askedOverHttp(address: string, database: string): Ask {
 async function ask(asked: Ask, { name, ours, raw }: Question, say: (line: string) => void): Promise<BenchResult> {
   const times = { ours: [] as number[], raw: [] as number[] };
   const run = (sql: string) => timed(() => asked(sql));
-  // The first time reads files that the system has not in memory yet.
+  // The first run reads files that are not in memory yet.
   const difference = firstDifference(await asked(ours), await asked(raw));
-  if (difference !== undefined) say(`${name}: the raw table answers otherwise: ${difference}`);
+  if (difference !== undefined) say(`${name}: the raw table has another result: ${difference}`);
   for (let time = 0; time < TIMES; time++) {
     times.ours.push(await run(ours));
     if (time === 0 || median(times.raw) < GOAL_MS) times.raw.push(await run(raw));

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { dashboardQuestions } from './questions.ts';
 
-it('every question asked of the raw table is one of docs/analytics.md, where it reads the rollups', () => {
+it('every query of the raw table is one of docs/analytics.md, where it reads the rollups', () => {
   const questions = dashboardQuestions();
   expect(questions.length).toBeGreaterThan(0);
   for (const { name, ours, raw } of questions) {

@@ -1,10 +1,10 @@
-// Whether two answers to one question say the same: row by row, value by value, whatever the columns are called.
-// Percentiles come from sketches and from samples, so that numbers may differ by a hundredth.
+// Compares two results of one query row by row and value by value, whatever the columns are called.
+// Percentiles are estimates, so numbers may differ by 1 %.
 const TOLERANCE = 0.01;
 
 export type AnswerRow = Record<string, unknown>;
 
-/** Where the two differ first, in words; undefined when they do not. */
+/** Describes the first difference; undefined if there is none. */
 export function firstDifference(ours: readonly AnswerRow[], raw: readonly AnswerRow[]): string | undefined {
   if (ours.length !== raw.length) return `${ours.length} rows and ${raw.length}`;
   for (const [index, row] of ours.entries()) {

@@ -1,11 +1,11 @@
-// BullMQ on Redis as one of the systems measured; completed jobs are kept, as ours are.
+// BullMQ on Redis as one of the measured systems. It keeps completed jobs, as ours does.
 import { Queue, Worker } from 'bullmq';
 import { timedInLanes } from '../latencies.ts';
 import { orderPayload } from '../order-payload.ts';
 import { countDown, type JobSystem, type JobSystemTask } from './job-system.ts';
 
 const JOBS_A_CALL = 1_000;
-/** BullMQ wants its own retries of commands. */
+/** BullMQ requires this setting, because it retries commands itself. */
 const connection = ({ url }: JobSystemTask) => ({ url, maxRetriesPerRequest: null });
 const openQueue = async (task: JobSystemTask) => {
   const queue = new Queue(task.name, {

@@ -1,5 +1,5 @@
-// graphile-worker as one of the systems measured, with the batching that its documentation advises for throughput.
-// It deletes jobs that succeeded: no history is kept.
+// graphile-worker as one of the measured systems, with the batching that its documentation recommends for throughput.
+// It deletes successful jobs and keeps no history.
 import { Logger, makeWorkerUtils, run, runMigrations } from 'graphile-worker';
 import { timedInLanes } from '../latencies.ts';
 import { orderPayload } from '../order-payload.ts';

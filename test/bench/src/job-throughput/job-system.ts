@@ -1,30 +1,30 @@
-// What is asked of each job system that is measured: create so many jobs, then run them with a handler that does nothing.
+// The interface of a measured job system: create a number of jobs, then run them with an empty handler.
 import type { LatencyFigures } from '../latencies.ts';
 
 export type SystemName = 'trellis' | 'bullmq' | 'graphile-worker';
 
 export interface JobSystemTask {
   system: SystemName;
-  /** `create-bulk`: as many jobs a call as the system takes, where it has such a call. */
+  /** `create-bulk`: as many jobs per call as the system accepts, if it has such a call. */
   phase: 'create' | 'create-bulk' | 'process';
-  /** The system's server. */
+  /** URL of the system's server. */
   url: string;
-  /** Of the queue; a new one each time. */
+  /** Name of the queue; a new one each time. */
   name: string;
   jobs: number;
   /** Calls in flight while creating. */
   inFlight: number;
-  /** Jobs run at a time. */
+  /** Maximum number of jobs that run at a time. */
   concurrency: number;
-  /** Jobs of the same of so many keys exclude each other; 0: no keys. */
+  /** Number of keys; at most one job per key runs at a time. 0: no keys. */
   keys: number;
 }
 
 export interface PhaseFigures {
   ms: number;
-  /** Of one call that creates; of nothing while processing. */
+  /** Latencies of the calls that create; empty while processing. */
   latencies?: LatencyFigures;
-  /** Processor time of the process that created or worked. */
+  /** Processor time of the process that created or ran the jobs. */
   cpuSeconds: number;
 }
 
@@ -35,13 +35,13 @@ export type JobSystem = Record<
 
 const STALLED_MS = 60_000;
 
-/** Counts finished jobs: resolves when `jobs` are, rejects when none is for a minute. */
+/** Counts finished jobs. Resolves after `jobs` jobs, rejects if none finishes for a minute. */
 export function countDown(jobs: number): { one: () => void; done: Promise<void> } {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let left = jobs;
   let seen = jobs;
   const watch = setInterval(() => {
-    if (left === seen) reject(new Error(`no job ended for a minute, ${left} of ${jobs} are left`));
+    if (left === seen) reject(new Error(`no job has finished for a minute, ${left} of ${jobs} remain`));
     seen = left;
   }, STALLED_MS);
   return {

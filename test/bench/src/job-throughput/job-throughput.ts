@@ -1,5 +1,5 @@
-// job throughput: create, then run with a handler that does nothing, beside BullMQ and graphile-worker with the same
-// payload, concurrency and calls in flight. The systems take turns, so that a slow moment of the machine hits all.
+// job throughput: create jobs, then run them with an empty handler; compared with BullMQ and graphile-worker with the same
+// payload, concurrency and calls in flight. The systems alternate, so that a slow moment of the machine affects all.
 import { atLeast, type BenchContext, type BenchEntry, type BenchResult, reported } from '../bench-entry.ts';
 import { startBenchStack } from '../bench-stack.ts';
 import { median, rate } from '../latencies.ts';
@@ -35,7 +35,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   const rounds: Record<SystemName, RoundFigures[]> = { trellis: [], bullmq: [], 'graphile-worker': [] };
   for (let round = 1; round <= sizes.rounds; round++) {
     for (const [system, url] of Object.entries(urls) as [SystemName, string][]) {
-      // Only reported, and its single adds take their time.
+      // Only reported, and its single additions are slow.
       if (system === 'graphile-worker' && round > 1) continue;
       const figures = await measureRound({ system, url, name: `bench-${round}`, jobs, keys: 0 });
       rounds[system].push(figures);
@@ -79,7 +79,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   }
 }
 
-/** The median over the rounds of what the other one took ÷ what ours took; above 1 ours is quicker. */
+/** The median over the rounds of their time ÷ our time; above 1 ours is faster. */
 function compare(
   row: string,
   phase: 'createMs' | 'processMs',

@@ -1,4 +1,4 @@
-// keyed: jobs of which those with the same key exclude each other, beside the same jobs in a queue without keys.
+// keyed: jobs in a queue where at most one job per key runs, compared with the same jobs in a queue without keys.
 import { atLeast, type BenchContext, type BenchEntry, type BenchResult, reported } from '../bench-entry.ts';
 import { startBenchStack } from '../bench-stack.ts';
 import { median, rate } from '../latencies.ts';

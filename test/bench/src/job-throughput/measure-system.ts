@@ -1,4 +1,4 @@
-// One round of one job system: creates its jobs in one process, runs them in another.
+// One round of one job system: creates the jobs in one process, runs them in another.
 import { join } from 'node:path';
 import type { LatencyFigures } from '../latencies.ts';
 import { runTask } from '../run-task.ts';
@@ -17,7 +17,7 @@ export interface RoundFigures {
   processMs: number;
   workerCpuSeconds: number;
   creatorCpuSeconds: number;
-  /** Between the last creation and the last job's arrival in the work queue; 0 where creating is queueing. */
+  /** Time from the last creation until the last job is in the work queue; 0 if creating puts it there. */
   queuedAfterMs: number;
 }
 

@@ -1,5 +1,5 @@
-// A Redis server for BullMQ: one that is named, on PATH, in the cache, or fetched from Debian's archive into the cache.
-// It keeps nothing on disk, which is BullMQ's best figure.
+// A Redis server for BullMQ: the given one, or one on PATH, in the cache, or from the Debian archive.
+// It stores nothing on disk, the fastest setting for BullMQ.
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { arch } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -14,7 +14,7 @@ import {
 import { Redis } from 'ioredis';
 import type { BenchContext } from '../bench-entry.ts';
 
-/** What redis-server needs beyond what every Debian has. */
+/** Packages that redis-server needs in addition to a base Debian. */
 const PACKAGES = ['redis-server', 'redis-tools', 'libjemalloc2', 'liblzf1'];
 export const REDIS_DURABILITY = 'redis: appendonly no, save ""';
 
@@ -24,7 +24,7 @@ interface RedisProgram {
   version: string;
 }
 
-/** Starts Redis on a free port; `folder` holds its log. @throws Error when no redis-server can be had here */
+/** Starts Redis on a free port; `folder` receives its log. @throws Error if this machine cannot get a redis-server */
 export async function startRedis(
   folder: string,
   { redisServer, versions, say }: Pick<BenchContext, 'redisServer' | 'versions' | 'say'>,
@@ -94,8 +94,8 @@ async function findRedis(named: string | undefined, say: (line: string) => void)
 
 async function tryProgram(file: string, libraries?: string): Promise<RedisProgram> {
   const env = { PATH: process.env.PATH, ...(libraries && { LD_LIBRARY_PATH: libraries }) };
-  const said = await runCommand({ file, args: ['--version'], env });
-  const version = /v=(\S+)/.exec(said)?.[1];
-  if (!version) throw new Error(`${file} is no redis-server that runs here: ${said.trim().split('\n')[0]}`);
+  const printed = await runCommand({ file, args: ['--version'], env });
+  const version = /v=(\S+)/.exec(printed)?.[1];
+  if (!version) throw new Error(`${file} does not run as a redis-server here: ${printed.trim().split('\n')[0]}`);
   return { file, env, version };
 }

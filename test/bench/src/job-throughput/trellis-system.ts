@@ -1,4 +1,4 @@
-// This system as one of those measured: the SDK of service authors, its own settings but the concurrency.
+// This system as one of the measured systems: the SDK with its default settings, except for the concurrency.
 
 import { silentLogger, sleep } from '@trellis/async';
 import { createService, queue } from '@trellis/jobs';
@@ -75,7 +75,7 @@ export async function workIsQueued(url: string, name: string, jobs: number): Pro
   }
 }
 
-/** Messages that JOBS holds: the full history of every job. */
+/** Number of messages in JOBS: the full history of every job. */
 export async function messagesOfJobs(url: string): Promise<number> {
   const nc = await connectNats({ url, name: 'bench' });
   try {

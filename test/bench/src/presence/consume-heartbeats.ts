@@ -1,4 +1,4 @@
-// The process that only consumes the heartbeats and parses them: what hearing them costs at least.
+// A process that only consumes and parses the heartbeats: the minimal cost.
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import { DEFAULT_STREAM_NAMES } from '@trellis/contracts';
 import { connectNats } from '@trellis/nats';

@@ -1,5 +1,5 @@
-// presence: heartbeats of many workers at a steady rate. Does the aggregator keep up, how many statements does a flush take,
-// and what does it cost beside a process that only consumes and parses the same.
+// presence: heartbeats of many workers at a steady rate. Measures whether the aggregator keeps up, the statements per flush,
+// and its cost compared with a process that only consumes and parses.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sleep } from '@trellis/async';
@@ -12,9 +12,9 @@ import type { HeartbeatsSent, HeartbeatsTask } from './send-heartbeats.ts';
 
 const WORKERS = 5_000;
 const PER_SECOND = 10_000;
-/** Less than this share of the wanted rate says something about the sender only. */
+/** Below this share of the wanted rate the sender is the limit, and the measurement is not valid. */
 const SENT_AT_LEAST = 0.95;
-/** Time from the last heartbeat until every worker's row is right: a flush, its write, and a second for what was on its way. */
+/** Time from the last heartbeat until every worker's row is up to date: a flush, its write, and 1 s for messages in transit. */
 const KEEPS_UP_MS = 2_000;
 const GOAL_STATEMENTS = 2;
 const GIVE_UP_MS = 60_000;
@@ -35,7 +35,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   await using postgres = openPostgres({ url: urls.postgres, maxConnections: 1 });
   const task: HeartbeatsTask = { url: urls.nats, workers: WORKERS, perSecond: PER_SECOND, seconds: sizes.seconds };
   const sendAll = () => runTask<HeartbeatsSent>(join(import.meta.dirname, 'send-heartbeats.ts'), task);
-  // The rows are made before, as in a system that has been running.
+  // Create the rows first, as in a system that has been running.
   await runTask(join(import.meta.dirname, 'send-heartbeats.ts'), { ...task, seconds: 1 });
 
   const statements = await countStatements(stack, postgres);
@@ -45,7 +45,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   const caughtUpMs = await untilAllSeen(postgres, sent.lastRoundAt);
   const { all, flushes } = statements.read();
   say(
-    `all workers were right ${Math.round(caughtUpMs)} ms after the last heartbeat; ${all} statements in ${flushes} flushes`,
+    `all workers were up to date ${Math.round(caughtUpMs)} ms after the last heartbeat; ${all} statements in ${flushes} flushes`,
   );
   await aggregator.stop();
 
@@ -104,12 +104,12 @@ async function untilAllSeen(postgres: Postgres, since: number): Promise<number> 
     if ((rows[0]?.seen ?? 0) >= WORKERS) return performance.now() - started;
     await sleep(20);
   }
-  throw new Error(`after ${GIVE_UP_MS / 1_000} s not every worker was seen`);
+  throw new Error(`the aggregator has not seen every worker after ${GIVE_UP_MS / 1_000} s`);
 }
 
-/** Lets the server write every statement down, and counts those of the aggregator. */
+/** Makes the server log every statement, and counts those of the aggregator. */
 async function countStatements({ logs }: BenchStack, postgres: Postgres) {
-  // Statements have several lines: the mark tells where the next entry begins.
+  // Statements have several lines: the prefix marks the start of the next entry.
   const settings = { log_line_prefix: `'${ENTRY}%a '`, log_statement: `'all'`, log_parameter_max_length: '0' };
   for (const [name, value] of Object.entries(settings)) await postgres.query(`alter system set ${name} = ${value}`);
   await postgres.query('select pg_reload_conf()');
@@ -117,14 +117,14 @@ async function countStatements({ logs }: BenchStack, postgres: Postgres) {
     readFileSync(join(logs, 'postgres.log'), 'utf8')
       .split(ENTRY)
       .filter((entry) => entry.startsWith(APPLICATION) && /execute|statement/.test(entry));
-  // Connections take the new settings over at their next statement.
+  // Connections apply the new settings at their next statement.
   await sleep(1_000);
   const from = said().length;
   return {
     read(): { all: number; flushes: number } {
       const all = said().slice(from);
       const flushes = all.filter((entry) => /insert into workers/i.test(entry)).length;
-      if (flushes === 0) throw new Error('the server wrote down no statement that writes workers');
+      if (flushes === 0) throw new Error('the server has logged no statement that writes workers');
       return { all: all.length, flushes };
     },
   };

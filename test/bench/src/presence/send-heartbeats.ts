@@ -1,4 +1,4 @@
-// The process that sends the heartbeats of many workers at a steady rate, each worker in its turn.
+// A process that sends heartbeats of many workers at a steady rate, in rotation.
 
 import { sleep } from '@trellis/async';
 import { heartbeatSubject } from '@trellis/contracts';
@@ -15,7 +15,7 @@ export interface HeartbeatsTask {
 export interface HeartbeatsSent {
   sent: number;
   ms: number;
-  /** When each worker's last one began to be sent, milliseconds since 1970. */
+  /** When the last heartbeat of each worker was sent, in milliseconds since 1970. */
   lastRoundAt: number;
 }
 

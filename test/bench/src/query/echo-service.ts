@@ -1,4 +1,4 @@
-// The least that a service over NATS can do: answers every request with as many bytes as it asks for. A process of its own.
+// The minimal service over NATS, in a separate process: each reply has as many bytes as the request asks for.
 import { Svcm } from '@nats-io/services';
 import { connectNats } from '@trellis/nats';
 import { answerTask } from '../run-task.ts';

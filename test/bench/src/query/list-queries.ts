@@ -1,14 +1,14 @@
-// The questions of operators that are measured: each as a request to the gateway, and as the SQL that somebody who knows
-// the tables would write for the same answer: the page, and how many match, counted no further than the gateway does.
+// The measured queries of operators. Each has a request to the gateway and the best SQL for the same result: the page and the
+// number of matches, counted no further than the gateway counts.
 import type { JobsClient } from '@trellis/client';
 import type { RpcRequest } from '@trellis/contracts';
 import type { Queryable } from '@trellis/store-postgres';
 import { mixed } from '../order-payload.ts';
 
 const PAGE = 50;
-/** Jobs that questions name. */
+/** Number of jobs that queries refer to. */
 const SAMPLES = 2_000;
-/** What a list shows of a job. */
+/** Columns of a list. */
 const COLUMNS = `id, service, type, state, tries, max_tries, request_id, trace_id, traceparent, tracestate, created_at,
   updated_at, started_at, completed_at, deadline, cancel_requested_at, last_error, instance_id, progress, concurrency,
   queue_policy, head_missing, payload, state = 'active' and exists (
@@ -16,7 +16,7 @@ const COLUMNS = `id, service, type, state, tries, max_tries, request_id, trace_i
     where workers.service = jobs.service and workers.type = jobs.type and workers.instance_id = jobs.instance_id
       and status = 'gone'
   ) as worker_lost`;
-/** What `Get` shows beside it. */
+/** Additional columns of `Get`. */
 const BODIES = `result, (
   select json_agg(json_build_object('timestamp', logged_at, 'level', level, 'message', message) order by sequence, line)
   from (select * from job_logs where job_id = jobs.id order by sequence desc, line desc limit 1000) as newest
@@ -24,30 +24,30 @@ const BODIES = `result, (
 
 export interface ListQuery {
   name: string;
-  /** Asks the gateway; `turn` varies what is asked for. */
+  /** Calls the gateway; `turn` varies the arguments. */
   ask: (client: JobsClient, turn: number) => Promise<unknown>;
   sql: string;
   values: (turn: number) => unknown[];
 }
 
-/** What exists in the table, for questions that name it. */
+/** Values that exist in the table, for queries that refer to them. */
 export interface Samples {
   ids: string[];
   traceIds: string[];
   keys: string[];
-  /** `nextCursor` after the first half of all jobs, and the place that it stands for. */
+  /** `nextCursor` after the first half of all jobs, and the position that it encodes. */
   halfway: { cursor: string; createdAt: string; id: string };
 }
 
-/** How many match what the counters know. */
+/** Number of matches, for filters that the counters cover. */
 const counted = (where: string) => `select sum(count)::bigint from job_counts where ${where}`;
-/** How many match what they do not. */
+/** Number of matches, for other filters. */
 const matching = (where: string) => `select count(*) from (select from jobs where ${where} limit 10001) as matches`;
 
 const page = (where: string, count: string, limit = PAGE) =>
   `select (${count}) as count, ${COLUMNS} from jobs where ${where} order by created_at desc, id desc limit ${limit}`;
 
-/** With the errors that match as `errors`. The subqueries let the server keep the plan, whatever the text is. */
+/** The matching errors as `errors`. The subqueries let the server reuse the plan for any text. */
 const byErrors = (sql: string) =>
   `with errors as materialized (select count from job_errors where lowered like (select lower($1))) ${sql}`;
 
@@ -120,7 +120,7 @@ export function listQueries({ ids, traceIds, keys, halfway }: Samples): ListQuer
   ];
 }
 
-/** Finds what the questions need to name. */
+/** Finds the values that the queries refer to. */
 export async function readSamples(postgres: Queryable, client: JobsClient): Promise<Samples> {
   const { count } = await client.rpc.jobs.list({ limit: 1 });
   const { rows } = await postgres.query<{ id: string; trace_id: string; key: string | null }>(

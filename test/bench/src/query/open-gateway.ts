@@ -1,4 +1,4 @@
-// A gateway over one filled schema with what is asked beside it: SQL on a connection of its own, an echo over NATS.
+// A gateway on one filled schema, and what it is compared with: SQL on a separate connection, an echo over NATS.
 import { join } from 'node:path';
 import { createClient, type JobsClient } from '@trellis/client';
 import { connectNats, provision } from '@trellis/nats';
@@ -16,13 +16,13 @@ export interface OpenGateway extends AsyncDisposable {
   samples: Samples;
   queries: ListQuery[];
   echoSubject: string;
-  /** The SQL of a question, prepared on first use. */
+  /** Runs the SQL of a query, prepared on first use. */
   sql(query: ListQuery, turn: number): Promise<unknown>;
-  /** A round trip whose reply has so many bytes. */
+  /** A round trip over NATS with a reply of this many bytes. */
   echo(bytes: number): Promise<unknown>;
 }
 
-/** @param natsUrl a server of its own, when another gateway answers on the stack's */
+/** @param natsUrl a separate server, if another gateway uses that of the stack */
 export async function openGateway(stack: BenchStack, schema: string, natsUrl = stack.urls.nats): Promise<OpenGateway> {
   await using opened = new AsyncDisposableStack();
   const { postgres: url } = stack.urls;

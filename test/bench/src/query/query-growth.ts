@@ -1,4 +1,4 @@
-// query growth: the same questions to two gateways, one over a small table and one over a large one, in turn.
+// query growth: the same queries to two gateways in alternation, one with a small table and one with a large one.
 import { join } from 'node:path';
 import { startNatsServer } from '@trellis/devstack';
 import { atMost, type BenchContext, type BenchEntry, type BenchResult } from '../bench-entry.ts';
@@ -10,7 +10,7 @@ import { named, shown, timed } from './query.ts';
 
 const GOAL = 1.5;
 const TURNS = 100;
-/** A question that takes long is asked fewer times. */
+/** Slow queries are repeated fewer times. */
 const BUDGET_MS = 5_000;
 const FEWEST_TURNS = 3;
 
@@ -31,7 +31,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   ] as const) {
     const started = performance.now();
     await fillJobTable(postgres, schema, jobs);
-    say(`${jobs} jobs are in a table after ${((performance.now() - started) / 1_000).toFixed(0)} s`);
+    say(`${jobs} jobs written to a table in ${((performance.now() - started) / 1_000).toFixed(0)} s`);
   }
   await using small = await openGateway(stack, 'bench_small');
   await using large = await openGateway(stack, 'bench_large', natsOfLarge.url);
@@ -41,12 +41,12 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
     const times = { small: new Latencies(), large: new Latencies() };
     const ask = (gateway: OpenGateway, turn: number) =>
       timed(async () => gateway.queries[index]?.ask(gateway.client, turn));
-    // The first one reads from disk what the others find in memory.
+    // The first one reads from disk, the others from memory.
     await ask(large, 0);
     const turns = Math.max(FEWEST_TURNS, Math.min(TURNS, Math.floor(BUDGET_MS / (await ask(large, 0)))));
     for (let turn = -Math.ceil(turns / 5); turn < turns; turn++) {
       const [ofSmall, ofLarge] = [await ask(small, Math.abs(turn)), await ask(large, Math.abs(turn))];
-      // The first ones only warm up.
+      // Warm-up; not counted.
       if (turn < 0) continue;
       times.small.add(ofSmall);
       times.large.add(ofLarge);

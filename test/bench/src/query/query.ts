@@ -1,5 +1,5 @@
-// query: what operators ask, through the gateway, beside the best SQL for the same page plus one round trip over NATS.
-// Ours, the SQL and the round trip take turns, one at a time, so that a slow moment of the machine hits all.
+// query: the queries of operators through the gateway, compared with the best SQL for the same page plus a NATS round trip.
+// The three alternate, one call at a time, so that a slow moment of the machine affects all.
 import { atMost, type BenchContext, type BenchEntry, type BenchResult } from '../bench-entry.ts';
 import { startBenchStack } from '../bench-stack.ts';
 import { Latencies, type LatencyFigures } from '../latencies.ts';
@@ -8,14 +8,14 @@ import type { ListQuery } from './list-queries.ts';
 import { type OpenGateway, openGateway } from './open-gateway.ts';
 
 const GOAL_OF_SQL = 2;
-/** So long do processes that have just begun compile what they run. */
+/** Warm-up: new processes compile their code during this time. */
 const WARM_UP_MS = 3_000;
 const WARM_UPS = 20;
 const TURNS = 200;
 
 export const query: BenchEntry = {
   name: 'query',
-  measures: `Get, List and counts, beside ${GOAL_OF_SQL} × the best SQL for the same page and a round trip over NATS with as long a reply`,
+  measures: `Get, List and counts, beside ${GOAL_OF_SQL} × the best SQL for the same page and a round trip over NATS with a reply of the same length`,
   run,
 };
 
@@ -24,7 +24,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   await using stack = await startBenchStack(context, ['nats', 'postgres']);
   const schema = 'bench_query';
   await fillJobTable(stack.urls.postgres, schema, sizes.tableJobs);
-  say(`${sizes.tableJobs} jobs are in the table`);
+  say(`${sizes.tableJobs} jobs written to the table`);
   await using gateway = await openGateway(stack, schema);
   await warmUp(gateway);
   const results: BenchResult[] = [];
@@ -32,7 +32,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   return results;
 }
 
-/** Everything that is measured, in turn. */
+/** Measures everything in alternation. */
 async function warmUp({ queries, client, sql, echo }: OpenGateway): Promise<void> {
   const until = performance.now() + WARM_UP_MS;
   for (let turn = 0; performance.now() < until; turn++) {

@@ -1,5 +1,4 @@
-// start and idle: how long a warm `npm start` takes until everything is ready, and what each process costs that has nothing to
-// do.
+// start and idle: the time of a warm `npm start` until everything is ready, and the cost of each idle process.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,13 +11,13 @@ import { startTask } from '../run-task.ts';
 const GOAL_START_S = 10;
 const GOAL_MB = 120;
 const GOAL_CORE = 0.01;
-/** What the start leaves behind is collected meanwhile. */
+/** Time for the garbage collector to clean up after the start. */
 const SETTLE_MS = 15_000;
 const START_TIMEOUT_MS = 120_000;
 
 export const startIdle: BenchEntry = {
   name: 'start-idle',
-  measures: 'a warm npm start until everything is ready; memory and processor time of processes with nothing to do',
+  measures: 'a warm npm start until everything is ready; memory and processor time of idle processes',
   run,
 };
 
@@ -46,7 +45,7 @@ async function run(context: BenchContext): Promise<BenchResult[]> {
   }
 }
 
-/** @returns seconds from the command to its saying that everything is up; it is stopped in order then */
+/** Starts and stops the system. @returns seconds from the command until it reports that everything is up */
 async function startOnce(home: string): Promise<number> {
   const started = performance.now();
   const child = spawn(process.execPath, [join(root, 'infra/bootstrap/run.mjs'), 'start'], {
