@@ -1,4 +1,4 @@
-// How vitest finds and runs the tests of the whole repository; `npm test` passes its arguments on to it.
+// How vitest finds and runs the tests of the whole repository. `npm test` passes its arguments to it.
 import { defineConfig } from 'vitest/config';
 
 const folders = '{apps,packages,infra,test}/**';
@@ -12,7 +12,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     testTimeout: 30_000,
     teardownTimeout: 30_000,
-    // Processes start slowly on a busy machine; what holds is seen at once all the same.
+    // Long, because processes start slowly on a busy machine. A condition that already holds costs no time.
     expect: { poll: { timeout: 20_000 } },
     projects: [
       {

@@ -1,14 +1,14 @@
-// Passes signals on to a child. A Ctrl-C under npm comes twice within a moment, from the terminal and from npm, which passes it
-// on as well; it is one wish all the same. Whoever is in a hurry asks again later than that.
+// Forwards signals to a child. Under npm a Ctrl-C arrives twice within a moment, from the terminal and from npm, but counts once.
+// A second Ctrl-C of the user comes later than that.
 
-const ONE_WISH_MS = 300;
+const SAME_SIGNAL_MS = 300;
 
-/** `from`: what the signals come to; `now`: in milliseconds. */
+/** `from` emits the signals; `now` returns milliseconds. */
 export function passSignalsOn(from, child, now = () => performance.now()) {
   let passedAt = Number.NEGATIVE_INFINITY;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     from.on(signal, () => {
-      if (now() - passedAt < ONE_WISH_MS) return;
+      if (now() - passedAt < SAME_SIGNAL_MS) return;
       passedAt = now();
       child.kill(signal);
     });

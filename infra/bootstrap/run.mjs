@@ -1,4 +1,4 @@
-// The root's npm scripts: set the tool chain up, then hand over to Node 24.
+// The npm scripts of the repository: installs the tool chain if needed, then starts the script under Node 24.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { passSignalsOn } from './pass-signals-on.mjs';
@@ -21,8 +21,8 @@ if (!command) {
 
 try {
   const { node, env } = await ensureToolchain();
-  // A group of its own: a Ctrl-C of the terminal then reaches only this process, which passes it on once, so
-  // that the system stops in order. The IPC channel tells the child when this process is killed outright.
+  // In a separate process group a Ctrl-C reaches only this process, which forwards it once, so that the system stops
+  // in order. The IPC channel tells the child if this process is killed.
   const child = spawn(node, [join(root, command.script), ...args], {
     cwd: name === 'start' ? process.cwd() : root,
     env,

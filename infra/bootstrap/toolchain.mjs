@@ -1,5 +1,5 @@
-// Finds or installs the tool chain (Node 24, pnpm) and the project's packages, starting from whatever
-// npm the machine has. Plain JavaScript that Node 18 can run; everything else in the project is TypeScript.
+// Finds or installs the tool chain (Node 24, pnpm) and the project's packages with any npm of the machine.
+// Plain JavaScript that Node 18 can run; everything else in the project is TypeScript.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const NODE_VERSION = readFileSync(join(root, '.nvmrc'), 'utf8').trim();
 const PNPM_VERSION = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager.split('@')[1];
 
-/** Folder that survives clones: tool chain and servers. `TRELLIS_CACHE` overrides it. */
+/** Cache folder for tool chain and servers, shared by all checkouts. `TRELLIS_CACHE` overrides it. */
 function cacheFolder() {
   const base =
     process.env.TRELLIS_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'trellis-jobs');
@@ -20,7 +20,7 @@ function cacheFolder() {
   return base;
 }
 
-/** Runs a command to its end with inherited output; rejects with its last lines when it fails. */
+/** Runs a command to its end and returns its last output; rejects with it if the command fails. */
 function run(command, args, options = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
@@ -37,7 +37,7 @@ function run(command, args, options = {}) {
   });
 }
 
-/** Says what is being waited for, once a second with the seconds gone by on a terminal, else once. */
+/** Prints what is being done, again every 10 s with the elapsed time. */
 async function withProgress(what, work) {
   const started = Date.now();
   const seconds = () => Math.round((Date.now() - started) / 1000);
@@ -50,7 +50,7 @@ async function withProgress(what, work) {
   }
 }
 
-/** Holds `folder` as a lock while `work` runs; a lock whose owner is gone is taken over. */
+/** Runs `work` while `folder` serves as a lock between processes. The lock of a dead process is taken over. */
 async function withLock(folder, work) {
   for (;;) {
     try {
@@ -135,7 +135,7 @@ async function installPackages(env) {
   mkdirSync(join(root, 'node_modules'), { recursive: true });
   await withLock(join(root, 'node_modules', '.trellis-lock'), async () => {
     if (done()) return;
-    await withProgress("installing the project's packages (the first time some 700 MB, ClickHouse among them)", () =>
+    await withProgress("installing the project's packages (the first time about 700 MB, including ClickHouse)", () =>
       run('pnpm', ['install', '--frozen-lockfile', '--reporter=append-only'], {
         cwd: root,
         env: { ...env, CI: 'true' },
@@ -146,7 +146,7 @@ async function installPackages(env) {
 }
 
 /**
- * Node 24, pnpm and the project's packages, installed when missing.
+ * Installs Node 24, pnpm and the project's packages if they are missing.
  * @returns {Promise<{node: string, env: NodeJS.ProcessEnv}>} the Node 24 binary and an environment with it first on PATH
  */
 export async function ensureToolchain({ packages = true } = {}) {

@@ -1,8 +1,8 @@
--- A user who reads the public views of the history and nothing else, for a ClickHouse of your own (that of `npm start` has
--- one). Run it as an administrator after the projector's first start, with another password, and another database where
--- CLICKHOUSE_DATABASE names one:
+-- A user that can read only the public views of the history, for your own ClickHouse (`npm start` creates one by itself).
+-- Run it as an administrator after the first start of the projector. Change the password, and the database if
+-- CLICKHOUSE_DATABASE is set:
 --   clickhouse-client --multiquery < infra/clickhouse/analyst.sql
--- The views run with the rights of the projector's user, who made them: keep that user.
+-- The views run with the rights of the projector's user, which created them: keep that user.
 CREATE USER IF NOT EXISTS analyst IDENTIFIED WITH sha256_password BY 'change-me' DEFAULT DATABASE trellis_jobs
     SETTINGS readonly = 1,
         enable_http_compression CHANGEABLE_IN_READONLY,

@@ -7,22 +7,22 @@ import { BOUNDARIES_FILE, describeBoundaries } from './boundaries.ts';
 import { APPS, LAYERS, TEST_PACKAGES, TOOLS } from './layers.ts';
 import { root } from './run-step.ts';
 
-test('every package of the workspace stands in the list of layers', () => {
+test('every package of the workspace is in the list of layers', () => {
   const folders = globSync('{apps,packages,infra,test}/*/package.json', { cwd: root }).map(dirname);
   expect([...LAYERS.flat(), ...APPS, ...TEST_PACKAGES, ...TOOLS].toSorted()).toEqual(folders.toSorted());
 });
 
-test('the written rules are those of the list (`npm run format` writes them)', () => {
+test('the generated rules match the list of layers (`npm run format` writes them)', () => {
   expect(readFileSync(join(root, BOUNDARIES_FILE), 'utf8')).toBe(describeBoundaries());
 });
 
-describe('a wrong import fails with a message that names the right one', () => {
+describe('a wrong import fails with a message that names the allowed one', () => {
   let folder: string;
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'trellis-boundaries-'));
     for (const file of ['biome.json', BOUNDARIES_FILE]) cpSync(join(root, file), join(folder, file));
-    // The linter reads .gitignore when it is told to heed it.
+    // The linter's configuration requires a .gitignore.
     if (existsSync(join(root, '.gitignore'))) cpSync(join(root, '.gitignore'), join(folder, '.gitignore'));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -84,7 +84,7 @@ describe('a wrong import fails with a message that names the right one', () => {
     ['downward', 'packages/jobs/src/a.ts', '@trellis/nats'],
     ['of a public entry', 'apps/janitor/src/a.ts', '@trellis/contracts'],
     ['of test helpers in a test', 'packages/contracts/src/a.test.ts', '@trellis/test-support'],
-  ])('a right one passes: %s', (_, file, specifier) => {
+  ])('an allowed one passes: %s', (_, file, specifier) => {
     expect(lint(file, specifier)).toBe('');
   });
 });

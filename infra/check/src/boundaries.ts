@@ -1,11 +1,11 @@
-// The linter's rules on imports between packages, from the list of layers. `npm run format` writes them to
+// Generates the linter's rules on imports between packages from the list of layers. `npm run format` writes them to
 // boundaries.biome.json, which biome.json extends.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { APPS, LAYERS, TEST_PACKAGES, TOOLS } from './layers.ts';
 import { root } from './run-step.ts';
 
-/** Where the rules are written, seen from the repository's root. */
+/** The generated file, relative to the root of the repository. */
 export const BOUNDARIES_FILE = 'infra/check/boundaries.biome.json';
 
 interface Pattern {
@@ -27,7 +27,7 @@ const manifestOf = (folder: string): Manifest =>
 
 const nameOf = (folder: string): string => manifestOf(folder).name;
 
-/** Both `../../<folder>/src/…` and `<name>/src/…` reach into a package instead of importing it by its name. */
+/** Forbids `../../<folder>/src/…` and `<name>/src/…`, which import internal files instead of the package. */
 function noReachingInto(folder: string): Pattern {
   const { name, exports = {} } = manifestOf(folder);
   const entries = Object.keys(exports).map((entry) => `${name}${entry.slice(1)}`);
@@ -58,7 +58,7 @@ function override(includes: string[], patterns: Pattern[]): object {
   return { includes, linter: { rules: { style: { noRestrictedImports } } } };
 }
 
-/** One override for the sources of `folder` and one for its tests, which may also use the test packages. */
+/** One override for the sources of `folder` and one for its tests, which may also import the test packages. */
 function overridesOf(folder: string, allowed: readonly string[]): object[] {
   const names = allowed.map(nameOf).join(', ') || 'no package of ours';
   const upward = LIBRARIES.filter((other) => !allowed.includes(other)).map(nameOf);
@@ -74,7 +74,7 @@ function overridesOf(folder: string, allowed: readonly string[]): object[] {
   ];
 }
 
-/** The whole file. */
+/** The content of the generated file. */
 export function describeBoundaries(): string {
   const overrides = LAYERS.flatMap((layer, height) =>
     layer.flatMap((folder) => overridesOf(folder, LAYERS.slice(0, height).flat())),

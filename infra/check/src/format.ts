@@ -1,5 +1,5 @@
-// `npm run format`: writes the rules on imports, formats, sorts imports and applies the safe fixes.
-// What needs a person is left as it is and listed.
+// `npm run format`: writes the rules on imports, formats, sorts imports and applies safe fixes.
+// Problems that it cannot fix are listed.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BOUNDARIES_FILE, describeBoundaries } from './boundaries.ts';

@@ -1,7 +1,7 @@
-// Which package may import which: the one list. boundaries.ts makes the linter's rules from it, and boundaries.test.ts
-// checks that every package of the workspace is named here.
+// Which package may import which. boundaries.ts generates the linter's rules from this list, and boundaries.test.ts
+// checks that it names every package of the workspace.
 
-/** From the bottom up. A package may import the packages of lower layers, none of its own layer and none above. */
+/** From the bottom up. A package may import packages of lower layers only. */
 export const LAYERS: readonly (readonly string[])[] = [
   ['packages/contracts', 'packages/async'],
   ['packages/lifecycle', 'packages/instrumentation'],
@@ -12,7 +12,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ['packages/example-service'],
 ];
 
-/** Programs. Nobody imports them. */
+/** Programs. No package imports them. */
 export const APPS: readonly string[] = [
   'apps/cli',
   'apps/heartbeat-aggregator',

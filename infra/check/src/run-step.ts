@@ -1,12 +1,11 @@
-// Runs one tool of the check in the repository's root with its output on the screen.
-// What its exit code means is left to the caller.
+// Runs one tool in the root of the repository with inherited output. Judging its exit code is left to the caller.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 /** The repository's root. */
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Runs the command to its end and answers its exit code; a signal to this process reaches the command too. */
+/** Runs the command to its end and returns its exit code. Signals to this process are forwarded. */
 export function runStep(file: string, args: readonly string[]): Promise<number> {
   return new Promise((resolve) => {
     const child = spawn(file, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });

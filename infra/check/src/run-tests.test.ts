@@ -8,7 +8,7 @@ const file = (status: string, ...tests: string[]) => ({
   assertionResults: tests.map((one) => ({ status: one })),
 });
 
-test('tests are counted one by one', () => {
+test('passed and failed tests are counted', () => {
   const testResults = [file('passed', 'passed', 'passed'), file('failed', 'failed', 'passed')];
   expect(countTests({ numPassedTests: 3, numFailedTests: 1, testResults }, false)).toEqual({ passed: 3, failed: 1 });
 });
@@ -27,6 +27,6 @@ test('a run that fails without a failed test counts as one failure', () => {
   });
 });
 
-test('a run without a report counts as one failure, even when it ended well', () => {
+test('a run without a report counts as one failure, even if its exit code is 0', () => {
   expect(countTests(undefined, true)).toEqual({ passed: 0, failed: 1 });
 });

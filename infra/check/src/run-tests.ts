@@ -1,5 +1,4 @@
-// Runs vitest over the repository and counts what passed and what did not.
-// What counts as a test is left to vitest.config.ts.
+// Runs vitest on the repository and counts the results. Which files are tests is left to vitest.config.ts.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -8,29 +7,29 @@ import { root, runStep } from './run-step.ts';
 
 export interface TestCounts {
   passed: number;
-  /** Tests that failed, files that could not be loaded, and a run that failed for another reason. */
+  /** Failed tests, plus files that could not be loaded, plus 1 for a run that failed for another reason. */
   failed: number;
 }
 
-/** The part of vitest's JSON report that is read here. */
+/** The fields of vitest's JSON report that are used here. */
 interface Report {
   numPassedTests: number;
   numFailedTests: number;
   testResults: { name: string; status: string; assertionResults: { status: string }[] }[];
 }
 
-/** Counts a report; `clean` is whether vitest itself ended with 0. */
+/** Counts the tests of a report. `clean`: vitest ended with exit code 0. */
 export function countTests(report: Report | undefined, clean: boolean): TestCounts {
   if (!report) return { passed: 0, failed: 1 };
   const unloadable = report.testResults.filter(
     (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
   );
   const failed = report.numFailedTests + unloadable.length;
-  // An error outside any test, or no test at all, fails the run without failing a test.
+  // An error outside of tests, or a run without tests, fails without a failed test.
   return { passed: report.numPassedTests, failed: failed === 0 && !clean ? 1 : failed };
 }
 
-/** Runs the tests that the arguments select (all without any), its output on the screen. */
+/** Runs the tests that the arguments select; without arguments all tests. */
 export async function runTests(args: readonly string[]): Promise<TestCounts> {
   const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
   const folder = mkdtempSync(join(tmpdir(), 'trellis-report-'));

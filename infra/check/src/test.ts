@@ -1,4 +1,4 @@
-// `npm test [-- vitest's arguments]`: all tests, and their counts as the last line.
+// `npm test [-- arguments of vitest]`: runs the tests. The last line has their counts.
 // Counting is left to run-tests.ts.
 import { runTests } from './run-tests.ts';
 

@@ -1,18 +1,18 @@
-// The list of the system's own processes, and how one is started and seen to be ready.
-// The servers they talk to are left to the dev stack.
+// The list of components that `npm start` runs, and how one is started and checked for readiness.
+// The servers are left to the dev stack.
 import { join } from 'node:path';
 import { onPorts, type SupervisedProcess, startSupervised } from '@trellis/devstack';
 import { root } from './config.ts';
 
 export interface ComponentProgram {
   name: string;
-  /** The file that Node runs; a component without it is skipped. */
+  /** The file that Node runs. The component is skipped if it does not exist. */
   main: string;
-  /** It takes the telemetry of the others, on OTLP_PORT. */
+  /** Whether it receives the telemetry of the others, on OTLP_PORT. */
   receivesTelemetry?: boolean;
 }
 
-/** What `npm start` runs, by the folder's name below `apps/`. */
+/** The components, named by their folders in `apps/`. */
 export const COMPONENTS: readonly ComponentProgram[] = [
   'otel-receiver',
   'projector',
@@ -28,9 +28,9 @@ export const COMPONENTS: readonly ComponentProgram[] = [
 }));
 
 export interface Component extends SupervisedProcess {
-  /** Base of its health pages `/live` and `/ready`. */
+  /** Base URL of its health pages `/live` and `/ready`. */
   readonly health: string;
-  /** Where it takes OTLP over HTTP, if it does. */
+  /** URL of its OTLP receiver (HTTP), if it has one. */
   readonly otlp: string | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface ComponentOptions {
   signal: AbortSignal;
 }
 
-/** Starts the component and waits until it says that it is ready; one that ends unasked is started again. */
+/** Starts the component and waits until it is ready. It is restarted if it ends unexpectedly. */
 export function startComponent(options: ComponentOptions): Promise<Component> {
   const { program } = options;
   return onPorts([undefined, undefined], async ([port, otlpPort]) => {

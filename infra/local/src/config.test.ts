@@ -1,18 +1,18 @@
-// What the environment says about the local system.
+// The settings of `npm start` from the environment.
 import { expect, test } from 'vitest';
 import { readConfig } from './config.ts';
 
-test('without variables everything is local, in the checkout, on free ports', () => {
+test('by default all servers are embedded, with data in the checkout and free ports', () => {
   const config = readConfig({});
   expect(config.home).toMatch(/\.trellis$/);
   expect(config.portBase).toBeUndefined();
   expect(config.external).toEqual({ nats: undefined, postgres: undefined, clickhouse: undefined });
 });
 
-test('an empty variable counts as absent', () => {
+test('an empty variable counts as missing', () => {
   expect(readConfig({ NATS_URL: '', TRELLIS_PORT_BASE: '' })).toEqual(readConfig({}));
 });
 
-test('a port base that is no number is refused by name', () => {
+test('a port base that is not a number is refused, and the error names the variable', () => {
   expect(() => readConfig({ TRELLIS_PORT_BASE: 'many' })).toThrow('TRELLIS_PORT_BASE');
 });

@@ -1,5 +1,4 @@
-// What the environment says about the local system.
-// The components' own settings pass through to them untouched.
+// The settings of `npm start` from the environment. The components' settings are passed on unchanged.
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ExternalUrls } from '@trellis/devstack';
@@ -10,17 +9,17 @@ export const root = fileURLToPath(new URL('../../..', import.meta.url));
 export interface LocalConfig {
   /** Folder of data, passwords, logs and `run.json`: `TRELLIS_HOME`, or `.trellis` in the checkout. */
   home: string;
-  /** First of the servers' four ports: `TRELLIS_PORT_BASE`; free ones are found without it. */
+  /** First of the servers' four ports: `TRELLIS_PORT_BASE`. Default: free ports. */
   portBase: number | undefined;
-  /** Servers that somebody else runs: `NATS_URL`, `DATABASE_URL`, `CLICKHOUSE_URL`. */
+  /** External servers to use instead of the embedded ones: `NATS_URL`, `DATABASE_URL`, `CLICKHOUSE_URL`. */
   external: ExternalUrls;
 }
 
-/** @throws Error naming the variable and what it should be */
+/** @throws Error naming the variable and the expected value */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): LocalConfig {
   const base = env.TRELLIS_PORT_BASE;
   if (base && !/^\d+$/.test(base)) {
-    throw new Error(`TRELLIS_PORT_BASE should be a port number such as 24000, not "${base}"`);
+    throw new Error(`TRELLIS_PORT_BASE must be a port number such as 24000, not "${base}"`);
   }
   return {
     home: env.TRELLIS_HOME ? resolve(env.TRELLIS_HOME) : resolve(root, '.trellis'),

@@ -10,7 +10,7 @@ function passing() {
   return { passed, clock, from };
 }
 
-it('a Ctrl-C that comes from the terminal and from npm as well is passed on once', () => {
+it('a Ctrl-C that arrives from both the terminal and npm is forwarded once', () => {
   const { passed, clock, from } = passing();
   from.emit('SIGINT');
   clock.now = 20;
@@ -18,7 +18,7 @@ it('a Ctrl-C that comes from the terminal and from npm as well is passed on once
   expect(passed).toEqual(['SIGINT']);
 });
 
-it('whoever asks again is passed on again, with whatever signal', () => {
+it('a later signal of any kind is forwarded again', () => {
   const { passed, clock, from } = passing();
   from.emit('SIGINT');
   clock.now = 1_000;

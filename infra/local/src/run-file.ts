@@ -1,5 +1,5 @@
-// run.json: tells other processes (the CLI, tests) where the running system is.
-// Whether a stack runs at all is left to the lock in the home.
+// run.json contains the addresses of the running system for other processes (the CLI, tests).
+// Whether a stack is running is left to the lock in the home folder.
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -7,17 +7,17 @@ export interface RunFile {
   /** The process that runs the system. */
   pid: number;
   nats: string;
-  /** What the NATS client's `connect` takes beside the URL. */
+  /** Options for the NATS client's `connect` beside the URL. */
   natsOptions: Record<string, unknown>;
   /** `postgres://user:password@host:port/database` */
   postgres: string;
   /** `http://user:password@host:port` */
   clickhouse: string;
-  /** `http://analyst:password@host:port/trellis_jobs`: reads the public views only; empty where ClickHouse is external. */
+  /** `http://analyst:password@host:port/trellis_jobs`, read-only; empty if ClickHouse is external. */
   analyst: string;
-  /** Where telemetry is taken as OTLP over HTTP. */
+  /** URL of the OTLP receiver (HTTP). */
   otlp?: string;
-  /** Base of each component's health pages, by the component's name. */
+  /** Base URL of the health pages, by name of the component. */
   components: Record<string, { health: string }>;
 }
 
@@ -25,7 +25,7 @@ export function runFilePath(home: string): string {
   return join(home, 'run.json');
 }
 
-/** Replaces the file in one step; only its owner may read it, as it holds passwords. */
+/** Replaces the file atomically. Only its owner may read it, because it contains passwords. */
 export function writeRunFile(home: string, content: RunFile): void {
   const next = `${runFilePath(home)}.${process.pid}`;
   writeFileSync(next, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });

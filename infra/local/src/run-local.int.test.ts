@@ -88,7 +88,7 @@ afterEach(async () => {
   rmSync(home, { recursive: true, force: true, maxRetries: 5 });
 });
 
-test('it starts everything, says where it is, and stops without a trace', async () => {
+test('starts everything, prints and writes the addresses, and stops without leaving anything behind', async () => {
   start();
   const run = await up();
   expect(run).toMatchObject({ pid: system.pid, natsOptions: {} });
@@ -100,7 +100,7 @@ test('it starts everything, says where it is, and stops without a trace', async 
   const component = await standIn(run);
   expect(component).toMatchObject({ nats: run.nats, database: run.postgres });
   expect(existsSync(join(home, 'logs', 'stand-in.log'))).toBe(true);
-  expect(output).toContain('unborn is not there yet, skipped');
+  expect(output).toContain('unborn does not exist, skipped');
   await expect.poll(() => output).toContain('npx trellis jobs list');
   expect(output).not.toContain(new URL(run.postgres).password);
 
@@ -112,7 +112,7 @@ test('it starts everything, says where it is, and stops without a trace', async 
   expect(existsSync(join(home, 'run.json'))).toBe(false);
 });
 
-test('what takes telemetry starts first, and the others are told where it is', async () => {
+test('the telemetry receiver starts first, and the others get its URL', async () => {
   writeFileSync(join(home, 'receiver.ts'), STAND_IN);
   start();
   const run = await up();
@@ -122,7 +122,7 @@ test('what takes telemetry starts first, and the others are told where it is', a
   await expect.poll(() => output).toContain(`${run.otlp} (OTLP)`);
 });
 
-test('a collector of somebody gets the telemetry instead', async () => {
+test('an external collector gets the telemetry instead', async () => {
   writeFileSync(join(home, 'receiver.ts'), STAND_IN);
   start('ignore', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector.example:4318' });
   const run = await up();
@@ -130,7 +130,7 @@ test('a collector of somebody gets the telemetry instead', async () => {
   expect(run.otlp).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
 });
 
-test('a component that dies is started again on the same port', async () => {
+test('a component that dies is restarted on the same port', async () => {
   start();
   const run = await up();
   const { pid } = await standIn(run);
@@ -148,7 +148,7 @@ test('a component that dies is started again on the same port', async () => {
   expect(output).toContain('stand-in ended unexpectedly (SIGKILL)');
 });
 
-test('it stops when the process that started it is gone', async () => {
+test('stops when its parent process has ended', async () => {
   start('ipc');
   const run = await up();
   const pids = [...serverPids(), (await standIn(run)).pid];
@@ -157,7 +157,7 @@ test('it stops when the process that started it is gone', async () => {
   expect(pids.filter(isRunning)).toEqual([]);
 });
 
-test('a second request kills a component that does not want to end', async () => {
+test('a second signal kills a component that does not stop', async () => {
   writeFileSync(join(home, 'stand-in.ts'), DEAF);
   start();
   const run = await up();
@@ -170,7 +170,7 @@ test('a second request kills a component that does not want to end', async () =>
   expect(isRunning(pid)).toBe(false);
 });
 
-test('a component that does not start ends the start with its last words', async () => {
+test('if a component does not start, the start fails with its last log lines', async () => {
   writeFileSync(join(home, 'stand-in.ts'), "throw new Error('no way');");
   start();
   expect(await ended).toBe(1);
@@ -178,7 +178,7 @@ test('a component that does not start ends the start with its last words', async
   expect(existsSync(join(home, 'stack.lock'))).toBe(false);
 });
 
-test('a signal during the start gives it up', async () => {
+test('a signal during the start cancels it', async () => {
   start();
   await expect.poll(() => output).toContain('starting NATS');
   system.kill('SIGTERM');
@@ -187,7 +187,7 @@ test('a signal during the start gives it up', async () => {
   expect(existsSync(join(home, 'stack.lock'))).toBe(false);
 });
 
-test('the file of a killed run is gone before the next one is up', async () => {
+test('the next start removes the run.json of a killed run', async () => {
   start();
   await up();
   system.kill('SIGKILL');

@@ -1,5 +1,5 @@
-// The whole local system, from the servers' start to the last process's end.
-// How a server or a component is run is left to the dev stack and to components.ts.
+// Runs the whole system on this machine, from the start of the servers to the end of the last process.
+// Running a server is left to the dev stack, running a component to components.ts.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { homeOwner, type Stack, startStack, withoutPassword } from '@trellis/devstack';
@@ -9,21 +9,22 @@ import { removeRunFile, runFilePath, writeRunFile } from './run-file.ts';
 
 const say = (line: string) => console.log(line);
 
-/** Whether and why to stop: the first signal in order, the second in a hurry, the third at once. */
+/** Requests to stop: the first stops everything in order, the second kills the components, the third exits immediately. */
 class StopRequest {
-  readonly asked: Promise<string>;
-  readonly #asked = Promise.withResolvers<string>();
-  readonly #giveUp = new AbortController();
-  readonly #hurry: () => void;
+  /** Resolves with the reason of the first request. */
+  readonly requested: Promise<string>;
+  readonly #requested = Promise.withResolvers<string>();
+  readonly #abort = new AbortController();
+  readonly #killComponents: () => void;
   #count = 0;
 
-  constructor(hurry: () => void) {
-    this.asked = this.#asked.promise;
-    this.#hurry = hurry;
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.#ask(signal));
-    // Whoever started this process is gone, without having been able to say so.
-    process.on('disconnect', () => this.pending || this.#ask('the starting process ended'));
-    // A terminal that was closed must not end the process before its servers.
+  constructor(killComponents: () => void) {
+    this.requested = this.#requested.promise;
+    this.#killComponents = killComponents;
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.#request(signal));
+    // The parent process has ended without sending a signal.
+    process.on('disconnect', () => this.pending || this.#request('the parent process ended'));
+    // Writing to a closed terminal must not end this process before its servers.
     for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   }
 
@@ -31,29 +32,29 @@ class StopRequest {
     return this.#count > 0;
   }
 
-  /** Aborted by the first request: gives up what is still starting. */
+  /** The first request aborts it and cancels a start. */
   get signal(): AbortSignal {
-    return this.#giveUp.signal;
+    return this.#abort.signal;
   }
 
-  #ask(why: string): void {
+  #request(reason: string): void {
     this.#count++;
     if (this.#count === 1) {
-      this.#asked.resolve(why);
-      this.#giveUp.abort();
+      this.#requested.resolve(reason);
+      this.#abort.abort();
     } else if (this.#count === 2) {
-      say('again: the components are killed, the servers still stop in order');
-      this.#hurry();
+      say('second signal: killing the components, the servers still stop in order');
+      this.#killComponents();
     } else {
-      // The guard ends what is left.
+      // The guard process ends the remaining processes.
       process.exit(130);
     }
   }
 }
 
 /**
- * Runs the system until a signal, or the end of the starting process, asks it to stop.
- * @returns the exit code: 0 after a stop in order, 1 when something did not start
+ * Runs the system until a signal or the end of the parent process.
+ * @returns the exit code: 0 after a normal stop, 1 if something did not start
  */
 export async function runLocal(config: LocalConfig, programs: readonly ComponentProgram[]): Promise<number> {
   const started = performance.now();
@@ -62,7 +63,7 @@ export async function runLocal(config: LocalConfig, programs: readonly Component
     for (const component of running) void component.kill();
   });
   try {
-    // A killed run leaves its file; nobody should follow it while this one starts.
+    // A killed run leaves its file behind. No client should use it while this run starts.
     if (homeOwner(config.home) === undefined) removeRunFile(config.home);
     say(`starting NATS, PostgreSQL and ClickHouse in ${config.home} …`);
     await using stack = await startStack({ ...config, log: say, signal: stop.signal });
@@ -80,7 +81,7 @@ export async function runLocal(config: LocalConfig, programs: readonly Component
         components: Object.fromEntries(running.map(({ name, health }) => [name, { health }])),
       });
       printSummary(config, stack, running, (performance.now() - started) / 1000);
-      say(`\nstopping (${await stop.asked}) …`);
+      say(`\nstopping (${await stop.requested}) …`);
     } finally {
       removeRunFile(config.home);
       await stopComponents(running);
@@ -97,7 +98,7 @@ export async function runLocal(config: LocalConfig, programs: readonly Component
   return 0;
 }
 
-/** Starts those that take telemetry, then all others at once; when one fails the others are stopped again. */
+/** Starts the telemetry receivers first, then all others in parallel. Stops all of them if one fails. */
 async function startComponents(
   config: LocalConfig,
   stack: Stack,
@@ -105,21 +106,21 @@ async function startComponents(
   signal: AbortSignal,
 ): Promise<Component[]> {
   const present = programs.filter(({ main }) => existsSync(main));
-  for (const program of programs) if (!present.includes(program)) say(`${program.name} is not there yet, skipped`);
+  for (const program of programs) if (!present.includes(program)) say(`${program.name} does not exist, skipped`);
   if (present.length > 0) say(`starting ${present.map(({ name }) => name).join(', ')} …`);
   const env: NodeJS.ProcessEnv = {
     ...process.env,
-    // The URL as it was given when the server is external: it may hold credentials.
+    // The URL of an external server as given, because it may contain credentials.
     NATS_URL: config.external.nats ?? stack.urls.nats,
     DATABASE_URL: stack.urls.postgres,
     CLICKHOUSE_URL: stack.urls.clickhouse,
     TRELLIS_HOME: config.home,
-    // With the compiled code at hand a component starts sooner and never loads the compiler, which would take 20 MB in each.
+    // With a compile cache each component starts faster and never loads the compiler, which takes 20 MB.
     NODE_COMPILE_CACHE: join(config.home, 'compile-cache'),
   };
   const components: Component[] = [];
   for (const receives of [true, false]) {
-    // Somebody who has a collector of their own wants the telemetry there.
+    // An endpoint that the user has set takes precedence.
     env.OTEL_EXPORTER_OTLP_ENDPOINT ||= components.find((component) => component.otlp)?.otlp;
     const results = await Promise.allSettled(
       present
@@ -135,7 +136,7 @@ async function startComponents(
   return components;
 }
 
-/** Those that take telemetry last: the others send what they have left. */
+/** Stops the telemetry receivers last, because the others send their remaining telemetry when they stop. */
 async function stopComponents(components: readonly Component[]): Promise<void> {
   for (const receives of [false, true]) {
     const some = components.filter(({ otlp }) => (otlp !== undefined) === receives);
@@ -166,8 +167,8 @@ function printSummary(config: LocalConfig, stack: Stack, components: readonly Co
       '',
       'In another terminal:',
       '  npx trellis jobs list      all jobs',
-      '  npx trellis jobs watch     what happens to them, live',
-      '  npx trellis jobs trace     all that one of them touched',
+      '  npx trellis jobs watch     their events, live',
+      '  npx trellis jobs trace     the trace of one job',
       '',
       'Ctrl-C stops everything.',
     ].join('\n'),

@@ -1,5 +1,4 @@
-// `npm start`.
-// Everything it does is in run-local.ts; what it reads from the environment in config.ts.
+// `npm start`: runs run-local.ts with the settings of config.ts.
 import { COMPONENTS } from './components.ts';
 import { readConfig } from './config.ts';
 import { runLocal } from './run-local.ts';
@@ -10,5 +9,5 @@ try {
   console.error(`trellis: ${(error as Error).message}`);
   process.exitCode = 1;
 }
-// The channel to the starting process would keep this one alive.
+// The IPC channel to the parent would keep this process alive.
 process.exit();

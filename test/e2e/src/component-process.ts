@@ -1,4 +1,4 @@
-// One component of the system as a process of its own, as it runs in production; tests may kill it at any moment.
+// Runs one component of the system as a process, as in production. Tests may kill it at any moment.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,15 +8,15 @@ const root = join(import.meta.dirname, '..', '..', '..');
 
 export interface ComponentProcess extends AsyncDisposable {
   readonly pid: number;
-  /** Base of GET /live and /ready. */
+  /** Base URL of /live and /ready. */
   readonly health: string;
-  /** What it logged so far, newest last, at most 500 lines. */
+  /** Its last log lines, newest last, at most 500. */
   readonly lines: string[];
-  /** Sends the signal and waits for the end. @returns the exit code, or undefined after a fatal signal */
+  /** Sends the signal and waits until the process ends. @returns the exit code; undefined after a fatal signal */
   end(signal?: NodeJS.Signals): Promise<number | undefined>;
 }
 
-/** Starts `apps/<name>` with `env` and, unless told otherwise, waits until GET /ready answers 200. */
+/** Starts `apps/<name>` with `env` and, by default, waits until GET /ready returns 200. */
 export async function startComponent(
   name: string,
   env: Record<string, string>,

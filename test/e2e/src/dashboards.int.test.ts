@@ -23,7 +23,7 @@ const operators = dashboard('operators');
 const analysts = dashboard('analysts');
 const alerts = readFileSync(infra('prometheus/alerts.yaml'), 'utf8');
 
-/** Names in Prometheus, with the series of histograms, and the labels of each. */
+/** Labels by the metric's name in Prometheus, including the series of histograms. */
 const known = new Map<string, readonly string[]>();
 for (const { name, unit, kind, labels } of CATALOGUE) {
   const inPrometheus = prometheusName({ name, unit, monotonic: kind === 'counter' });
@@ -38,7 +38,7 @@ const metricsIn = (text: string): string[] => [...new Set(text.match(METRIC))].s
 const expressions = operators.panels.flatMap(({ targets = [] }) => targets.flatMap(({ expr }) => expr ?? []));
 
 describe('the operators’ dashboard', () => {
-  test('asks for metrics and labels that there are', () => {
+  test('uses only metrics and labels that exist', () => {
     const text = [...expressions, JSON.stringify(operators.templating)].join('\n');
     expect(metricsIn(text).filter((name) => !known.has(name))).toEqual([]);
     for (const expr of expressions) {
@@ -55,7 +55,7 @@ describe('the operators’ dashboard', () => {
     expect(all.filter((name) => !shown.has(name))).toEqual([]);
   });
 
-  test('is understood by Prometheus', async () => {
+  test('has only queries that Prometheus accepts', async () => {
     const groups = expressions.map((expr, index) => ({
       record: `panel_${index}`,
       expr: expr.replaceAll('$__rate_interval', '5m').replaceAll(/\$\w+/g, '.*'),
@@ -66,18 +66,18 @@ describe('the operators’ dashboard', () => {
 });
 
 describe('the alerts', () => {
-  test('are understood by Prometheus, without a complaint', async () => {
+  test('are accepted by Prometheus without a warning', async () => {
     const { code, said } = await promtool(['check', 'rules', '--lint-fatal', infra('prometheus/alerts.yaml')]);
     expect(said).toMatch(/SUCCESS: \d+ rules found/);
     expect(code).toBe(0);
   });
 
-  test('fire when they should, and only then', async () => {
+  test('fire exactly when they should', async () => {
     const { code, said } = await promtool(['test', 'rules', infra('prometheus/alerts.test.yaml')]);
     expect(code, said).toBe(0);
   });
 
-  test('are about metrics that there are, and each says what is wrong and what to do', () => {
+  test('use only metrics that exist, and each says what is wrong and what to do', () => {
     expect(metricsIn(alerts).filter((name) => !known.has(name))).toEqual([]);
     const count = (pattern: RegExp) => alerts.match(pattern)?.length;
     const all = count(/^ +- alert: \w+$/gm);
@@ -87,7 +87,7 @@ describe('the alerts', () => {
   });
 });
 
-test('the analysts’ dashboard asks what ClickHouse can answer', async () => {
+test('the analysts’ dashboard has only queries that ClickHouse accepts', async () => {
   await using database = await freshClickHouse();
   const store = openClickHouse({ url: database.serverUrl, database: database.database });
   await migrateClickHouse(store);
@@ -124,7 +124,7 @@ test.each([
   }
 });
 
-/** The query as Grafana sends it. */
+/** The query with Grafana's variables filled in. */
 const plainSql = (sql: string): string =>
   sql
     .replaceAll(/\$__timeFilter\((\w+)\)/g, '($1 >= now() - 3600 AND $1 <= now())')

@@ -1,4 +1,4 @@
-// The oracle: every message of the JOBS stream read plainly and folded, independent of the projector.
+// The expected state: reads every message of the JOBS stream and folds it, independent of the projector.
 import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { decodeEvent } from '@trellis/contracts';
@@ -8,7 +8,7 @@ export interface FoldedStream {
   jobs: Map<string, FoldedJob>;
   /** Every stored sequence, ascending. */
   sequences: number[];
-  /** Those that are no readable event. */
+  /** Sequences of messages that are not valid events. */
   malformed: number[];
 }
 

@@ -1,5 +1,5 @@
-// Publishes the lifecycle of many jobs into a JOBS stream, as services would: interleaved, some retried, some failed,
-// some cancelled, now and then something malformed.
+// Publishes the events of many jobs to a JOBS stream, as services would: interleaved, some jobs retried, failed or
+// cancelled, some messages malformed.
 import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type EventType, eventSubject, type JobState, type LifecycleEvent } from '@trellis/contracts';
@@ -32,7 +32,7 @@ const end = (eventType: EventType & JobState, rest: Partial<LifecycleEvent> = {}
 const LIVES: Step[][] = [
   [created, started, end('completed', { result: { ok: true } })],
   [created, started, logged, end('completed', { result: { ok: true } })],
-  // As older workers publish it: the second attempt still says tries 1.
+  // Like older workers: the second attempt still has `tries: 1`.
   [created, started, retry, started, end('completed', { result: { ok: true } })],
   [created, started, end('failed', { error: 'broken' })],
   [created, end('cancelled')],
@@ -43,15 +43,15 @@ const LIVES: Step[][] = [
 
 export interface LoadOptions {
   jobs: number;
-  /** Every so many events one that is no event; default never. */
+  /** One malformed message per this many events. Default: none. */
   malformedEvery?: number;
-  /** Publishes in flight; default 200. */
+  /** Maximum number of publishes in flight. Default: 200. */
   inFlight?: number;
-  /** Told how many messages were stored so far. */
+  /** Called with the number of messages stored so far. */
   onStored?: (stored: number) => void;
 }
 
-/** @returns how many messages were stored, and how many of them are malformed */
+/** @returns the number of stored messages, and how many of them are malformed */
 export async function generateLoad(
   nc: NatsConnection,
   options: LoadOptions,

@@ -1,4 +1,4 @@
-// The keyed chaos run by hand, at any size: node keyed-chaos-run.ts --processes 8 --keys 200 --jobs 20000 --ttl-ms 30000 …
+// Runs the keyed chaos test by hand, at any size: node keyed-chaos-run.ts --processes 8 --keys 200 --jobs 20000 …
 import { parseArgs } from 'node:util';
 import { type ChaosOptions, runKeyedChaos } from './keyed-chaos.ts';
 
@@ -11,7 +11,7 @@ const DEFAULTS: ChaosOptions = {
   ttlMs: 20_000,
   concurrency: 8,
   workMs: 50,
-  blowEveryMs: 3_000,
+  faultEveryMs: 3_000,
   freezes: 1,
   seed: Date.now() % 100_000,
   timeoutMs: 900_000,

@@ -1,5 +1,5 @@
-// Keyed jobs under worker processes that are killed, stopped past their lease and rolled at random; the proof is read
-// from the stream afterwards (keyed-history.ts). Size and violence are parameters.
+// Runs keyed jobs while worker processes are killed, frozen past their lease and replaced at random. Afterwards
+// keyed-history.ts checks the stream. Size and fault rate are parameters.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -22,11 +22,11 @@ export interface ChaosOptions {
   ttlMs: number;
   concurrency: number;
   workMs: number;
-  /** Between two blows, on average. */
-  blowEveryMs: number;
-  /** 1: workers are also frozen for longer than their lease; 0: killed and rolled only. */
+  /** Average time between two faults. */
+  faultEveryMs: number;
+  /** 1: workers are also frozen for longer than their lease. 0: they are only killed and replaced. */
   freezes: number;
-  /** The same seed gives the same blows. */
+  /** The same seed gives the same faults. */
   seed: number;
   timeoutMs: number;
   logLevel?: KeyedWorkerOptions['logLevel'];
@@ -35,11 +35,11 @@ export interface ChaosOptions {
 export interface ChaosReport extends KeyedHistory {
   seconds: number;
   createdSeconds: number;
-  blows: { kill: number; freeze: number; roll: number };
+  faults: { kill: number; freeze: number; roll: number };
   takeovers: number;
-  /** Entries that are left in the records of the keys: what died with a process is cleared when the key is next wanted. */
+  /** Entries left in the key records. Those of killed processes are removed when the key is used next. */
   left: string[];
-  /** Messages that are left in the work queue. */
+  /** Messages left in the work stream. */
   leftMessages: number;
 }
 
@@ -55,13 +55,13 @@ export async function runKeyedChaos(options: ChaosOptions): Promise<ChaosReport>
   });
   const stream = await JobStream.open(nc);
   const watch = watchEvents(stream);
-  const began = performance.now();
+  const startedAt = performance.now();
   const crew = workers(nats.url, options);
-  const stopBlows = new AbortController();
-  const blows = { kill: 0, freeze: 0, roll: 0 };
+  const stopFaults = new AbortController();
+  const faults = { kill: 0, freeze: 0, roll: 0 };
   try {
     await crew.start();
-    const striking = strike(crew, options, blows, stopBlows.signal);
+    const injecting = injectFaults(crew, options, faults, stopFaults.signal);
     const queue = service.jobs[JOB_TYPE];
     if (queue === undefined) throw new Error('no queue');
     let next = 0;
@@ -69,14 +69,14 @@ export async function runKeyedChaos(options: ChaosOptions): Promise<ChaosReport>
       for (let n = next++; n < options.jobs; n = next++) await queue.create({ origin: `o${n % options.keys}`, n });
     };
     await Promise.all(Array.from({ length: 32 }, create));
-    const createdSeconds = (performance.now() - began) / 1_000;
+    const createdSeconds = (performance.now() - startedAt) / 1_000;
     await waitFor(() => watch.ended() >= options.jobs, {
       what: `${options.jobs} jobs to end`,
       timeoutMs: options.timeoutMs,
     }).catch(() => undefined);
-    const seconds = (performance.now() - began) / 1_000;
-    stopBlows.abort();
-    await striking;
+    const seconds = (performance.now() - startedAt) / 1_000;
+    stopFaults.abort();
+    await injecting;
     const drained = async () => {
       const info = await stream.jsm.consumers.info(stream.names.work, workConsumerName('chaos', JOB_TYPE));
       return info.num_pending + info.num_ack_pending === 0;
@@ -91,12 +91,12 @@ export async function runKeyedChaos(options: ChaosOptions): Promise<ChaosReport>
       ...proveKeyed(events, options.maxActive),
       seconds,
       createdSeconds,
-      blows,
-      ...(await lookAtKeys(stream)),
+      faults,
+      ...(await readKeyRecords(stream)),
       leftMessages: state.messages,
     };
   } finally {
-    stopBlows.abort();
+    stopFaults.abort();
     await crew.end('SIGKILL');
     watch.close();
     await service.stop();
@@ -123,7 +123,7 @@ function watchEvents(stream: JobStream) {
   reading.catch(() => undefined);
   return {
     ended: () => ended.size,
-    /** Every event that the stream holds now. */
+    /** All events that are in the stream now. */
     all: async (): Promise<StoredEvent[]> => {
       const { lastSequence } = await stream.info();
       await waitFor(() => (events.at(-1)?.sequence ?? 0) >= lastSequence, { what: 'all events', timeoutMs: 30_000 });
@@ -160,7 +160,7 @@ function workers(url: string, options: ChaosOptions) {
       for (let n = 0; n < options.processes; n++) crew.push(spawnOne());
     },
     worker: (index: number) => crew[index],
-    /** A new process in the place of one that ends. */
+    /** Replaces a process by a new one. */
     replace: async (index: number, signal: NodeJS.Signals): Promise<void> => {
       const old = crew[index];
       if (old === undefined || closed) return;
@@ -179,23 +179,23 @@ function workers(url: string, options: ChaosOptions) {
   };
 }
 
-async function strike(
+async function injectFaults(
   crew: ReturnType<typeof workers>,
-  { seed, blowEveryMs, ttlMs, freezes }: ChaosOptions,
-  blows: ChaosReport['blows'],
+  { seed, faultEveryMs, ttlMs, freezes }: ChaosOptions,
+  faults: ChaosReport['faults'],
   signal: AbortSignal,
 ): Promise<void> {
   const random = randomFrom(seed);
-  const underway: Promise<unknown>[] = [];
+  const running: Promise<unknown>[] = [];
   while (!signal.aborted) {
-    await sleep(blowEveryMs * (0.5 + random()), signal);
+    await sleep(faultEveryMs * (0.5 + random()), signal);
     const index = Math.floor(random() * crew.size);
     const kind = (['kill', 'roll', 'freeze'] as const)[Math.floor(random() * (freezes > 0 ? 3 : 2))] ?? 'roll';
     const worker = crew.worker(index);
     if (signal.aborted || worker === undefined || worker.frozen) continue;
-    blows[kind]++;
+    faults[kind]++;
     if (kind === 'kill') await crew.replace(index, 'SIGKILL');
-    if (kind === 'roll') underway.push(crew.replace(index, 'SIGTERM'));
+    if (kind === 'roll') running.push(crew.replace(index, 'SIGTERM'));
     if (kind === 'freeze') {
       worker.frozen = true;
       worker.child.kill('SIGSTOP');
@@ -204,13 +204,13 @@ async function strike(
         worker.child.kill('SIGCONT');
         worker.frozen = false;
       };
-      underway.push(thaw());
+      running.push(thaw());
     }
   }
-  await Promise.all(underway);
+  await Promise.all(running);
 }
 
-/** A small generator of numbers from 0 to 1 (mulberry32). */
+/** A seeded generator of numbers from 0 to 1 (mulberry32). */
 function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -221,7 +221,7 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-async function lookAtKeys(stream: JobStream): Promise<{ takeovers: number; left: string[] }> {
+async function readKeyRecords(stream: JobStream): Promise<{ takeovers: number; left: string[] }> {
   const bucket = await new Kvm(stream.js).open(keyBucketName('chaos'));
   let takeovers = 0;
   const left: string[] = [];

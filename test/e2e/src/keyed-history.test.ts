@@ -27,7 +27,7 @@ function stream(...lines: string[]): StoredEvent[] {
 
 const GOOD = ['a created', 'b created', 'a started x', 'a started y', 'a completed y', 'b started z', 'b stale'];
 
-it('a history in which everything is right proves it', () => {
+it('a correct history has no violations', () => {
   expect(proveKeyed(stream(...GOOD), 1)).toMatchObject({
     violations: [],
     jobs: 2,
@@ -40,10 +40,10 @@ it('a history in which everything is right proves it', () => {
 
 it.each([
   ['two hold the key', ['a created', 'b created', 'a started x', 'b started y'], '2 jobs hold the key'],
-  ['the second begins first', ['a created', 'b created', 'b started y', 'b completed y', 'a started x'], 'admitted'],
-  ['a run without its place completes', ['a created', 'a started x', 'a started y', 'a completed x'], 'lost its place'],
+  ['the second starts first', ['a created', 'b created', 'b started y', 'b completed y', 'a started x'], 'admitted'],
+  ['a run without its lease completes', ['a created', 'a started x', 'a started y', 'a completed x'], 'lost its lease'],
   ['a job ends twice', ['a created', 'a started x', 'a completed x', 'a stale'], 'a second end'],
   ['a job runs after its end', ['a created', 'a started x', 'a completed x', 'a started y'], 'after its completed'],
-])('it is seen when %s', (_, lines, violation) => {
+])('a violation is reported: %s', (_, lines, violation) => {
   expect(proveKeyed(stream(...lines), 1).violations.join('\n')).toContain(violation);
 });

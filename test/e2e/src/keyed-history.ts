@@ -1,20 +1,20 @@
-// What a recorded stream proves about keyed jobs: who held which key when, who ended how, in which order they began.
+// Checks the events of keyed jobs: which job held which key when, how each ended, in which order they started.
 import type { StoredEvent } from '@trellis/contracts';
 import { ENDING_EVENTS } from '@trellis/lifecycle';
 
 export interface KeyedHistory {
   jobs: number;
   ended: Record<string, number>;
-  /** Jobs without an end. */
+  /** Jobs that have not ended. */
   open: string[];
-  /** The most jobs that held one key at once. */
+  /** Maximum number of jobs that held one key at the same time. */
   mostActive: number;
-  /** What contradicts the protocol, in words; empty when nothing does. */
+  /** Violations of the protocol, as sentences. */
   violations: string[];
   attempts: number;
   handedBack: number;
   completionsIgnored: number;
-  /** Starts of work that was passed on, without a work message of its own. */
+  /** Attempts that started without a work message, from the waiting queue of the key. */
   startedFromStream: number;
 }
 
@@ -32,7 +32,7 @@ export function proveKeyed(events: Iterable<StoredEvent>, maxActive: number): Ke
   const jobs = new Map<string, JobSeen>();
   const holders = new Map<string, Set<string>>();
   const admitted = new Map<string, string[]>();
-  const begun = new Map<string, string[]>();
+  const started = new Map<string, string[]>();
   const history: KeyedHistory = {
     jobs: 0,
     ended: {},
@@ -66,7 +66,7 @@ export function proveKeyed(events: Iterable<StoredEvent>, maxActive: number): Ke
       history.attempts++;
       if (event.workSequence === undefined) history.startedFromStream++;
       if (job.end !== undefined) wrong(`after its ${job.end}`);
-      if (!job.started) listOf(begun, job.key).push(jobId);
+      if (!job.started) listOf(started, job.key).push(jobId);
       job.started = true;
       job.token = event.concurrency?.slotToken;
       holding.add(jobId);
@@ -80,7 +80,7 @@ export function proveKeyed(events: Iterable<StoredEvent>, maxActive: number): Ke
     if (endings.has(eventType)) {
       if (job.end !== undefined) wrong(`a second end after ${job.end}`);
       if (eventType === 'completed' && event.concurrency?.slotToken !== job.token)
-        wrong('by a run that lost its place');
+        wrong('by a run that lost its lease');
       if (eventType === 'stale' && (event.concurrency?.leaseExpiresAt ?? '9') > event.timestamp)
         wrong('within its lease');
       job.end = eventType;
@@ -90,11 +90,11 @@ export function proveKeyed(events: Iterable<StoredEvent>, maxActive: number): Ke
   }
   history.jobs = jobs.size;
   history.open = [...jobs].flatMap(([jobId, { end }]) => (end === undefined ? [jobId] : []));
-  for (const [key, order] of begun) {
+  for (const [key, order] of started) {
     const wanted = (admitted.get(key) ?? []).filter((jobId) => jobs.get(jobId)?.started);
     const at = order.findIndex((jobId, index) => jobId !== wanted[index]);
     if (at >= 0)
-      history.violations.push(`key ${key}: start ${at} was ${order[at]}, admitted in this place: ${wanted[at]}`);
+      history.violations.push(`key ${key}: start ${at} was ${order[at]}, admitted at this position: ${wanted[at]}`);
   }
   return history;
 }

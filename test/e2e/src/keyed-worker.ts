@@ -1,4 +1,4 @@
-// One worker process of the keyed chaos run: works the queue that keyed-chaos.ts describes until it is told to stop, or killed.
+// One worker process of the keyed chaos run. It handles the queue of keyed-chaos.ts until it is stopped or killed.
 import { createService, queue } from '@trellis/jobs';
 import { runComponent } from '@trellis/runtime';
 import { z } from 'zod';
@@ -11,7 +11,7 @@ export const KeyedWorkerOptions = z.object({
   maxActive: z.number(),
   maxQueuedPerKey: z.number(),
   concurrency: z.number(),
-  /** Jobs take up to this long. */
+  /** Maximum duration of a job. */
   workMs: z.number(),
   graceMs: z.number(),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'fatal']),

@@ -1,21 +1,21 @@
-// Prometheus' checker of metrics and rules, and what a scrape of a process gives it.
+// Runs promtool, Prometheus' checker for metrics and rules, and scrapes processes.
 import { spawn } from 'node:child_process';
 import { findPromtool } from '@trellis/devstack';
 
-/** The text that a process answers a scrape with. */
+/** The response of a process to a scrape. */
 export async function scrape(health: string): Promise<string> {
   const response = await fetch(`${health}/metrics`);
   if (!response.ok) throw new Error(`GET ${health}/metrics answers ${response.status}`);
   return response.text();
 }
 
-/** Names of the metrics in a scrape that have at least one value. */
+/** Names of the metrics in a scrape with at least one value. */
 export function familiesOf(text: string): string[] {
   const declared = [...text.matchAll(/^# TYPE (\S+) \S+$/gm)].map(([, name = '']) => name);
   return declared.filter((name) => new RegExp(`^${name}(_count)?(\\{| )`, 'm').test(text));
 }
 
-/** What promtool says of `input`; it ends well when it has nothing to complain about. */
+/** Runs promtool on `input`. The exit code is 0 if it has no complaint. */
 export async function promtool(args: string[], input = ''): Promise<{ code: number | null; said: string }> {
   const child = spawn(await findPromtool(), args, { stdio: ['pipe', 'pipe', 'pipe'] });
   const said: string[] = [];

@@ -1,4 +1,4 @@
-// Three servers of a test's own with the streams made, and what a component is told to find them.
+// Three private servers for a test with the streams created, and the environment with which components find them.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats, provision } from '@trellis/nats';
 import { freshClickHouse, freshPostgres, startTestNats } from '@trellis/test-support';

@@ -26,7 +26,7 @@ const COMPONENTS = [
 ] as const;
 const KINDS = ['internal', 'internal', 'server', 'client', 'producer', 'consumer'] as const;
 
-/** `trellis.janitor.actions.<what>` stands for any of them. */
+/** `trellis.janitor.actions.<what>` matches any action. */
 const isDocumented = (key: string, { attributes, sometimes = [] }: SpanEntry): boolean =>
   [...attributes, ...sometimes].some(
     (name) => key === name || (name.endsWith('<what>') && key.startsWith(name.slice(0, -6))),
@@ -59,7 +59,7 @@ beforeAll(async () => {
   );
   for (const [name, component] of started) processes.set(name, component);
   client = stack.use(await createClient({ url: nats.url }));
-  // A job that nobody works on, and whose deadline the janitor sees to.
+  // A job without a worker, which the janitor expires at its deadline.
   const service = await createService({
     name: 'nobody',
     nats: { url: nats.url },
@@ -80,17 +80,17 @@ describe('the metrics of all processes together', () => {
     return new Set(texts.flatMap(familiesOf).filter((name) => name !== 'target_info'));
   };
 
-  test('are those that are documented, no more and no fewer', async () => {
+  test('are exactly the documented ones', async () => {
     await client.rpc.jobs.list({ limit: 1 });
     await expect.poll(async () => [...(await exported())].sort(), { timeout: 60_000 }).toEqual(documented.sort());
   });
 
-  test.each(COMPONENTS)('are found in order by promtool: %s', async (name) => {
+  test.each(COMPONENTS)('pass the check of promtool: %s', async (name) => {
     const text = await scrape(processes.get(name)?.health ?? '');
     expect(await promtool(['check', 'metrics'], text)).toEqual({ code: 0, said: '' });
   });
 
-  test('tell what has happened: jobs that were done, and by whom they are counted', async () => {
+  test('count the jobs that ran, in the process that documents the metric', async () => {
     const value = async (name: string, metric: string) => {
       const text = await scrape(processes.get(name)?.health ?? '');
       const [, found] = new RegExp(`^${metric.replace(/[{}"]/g, '\\$&')} (\\S+)$`, 'm').exec(text) ?? [];
@@ -124,12 +124,12 @@ describe('the spans of all processes together', () => {
       .toEqual(new Set(COMPONENTS.filter((name) => name !== 'heartbeat-aggregator')));
   });
 
-  test('are documented, and have the attributes and links that are documented', async () => {
+  test('are documented, and have the documented attributes and links', async () => {
     await client.rpc.jobs.get({ id: expiring });
     await expect.poll(() => of('rpc-gateway', /^trellis\.jobs\/Get$/).length).toBeGreaterThan(0);
     const wrong = new Set<string>();
     for (const span of collector.spans) {
-      // What a service records of its own is its own business.
+      // Services may record further spans.
       if (span.service.match(/^(orders-service|zendesk-sync)$/) && kindOf(span) === 'server') continue;
       const where = `${span.service}: ${span.name} (${kindOf(span)})`;
       const entry = spanEntryOf(span.name, kindOf(span));
@@ -150,7 +150,7 @@ describe('the spans of all processes together', () => {
     expect([...wrong]).toEqual([]);
   });
 
-  test('a batch of the projector is a trace of its own that links to creations', async () => {
+  test('a batch of the projector is a separate trace that links to creations', async () => {
     const creations = () => new Set(of('orders-service', /^create /).map(({ spanId }) => spanId));
     for (const pipeline of ['current', 'history']) {
       await expect
@@ -161,13 +161,13 @@ describe('the spans of all processes together', () => {
         )
         .toBe(true);
     }
-    // Neither statements of Postgres nor inserts into ClickHouse: one span a batch.
+    // One span per batch: no spans of Postgres statements or ClickHouse inserts.
     expect(collector.spans.filter(({ service, name }) => service === 'projector' && !/^project /.test(name))).toEqual(
       [],
     );
   });
 
-  test('the statements of an RPC hang below it, in the trace of its caller', async () => {
+  test('the statements of an RPC are its children, in the trace of its caller', async () => {
     const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
     await client.rpc.jobs.list({ limit: 1 }, { traceparent: `00-${traceId}-00f067aa0ba902b7-01` });
     const mine = () => collector.spans.filter((span) => span.traceId === traceId);
@@ -178,7 +178,7 @@ describe('the spans of all processes together', () => {
     for (const { parentSpanId } of statements) expect(parentSpanId).toBe(server()?.spanId);
   });
 
-  test('what the janitor does to a job hangs below its pass and links to the job’s creation', async () => {
+  test('an action of the janitor on a job is a child of its pass and links to the job’s creation', async () => {
     const expired = () =>
       of('janitor', /^expire trellis\.work\.nobody\.waits$/).find(
         ({ attributes }) => attributes['trellis.job.id'] === expiring,
@@ -194,7 +194,7 @@ describe('the spans of all processes together', () => {
   });
 });
 
-test('lines of the log that are about a job are in its trace', async () => {
+test('log lines about a job are in its trace', async () => {
   const about = () =>
     collector.logs.find(
       ({ service, attributes }) => service === 'janitor' && attributes['trellis.job.id'] === expiring,
@@ -205,7 +205,7 @@ test('lines of the log that are about a job are in its trace', async () => {
   expect(about()?.spanId).not.toBe('');
 });
 
-test('a process that is told to stop sends what it has left', async () => {
+test('a process that is stopped sends its remaining telemetry', async () => {
   const gateway = processes.get('rpc-gateway');
   await client.rpc.jobs.health();
   const before = collector.logs.length;

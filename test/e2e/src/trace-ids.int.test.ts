@@ -12,7 +12,7 @@ import { startServers } from './start-servers.ts';
 
 const JOBS = 1_000;
 
-it('for a thousand jobs the stream, its headers, Postgres, ClickHouse and the RPCs name the same trace', {
+it('for a thousand jobs the stream, its headers, Postgres, ClickHouse and the RPCs have the same trace id', {
   timeout: 180_000,
 }, async () => {
   await using servers = await startServers();

@@ -9,7 +9,7 @@ import { startComponent } from './component-process.ts';
 
 const TYPES = ['reserve-inventory', 'charge-payment', 'notify-warehouse'];
 
-it('an order is one picture from its request to the last job, also when the service is killed in the middle', {
+it('an order is one trace from its request to the last job, even if the service is killed in between', {
   timeout: 240_000,
 }, async () => {
   await using nats = await startTestNats();
@@ -33,7 +33,7 @@ it('an order is one picture from its request to the last job, also when the serv
   await using _projector = await startComponent('projector', env);
   await using _gateway = await startComponent('rpc-gateway', env);
   await using client = await createClient({ connection: nc });
-  // Attempts of killed workers come again after 15 s: in traces of their own.
+  // Attempts of killed workers are repeated after 15 s, in separate traces.
   const orders = { ...env, SPEED: '10', ORDERS_PER_SECOND: '0.3', JOIN_TRACE_MS: '5000' };
   let service = await startComponent('orders-service', orders);
 
@@ -45,17 +45,17 @@ it('an order is one picture from its request to the last job, also when the serv
   expectOrderPicture(whole, orderId);
 
   const stream = await JobStream.open(nc);
-  /** With the attempts that each had by then. */
+  /** The active jobs, with their attempts so far. */
   let cutOff = new Map<string, number>();
   for (;;) {
     await waitFor(async () => (await inState(client, 'active')).length >= 3, {
       timeoutMs: 60_000,
-      what: 'work in hand',
+      what: 'active jobs',
     });
     await service.end('SIGKILL');
     cutOff = await reallyActive(stream, await inState(client, 'active'));
     if (cutOff.size > 0) break;
-    // What the projection showed had ended by then.
+    // The jobs that the projection showed had ended meanwhile.
     service = await startComponent('orders-service', orders);
   }
   await using _again = await startComponent('orders-service', { ...orders, ORDERS_PER_SECOND: '0' });
@@ -64,7 +64,7 @@ it('an order is one picture from its request to the last job, also when the serv
       const left = await Promise.all(Array.from(cutOff.keys(), (id) => client.rpc.jobs.get({ id })));
       return left.every(({ id, tries, state }) => tries > (cutOff.get(id) ?? 0) || isEnded(state));
     },
-    { timeoutMs: 60_000, what: 'the jobs of the killed service to be taken up again' },
+    { timeoutMs: 60_000, what: 'the jobs of the killed service to run again' },
   );
   const everything = await client.rpc.jobs.list({ service: 'orders-service', limit: 1_000 });
   for (const { id } of everything.entries) {
@@ -72,7 +72,7 @@ it('an order is one picture from its request to the last job, also when the serv
     const picture = await client.rpc.jobs.trace({ id });
     expectOneRoot(picture);
     const shown = picture.nodes.filter((node) => node.jobId === id && operationOf(node) === 'process').length;
-    // Jobs go on meanwhile.
+    // Jobs continue to run meanwhile.
     expect(shown, `attempts of ${id}`).toBeGreaterThanOrEqual(before);
     expect(shown, `attempts of ${id}`).toBeLessThanOrEqual(await attemptsStarted(stream, id));
   }
@@ -96,14 +96,14 @@ async function inState(client: JobsClient, state: 'active' | 'completed'): Promi
   return page.entries.map(({ id }) => id);
 }
 
-/** The id of an order whose last job is done. */
+/** The id of an order whose last job has completed. */
 const completedOrder = (client: JobsClient): Promise<string> =>
   waitFor(
     async () => (await inState(client, 'completed')).find((id) => id.endsWith('-warehouse'))?.replace('-warehouse', ''),
-    { timeoutMs: 90_000, everyMs: 100, what: 'an order to go through' },
+    { timeoutMs: 90_000, everyMs: 100, what: 'an order to complete' },
   );
 
-/** The picture once nothing of it is on its way any more. */
+/** The trace, once all its spans have arrived. */
 async function completePicture(client: JobsClient, id: string): Promise<TraceReply | false> {
   const picture = await client.rpc.jobs.trace({ id });
   const types = new Set(picture.nodes.map(({ attributes }) => attributes[ATTR.jobType]));
@@ -118,7 +118,7 @@ function expectOrderPicture(picture: TraceReply, orderId: string): void {
   const above = (node: TraceNode | undefined) => byId.get(node?.parentSpanId ?? '');
   const find = (operation: string, jobId: string) =>
     nodes.find((node) => node.jobId === jobId && operationOf(node) === operation);
-  // Whatever a handler does between its attempt's span and a creation may have a span of its own.
+  // There may be further spans between that of the attempt and that of a creation.
   const maker = (jobId: string) => {
     let node = above(find('create', jobId));
     while (node && node.jobId === undefined && node.parentSpanId !== undefined) node = above(node);
