@@ -45,7 +45,7 @@ function noReachingInto(folder: string): Pattern {
 
 const noApps: Pattern = {
   group: [...APPS.map(nameOf), ...APPS.flatMap((app) => [`**/../${app.split('/').at(-1)}/src/**`, `**/${app}/**`])],
-  message: 'Nobody imports an app. Move what both need into a package.',
+  message: 'Apps must not be imported. Move the shared code into a package.',
 };
 
 const noTestPackages = (allowed: string): Pattern => ({
@@ -60,7 +60,7 @@ function override(includes: string[], patterns: Pattern[]): object {
 
 /** One override for the sources of `folder` and one for its tests, which may also import the test packages. */
 function overridesOf(folder: string, allowed: readonly string[]): object[] {
-  const names = allowed.map(nameOf).join(', ') || 'no package of ours';
+  const names = allowed.map(nameOf).join(', ') || 'no workspace package';
   const upward = LIBRARIES.filter((other) => !allowed.includes(other)).map(nameOf);
   const noUpward: Pattern = {
     group: upward,

@@ -14,7 +14,7 @@ beforeAll(async () => {
 }, 90_000);
 afterAll(() => system[Symbol.asyncDispose]());
 
-/** As the process does, with somebody at the terminal who gives these answers. */
+/** Runs the program in this process, with these answers at the terminal. */
 async function atTerminal(answers: string[], ...args: string[]) {
   const terminal = recordedTerminal(undefined, answers);
   let code = 0;

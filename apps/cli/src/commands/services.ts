@@ -58,7 +58,7 @@ export function addServices(jobs: Command, terminal: Terminal): void {
     });
 }
 
-export interface AllServices {
+interface AllServices {
   entries: ServiceEntry[];
   count: number;
   /** When presence was last updated; undefined if it never was. */

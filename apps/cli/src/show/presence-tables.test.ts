@@ -51,8 +51,8 @@ it('shows the jobs of each worker without control sequences, and how many worker
 
 it('remarks on presence that is old or was never recorded', () => {
   for (const [presenceAsOf, remark] of [
-    [ago(90), /this is how it was 1m ago: is the heartbeat aggregator running\?/],
-    [undefined, /nobody keeps presence yet/],
+    [ago(90), /presence is 1m old: is the heartbeat aggregator running\?/],
+    [undefined, /no presence has been recorded yet/],
   ] as const) {
     const terminal = recordedTerminal();
     showServices({ entries: [], presenceAsOf }, terminal, NOW);

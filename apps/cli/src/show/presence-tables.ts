@@ -73,11 +73,11 @@ const STATUS_STYLE: Record<string, Style> = { live: 'green', late: 'yellow', gon
 
 function remarkAge(presenceAsOf: string | undefined, { remark }: Terminal, now: number): void {
   if (presenceAsOf === undefined) {
-    remark('nobody keeps presence yet: is the heartbeat aggregator running?');
+    remark('no presence has been recorded yet: is the heartbeat aggregator running?');
     return;
   }
   const ageMs = now - Date.parse(presenceAsOf);
-  if (ageMs > STALE_MS) remark(`this is how it was ${duration(ageMs)} ago: is the heartbeat aggregator running?`);
+  if (ageMs > STALE_MS) remark(`presence is ${duration(ageMs)} old: is the heartbeat aggregator running?`);
 }
 
 function workingOn({ activeJobs, activeJobCount }: ServiceEntry['workers'][number]): string {

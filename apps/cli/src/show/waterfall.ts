@@ -62,8 +62,8 @@ export function showWaterfall(reply: TraceReply, terminal: Terminal, options: Wa
 /** Remarks on what the reply leaves out. */
 export function remarksOnTrace(reply: TraceReply): string[] {
   const remarks: string[] = [];
-  if (reply.eventsOnly) remarks.push('spans and logs cannot be read now: this is what the events of the job tell');
-  if (reply.truncated) remarks.push('there is more than one picture holds: the end is left out');
+  if (reply.eventsOnly) remarks.push('spans and logs cannot be read now: the trace shows only the events of the job');
+  if (reply.truncated) remarks.push('the trace is too long for one reply: its end is left out');
   return remarks;
 }
 
