@@ -1,4 +1,4 @@
--- One event as one upsert, as a projection without batches, counters or rules would write it.
+-- One upsert per event: a projection without batches, counters or rules.
 -- $1 id  $2 service  $3 type  $4 state  $5 tries  $6 request id  $7 trace id  $8 traceparent  $9 timestamp  $10 payload  $11 sequence
 insert into jobs (id, service, type, state, tries, max_tries, request_id, trace_id, traceparent, created_at, updated_at, payload,
   payload_bytes, head_missing, handed_back, origin_sequence, origin_at, first_sequence, last_sequence)

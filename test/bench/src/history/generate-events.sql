@@ -1,7 +1,8 @@
--- A block of the events of jobs, five a job, in stream order with the jobs interleaved: message s is event s % 5 of the job
--- s / 5 less the lag of that event. Seven jobs in eight are created, started, progress, logged, completed; the others created,
--- started, retry, started and then completed, failed or dead. Ids, spans and what is random in a payload are hashes.
--- {from} first message  {count} messages  {jobs} jobs in all  {begin} time of the first message, ms  {stepMs} between two jobs
+-- A block of events, five per job, in stream order with the jobs interleaved: message s is event s % 5 of job
+-- s / 5 minus the lag of that event. The events of seven in eight jobs are created, started, progress, logged, completed;
+-- those of the others created, started, retry, started and then completed, failed or dead. Ids, spans and random parts of
+-- payloads are hashes.
+-- {from} first message  {count} messages  {jobs} all jobs  {begin} time of the first message, ms  {stepMs} between two jobs
 INSERT INTO journal (
     generation, stream_sequence, stored_at, timestamp, service, job_type, job_id, event_type, state, tries, max_tries, error,
     request_id, trace_id, traceparent, attempt_traceparent, payload, result, progress, logs, instance_id, worker_version, work_sequence

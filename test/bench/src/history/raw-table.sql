@@ -1,4 +1,4 @@
--- The same events as somebody keeps them who only wants to have them: in the order of the stream, in plain types.
+-- The same events in a simple table: in the order of the stream, with plain types.
 CREATE TABLE raw_events
 ENGINE = MergeTree
 ORDER BY stream_sequence

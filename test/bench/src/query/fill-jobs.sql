@@ -1,5 +1,5 @@
--- Jobs as a busy system would have them, spread over 30 days: 4 services of different size with 3 types each, 96 in 100
--- completed, 2 failed, 1 dead, the newest 100 pending; 4 jobs share a trace, one in 20 shares a key with some 50 others.
+-- Jobs of a busy system, spread over 30 days: 4 services of different size with 3 types each; 96 % completed, 2 % failed,
+-- 1 % dead, the newest 100 pending. 4 jobs share a trace, one in 20 shares a key with about 50 others.
 -- $1 jobs  $2 end of the 30 days
 insert into jobs (id, service, type, state, tries, max_tries, request_id, trace_id, traceparent, created_at, updated_at,
   started_at, completed_at, last_error, instance_id, payload, payload_bytes, result, concurrency, head_missing,
