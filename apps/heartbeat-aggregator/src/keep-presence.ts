@@ -168,7 +168,7 @@ class Keeper {
 }
 
 /** Another replica keeps presence now. */
-export class LeaseLost extends Error {
+class LeaseLost extends Error {
   override readonly name = 'LeaseLost';
 
   constructor() {

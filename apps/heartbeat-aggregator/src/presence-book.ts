@@ -4,9 +4,9 @@ import type { WorkerPresence, WorkerStatus } from '@trellis/store-postgres';
 import type { Heartbeat } from './read-heartbeat.ts';
 
 /** A worker is late after so many of its intervals without a heartbeat, */
-export const LATE_AFTER = 2.5;
+const LATE_AFTER = 2.5;
 /** and gone after so many. */
-export const GONE_AFTER = 6;
+const GONE_AFTER = 6;
 /** Shorter intervals are taken for this one: nobody is late within a second. */
 const MIN_INTERVAL_MS = 400;
 const MAX_INTERVAL_MS = 600_000;

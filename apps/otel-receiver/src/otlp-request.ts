@@ -86,7 +86,6 @@ const LogRecord = z.object({
   spanId: Id.optional(),
   eventName: text,
 });
-export type OtlpLogRecord = z.infer<typeof LogRecord>;
 
 const points = z.object({ dataPoints: z.array(z.unknown()).optional() }).optional();
 const Metric = z.object({

@@ -2,7 +2,7 @@
 import { baseConfig, clickhouseConfig, configOrExit, leaseMs, pipelinesConfig, postgresConfig } from '@trellis/runtime';
 import { z } from 'zod';
 
-export const PIPELINES = ['current', 'history'] as const;
+const PIPELINES = ['current', 'history'] as const;
 
 export const ProjectorConfig = z.object({
   ...baseConfig,

@@ -3,7 +3,7 @@ import type { ActiveJob } from '@trellis/jobs';
 import type { SyncRequest } from './queues.ts';
 
 /** Zendesk does not answer now; it may later. */
-export class RateLimited extends Error {
+class RateLimited extends Error {
   override readonly name = 'RateLimited';
 }
 

@@ -47,7 +47,7 @@ export const Concurrency = z.looseObject({
 });
 export type Concurrency = z.infer<typeof Concurrency>;
 
-export const QUEUE_OUTCOMES = ['accepted', 'rejected', 'coalesced', 'replaced'] as const;
+const QUEUE_OUTCOMES = ['accepted', 'rejected', 'coalesced', 'replaced'] as const;
 export const QueuePolicy = z.looseObject({
   outcome: z.enum(QUEUE_OUTCOMES).optional(),
   reason: z.string().optional(),
@@ -56,11 +56,10 @@ export const QueuePolicy = z.looseObject({
 });
 export type QueuePolicy = z.infer<typeof QueuePolicy>;
 
-export const Actor = z.looseObject({
+const Actor = z.looseObject({
   kind: z.enum(['service', 'operator', 'janitor']),
   id: z.string().optional(),
 });
-export type Actor = z.infer<typeof Actor>;
 
 /** Fields that every event must carry: without one of them it is quarantined. */
 export const requiredEventFields = {

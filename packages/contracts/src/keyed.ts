@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { JobContext } from './event.ts';
 import { Instant } from './time.ts';
 
-export const STALE_POLICIES = ['fail-stale', 'block'] as const;
-export const WHEN_FULL = ['reject', 'coalesce', 'replace-oldest'] as const;
+const STALE_POLICIES = ['fail-stale', 'block'] as const;
+const WHEN_FULL = ['reject', 'coalesce', 'replace-oldest'] as const;
 export type WhenFull = (typeof WHEN_FULL)[number];
 
 const HOUR_MS = 3_600_000;

@@ -9,9 +9,7 @@ export const MAX_JOB_ID_LENGTH = 512;
 export const isSubjectToken = (text: string): boolean => TOKEN.test(text);
 
 /** One token of a subject: letters, digits, `_` and `-`. */
-export const SubjectToken = z
-  .string()
-  .regex(TOKEN, 'expected letters, digits, "_" and "-" only (a NATS subject token)');
+const SubjectToken = z.string().regex(TOKEN, 'expected letters, digits, "_" and "-" only (a NATS subject token)');
 
 /** A service's name: a subject token; `workers` is reserved for presence. */
 export const ServiceName = SubjectToken.refine((name) => name !== 'workers', 'the service name "workers" is reserved');

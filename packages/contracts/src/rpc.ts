@@ -15,7 +15,7 @@ const limit = z
 const offset = z.int().min(0);
 const reason = z.string().max(2_000).optional();
 
-export const BODY_FIELDS = ['payload', 'result', 'logs'] as const;
+const BODY_FIELDS = ['payload', 'result', 'logs'] as const;
 
 export const ListRequest = z.object({
   service: ServiceName.optional(),
@@ -55,8 +55,7 @@ export const ListReply = page(Job).extend({
 });
 export type ListReply = z.infer<typeof ListReply>;
 
-export const GetRequest = z.object({ id: JobId });
-export type GetRequest = z.infer<typeof GetRequest>;
+const GetRequest = z.object({ id: JobId });
 
 export const JobReply = z.looseObject({
   job: Job,
@@ -113,7 +112,7 @@ export type ServiceEntry = z.infer<typeof ServiceEntry>;
 export const ListServicesReply = page(ServiceEntry);
 export type ListServicesReply = z.infer<typeof ListServicesReply>;
 
-export const HEALTH_STATUSES = ['healthy', 'degraded', 'unhealthy'] as const;
+const HEALTH_STATUSES = ['healthy', 'degraded', 'unhealthy'] as const;
 export const HealthCheck = z.looseObject({ name: z.string(), status: z.enum(HEALTH_STATUSES) });
 export type HealthCheck = z.infer<typeof HealthCheck>;
 export const HealthReply = z.looseObject({
@@ -124,13 +123,12 @@ export const HealthReply = z.looseObject({
 });
 export type HealthReply = z.infer<typeof HealthReply>;
 
-export const HistoryRequest = z.object({
+const HistoryRequest = z.object({
   id: JobId,
   /** Only events after this stream sequence. */
   after: z.int().min(0).optional(),
   limit: limit.optional(),
 });
-export type HistoryRequest = z.infer<typeof HistoryRequest>;
 
 /** One lifecycle event of a job, and what it did. */
 export const HistoryEntry = z.looseObject({
@@ -161,8 +159,7 @@ export const HistoryReply = z.looseObject({
 });
 export type HistoryReply = z.infer<typeof HistoryReply>;
 
-export const TraceRequest = z.object({ id: JobId });
-export type TraceRequest = z.infer<typeof TraceRequest>;
+const TraceRequest = z.object({ id: JobId });
 
 export const SPAN_KINDS = ['internal', 'server', 'client', 'producer', 'consumer'] as const;
 export const SPAN_STATUSES = ['unset', 'ok', 'error'] as const;

@@ -6,7 +6,7 @@ const code = (text: string): string => `\`${text}\``;
 const list = (items: readonly string[]): string => (items.length === 0 ? 'none' : items.map(code).join(', '));
 
 /** A Mermaid state diagram of the events that lead from one state to another. */
-export function lifecycleDiagram(): string {
+function lifecycleDiagram(): string {
   const lines = EVENT_TYPES.flatMap((event) => {
     const { from, to } = TRANSITIONS[event];
     if (to === 'same') return [];

@@ -4,7 +4,7 @@ import type { EventType, JobContext, JobState, LifecycleEvent, LogEntry, StoredE
 import { isEnded, TRANSITIONS } from './transitions.ts';
 
 /** maxTries of a job whose events do not say. */
-export const DEFAULT_MAX_TRIES = 5;
+const DEFAULT_MAX_TRIES = 5;
 
 /** A job folded from its events. Instants are RFC 3339 UTC, sequences are those of the JOBS stream. */
 export interface FoldedJob {

@@ -117,7 +117,7 @@ export async function provision(nc: NatsConnection, options: ProvisionOptions = 
 }
 
 /** The configuration of every stream, in the order in which they must be made. */
-export function wantedStreams(names: StreamNames, replicas: number, atomicBatches: boolean): Wanted[] {
+function wantedStreams(names: StreamNames, replicas: number, atomicBatches: boolean): Wanted[] {
   return [
     {
       name: names.jobs,

@@ -12,7 +12,7 @@ export const DUTY_NAMES = [
   'key-places',
 ] as const;
 
-export type DutyName = (typeof DUTY_NAMES)[number];
+type DutyName = (typeof DUTY_NAMES)[number];
 
 export type Counts = Record<string, number>;
 

@@ -22,7 +22,7 @@ export interface Acting {
 }
 
 /** An event of the janitor about `job`. */
-export function janitorEvent(
+function janitorEvent(
   job: FoldedJob,
   fields: Pick<LifecycleEvent, 'eventType' | 'state'> & Partial<LifecycleEvent>,
   { now, instanceId }: Acting,
@@ -40,7 +40,7 @@ export function janitorEvent(
   };
 }
 
-export const DEADLINE_ERROR = 'job exceeded deadline';
+const DEADLINE_ERROR = 'job exceeded deadline';
 
 /** Ends a job whose deadline is over and whose execution has not ended. */
 export function planDeadline({ job }: JobView, acting: Acting): JobPlan<'gone' | 'ended' | 'not-due'> {

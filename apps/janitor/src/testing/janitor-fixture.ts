@@ -39,7 +39,7 @@ export const newJob = (service = 'orders-service', type = 'reserve-inventory'): 
   type,
 });
 
-export interface RecordedPass {
+interface RecordedPass {
   counts: Counts;
   problems: PassProblem[];
   error: string | null;
@@ -156,7 +156,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Janito
   };
 }
 
-export function eventOf(job: JobIdentity, eventType: EventType, fields: Partial<LifecycleEvent> = {}): LifecycleEvent {
+function eventOf(job: JobIdentity, eventType: EventType, fields: Partial<LifecycleEvent> = {}): LifecycleEvent {
   return {
     jobId: job.id,
     service: job.service,

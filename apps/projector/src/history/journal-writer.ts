@@ -7,7 +7,7 @@ import type { Intent } from './pipeline-record.ts';
 import { journalMismatch, keptSince } from './start-decision.ts';
 
 /** The journal is not what it was when the lease was taken: the history has to be looked at anew. */
-export class JournalDiverged extends Error {
+class JournalDiverged extends Error {
   override readonly name = 'JournalDiverged';
 }
 

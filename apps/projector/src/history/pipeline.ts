@@ -21,7 +21,7 @@ import { NOTHING_WRITTEN } from './pipeline-record.ts';
 import { releasedBlock, releaseQuarantine } from './quarantine-release.ts';
 import { decideStart, keptSince } from './start-decision.ts';
 
-export const PIPELINES_BUCKET = 'JOBS_PIPELINES';
+const PIPELINES_BUCKET = 'JOBS_PIPELINES';
 
 /** What the pipeline does now, and what it has done since it was started. */
 export interface HistoryStatus {

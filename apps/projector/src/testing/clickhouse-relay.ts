@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse, request as sen
 import type { AddressInfo } from 'node:net';
 
 /** `lose`: the server never sees it. `lose-answer`: it takes effect, and nobody hears of it. */
-export type Fate = 'pass' | 'lose' | 'lose-answer';
+type Fate = 'pass' | 'lose' | 'lose-answer';
 
 export interface ClickHouseRelay extends AsyncDisposable {
   url: string;

@@ -232,7 +232,7 @@ export function stateConflict(method: string, job: FoldedJob, accepted: readonly
 }
 
 /** The fields under which a job is found in the log. */
-export const jobFields = (job: FoldedJob) => ({
+const jobFields = (job: FoldedJob) => ({
   jobId: job.id,
   service: job.service,
   jobType: job.type,

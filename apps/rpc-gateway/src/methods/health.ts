@@ -11,7 +11,7 @@ export const health = defineMethod({
 });
 
 /** As bad as the worst part: only parts without which operators get no answers are ever unhealthy. */
-export function overallStatus(checks: readonly HealthCheck[]): HealthReply['status'] {
+function overallStatus(checks: readonly HealthCheck[]): HealthReply['status'] {
   const worst = (status: HealthCheck['status']) => checks.some((check) => check.status === status);
   if (worst('unhealthy')) return 'unhealthy';
   return worst('degraded') ? 'degraded' : 'healthy';

@@ -23,7 +23,7 @@ export const historyJob = defineMethod({
 });
 
 /** The events of one job from its first on, each with what it came to. */
-export function foldedEntries(events: readonly StoredEvent[]): HistoryEntry[] {
+function foldedEntries(events: readonly StoredEvent[]): HistoryEntry[] {
   let job: FoldedJob | undefined;
   return events.map((stored) => {
     const { sequence, storedAt, event } = stored;

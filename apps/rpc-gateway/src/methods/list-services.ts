@@ -28,7 +28,7 @@ export const listServices = defineMethod({
  * A service is healthy while at least one of its workers lives. One without any worker is listed for as long as it has
  * open jobs, and is not healthy: nobody is there for them.
  */
-export function toEntry(service: ServicePresence): ServiceEntry {
+function toEntry(service: ServicePresence): ServiceEntry {
   const { name, counts, openJobs, lastSeenAt, workers } = service;
   return {
     name,
@@ -59,7 +59,7 @@ function withNext(reply: ListServicesReply): ListServicesReply {
 }
 
 /** Without what workers work on, then with fewer services, then with fewer workers of the first. */
-export function fitServices(reply: ListServicesReply, maxBytes: number): ListServicesReply {
+function fitServices(reply: ListServicesReply, maxBytes: number): ListServicesReply {
   const room = maxBytes - PAGE_FIELDS_BYTES;
   const entries: ServiceEntry[] = [];
   let bytes = 0;

@@ -59,7 +59,7 @@ export interface MethodDefinition<Name extends RpcMethod> {
 }
 
 /** Methods of contracts, and what is only another name for one of them. */
-export type MethodName = RpcMethod | 'Jobs.ListDLQ';
+type MethodName = RpcMethod | 'Jobs.ListDLQ';
 
 export interface Method {
   name: MethodName;

@@ -9,7 +9,7 @@ import { faultReply } from './fault-reply.ts';
 import type { Call, Method, Ports } from './method.ts';
 import { inServerSpan, RpcFigures, type RpcOutcome, showFigures } from './rpc-telemetry.ts';
 
-export const SERVICE_NAME = 'trellis-jobs';
+const SERVICE_NAME = 'trellis-jobs';
 const SERVICE_VERSION = '0.19.0';
 const QUEUE_GROUP = 'trellis-jobs';
 /** Room for the headers of a reply: the broker counts them as payload. */

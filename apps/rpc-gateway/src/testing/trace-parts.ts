@@ -10,7 +10,7 @@ import {
 } from '@trellis/contracts';
 import type { Log, Span } from '@trellis/store-traces';
 
-export const BASE = Date.parse('2026-03-01T12:00:00.000Z');
+const BASE = Date.parse('2026-03-01T12:00:00.000Z');
 export const TRACE = 'aa'.repeat(16);
 export const LATE_TRACE = 'bb'.repeat(16);
 
@@ -28,7 +28,7 @@ export interface SketchedJob {
   trace?: string;
 }
 
-export const traceparent = (span: string, trace = TRACE): string => `00-${trace}-${spanIdOf(span)}-01`;
+const traceparent = (span: string, trace = TRACE): string => `00-${trace}-${spanIdOf(span)}-01`;
 
 export function eventAt(
   { id, type, created, trace }: SketchedJob,

@@ -23,7 +23,7 @@ export interface StoryAttempt extends SpanIds {
   error: string | undefined;
 }
 
-export interface StoryLine extends LogEntry {
+interface StoryLine extends LogEntry {
   /** Place in `attempts`; undefined: before the first. */
   attempt: number | undefined;
 }

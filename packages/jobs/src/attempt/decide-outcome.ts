@@ -23,7 +23,7 @@ export interface RunFacts {
 }
 
 /** The event's type, its state and the fields that depend on the ending. */
-export type OutcomeEvent = Pick<LifecycleEvent, 'eventType' | 'state'> &
+type OutcomeEvent = Pick<LifecycleEvent, 'eventType' | 'state'> &
   Partial<Pick<LifecycleEvent, 'result' | 'error' | 'handedBack'>>;
 
 export interface Outcome {

@@ -9,7 +9,7 @@ import type { StopReason } from '../errors.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
 /** Events that stop a handler; the first one only asks for it. */
-export const STOP_EVENTS = ['cancelRequested', 'cancelled', 'expired', 'dead', 'stale'] as const satisfies EventType[] &
+const STOP_EVENTS = ['cancelRequested', 'cancelled', 'expired', 'dead', 'stale'] as const satisfies EventType[] &
   StopReason[];
 type StopEvent = (typeof STOP_EVENTS)[number];
 
@@ -85,7 +85,7 @@ async function lookForStops(scope: WorkerScope, attempt: RunningAttempt): Promis
 }
 
 /** The stop events that were stored after `afterSequence`, the request to cancel first. */
-export function findStops(
+function findStops(
   messages: ReadonlyMap<EventType, StoredMessage>,
   afterSequence: number,
 ): Map<StopEvent, LifecycleEvent> {

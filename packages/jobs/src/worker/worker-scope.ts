@@ -56,7 +56,7 @@ export const newCounts = (): WorkerCounts => ({
 });
 
 /** What the worker around knows about its other work. */
-export interface WorkerHost {
+interface WorkerHost {
   /** Whether this worker is to start `next`, of the same key, when `held` has ended. */
   startsNext(delivery: Delivery, keyHash: string, next: QueuedJob): boolean;
   /** Whether the next job of a key needs nobody's help: its work is in hand here, or about to be delivered somewhere. */

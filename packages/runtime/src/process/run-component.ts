@@ -30,7 +30,7 @@ export interface ComponentScope {
   ready(name: string, check: ReadinessCheck): void;
 }
 
-export interface UseHandle<Thing> {
+interface UseHandle<Thing> {
   close: (thing: Thing) => Promise<void> | void;
   ready?: (thing: Thing) => Promise<void> | void;
 }

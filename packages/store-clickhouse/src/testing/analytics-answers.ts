@@ -117,7 +117,7 @@ function sketched(values: readonly number[], level: number): Between {
 const sketchedQuantiles = (values: readonly number[]) => [0.5, 0.95, 0.99].map((level) => sketched(values, level));
 
 /** The class of an error, said in another way than in SQL. */
-export function errorClass(error: string): string {
+function errorClass(error: string): string {
   const unquoted = error.replaceAll(/"[^"]*"/g, '?');
   return unquoted.replaceAll(/[\w-]+/g, (word) => (/\d/.test(word) ? '#' : word)).slice(0, 200);
 }

@@ -47,7 +47,7 @@ export interface Postgres extends Queryable, AsyncDisposable {
   close(): Promise<void>;
 }
 
-export const DEFAULT_SCHEMA = 'trellis_jobs';
+const DEFAULT_SCHEMA = 'trellis_jobs';
 
 /**
  * A pool of connections; each is made when first needed, so a server that is down shows in the first query.

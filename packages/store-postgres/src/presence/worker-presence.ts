@@ -1,5 +1,5 @@
 // What is known of one worker.
-export const WORKER_STATUSES = ['live', 'late', 'gone'] as const;
+const WORKER_STATUSES = ['live', 'late', 'gone'] as const;
 
 export type WorkerStatus = (typeof WORKER_STATUSES)[number];
 

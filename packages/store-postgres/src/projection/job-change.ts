@@ -6,7 +6,7 @@ import type { ErrorDeltas } from './error-deltas.ts';
 /** Stands for a body (payload, result) that was not read from the store because no event looks into it. */
 export const NOT_LOADED = Symbol('not loaded');
 
-export interface LogLine {
+interface LogLine {
   /** Stream sequence of the `logged` event. */
   sequence: number;
   /** Place within that event, from 0. */

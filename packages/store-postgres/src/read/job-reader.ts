@@ -22,7 +22,7 @@ import { hasFixedPlan, type JobFilter, type PagePlace, type PageWanted } from '.
 import { type BoundQuery, readBound, readRows } from './read-query.ts';
 
 export type { ReadJob } from './job-row.ts';
-export { type Bodies, COUNT_LIMIT, LIST_ERROR_CHARACTERS, LIST_PAYLOAD_BYTES, MAX_LOG_LINES } from './list-query.ts';
+export { type Bodies, COUNT_LIMIT, LIST_PAYLOAD_BYTES, MAX_LOG_LINES } from './list-query.ts';
 
 /** Jobs whose bodies one statement reads at most: each may be as large as a message. */
 const WHOLE_JOBS_AT_ONCE = 64;

@@ -24,7 +24,7 @@ export const MAX_LOG_LINES = 1_000;
 /** Bytes up to which lists show a payload. */
 export const LIST_PAYLOAD_BYTES = 4_096;
 /** Characters of the last error that lists show. */
-export const LIST_ERROR_CHARACTERS = 4_096;
+const LIST_ERROR_CHARACTERS = 4_096;
 /** How far filters are counted that the counters do not know. */
 export const COUNT_LIMIT = 10_000;
 const WHOLE_TEXT = 2_147_483_647;

@@ -8,9 +8,9 @@ import { toPresence, type WorkerRow } from '../presence/worker-row.ts';
 import { readRows } from './read-query.ts';
 
 /** Most workers that are shown of one service; the counts know of all. */
-export const MAX_SHOWN_WORKERS = 1_000;
+const MAX_SHOWN_WORKERS = 1_000;
 /** Most ids that are shown of what one worker works on; `activeJobCount` knows of all. */
-export const MAX_SHOWN_ACTIVE_JOBS = 100;
+const MAX_SHOWN_ACTIVE_JOBS = 100;
 
 const OPEN_STATES = JOB_STATES.filter((state) => !isEnded(state));
 
