@@ -1,5 +1,5 @@
 // Runs the duties: each on its own, one replica at a time, when it is due; records and logs what every pass did.
-// What a duty does is in duties/, what it decides in plan.ts.
+// What a duty does is in duties/, what it decides in plan/plan-job.ts.
 import { type Logger, type Loop, loop, sleep } from '@trellis/async';
 import type { PassClaim, PassLedger, PassReport } from '@trellis/store-postgres';
 import type { Duty, PassResult } from './duties/duty.ts';

@@ -1,4 +1,5 @@
 // Docs, READMEs and comments cite paths, packages and sections: each must exist.
+import { basename } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { commentsOf, missingCitations } from './citations.ts';
 import { filesMatching, readSource } from './source-files.ts';
@@ -15,6 +16,22 @@ test('everything that a page cites exists', () => {
 test('everything that a comment cites exists', () => {
   const missing = sources.flatMap((file) =>
     missingCitations(commentsOf(readSource(file))).map((what) => `${file}: ${what}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+const FILE_NAME = /(?<![\w/.*<-])[\w./-]*?(\w[\w.-]*\.(?:ts|mjs))(?![\w-])/g;
+
+test('every source that a comment or a page names by its file name exists', () => {
+  const known = new Set(
+    filesMatching('{*,.ci/*,{apps,packages,infra,test}/**/*}.{ts,mts,mjs}').map((file) => basename(file)),
+  );
+  const texts = [
+    ...sources.map((file) => ({ file, text: commentsOf(readSource(file)) })),
+    ...pages.map((file) => ({ file, text: readSource(file) })),
+  ];
+  const missing = texts.flatMap(({ file, text }) =>
+    [...text.matchAll(FILE_NAME)].filter(([, name = '']) => !known.has(name)).map(([path]) => `${file}: ${path}`),
   );
   expect(missing).toEqual([]);
 });

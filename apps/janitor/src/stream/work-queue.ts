@@ -1,5 +1,5 @@
 // The JOBS_WORK stream as the janitor looks at it: one work message and the event that put it there, always from the leader.
-// What follows from what is found is decided in plan.ts.
+// What follows from what is found is decided in plan/plan-job.ts.
 import { JetStreamApiError, type MsgRequest, type StoredMsg } from '@nats-io/jetstream';
 import { isSubjectToken, parseEventSubject } from '@trellis/contracts';
 import { type JobStream, whenConnected } from '@trellis/nats';

@@ -21,7 +21,7 @@ export class Delivery {
   lease: KeyLease | undefined;
   /** The place of another job, which this worker is to start next. */
   next: KeyLease | undefined;
-  /** Whether it is counted in its key's turn: key-turns.ts. */
+  /** Whether it is counted in its key's turn: local-key-queue.ts. */
   inKeyQueue = false;
   /** How many jobs of the key this worker has started in a row before this one. */
   chain = 0;

@@ -1,5 +1,5 @@
 // The keys of one queue in one process: which key a job has, and every change of that key's record with the queue's own
-// limits. When a change is due is decided by admit-job.ts (creating) and key-slot.ts (running).
+// limits. When a change is due is decided by admit-job.ts (creating) and key-gate.ts (running).
 
 import type { Logger } from '@trellis/async';
 import {
