@@ -1,4 +1,4 @@
-// Every duty of the janitor. A new one is a file here, a line in this list, and its name in sweep.ts.
+// Every duty of the janitor. A new one is a file here, a line in this list, and its name in duty.ts.
 import type { JanitorPorts } from '../ports.ts';
 import type { Duty } from './duty.ts';
 import { expireDeadlines } from './expire-deadlines.ts';
