@@ -1,6 +1,6 @@
 // Keeps presence for as long as this replica holds the lease: heartbeats into the book, the book's changes into the store,
 // a bounded number of statements in each flush whatever comes in.
-import { type Logger, loop, sleep } from '@trellis/async';
+import { type Logger, loop, sleep, waitForLease } from '@trellis/async';
 import type { JobStream } from '@trellis/nats';
 import type { HeardUpTo, Lease, PresenceStore } from '@trellis/store-postgres';
 import type { AggregatorConfig } from './config.ts';
@@ -69,14 +69,15 @@ export async function keepPresence(options: KeepOptions): Promise<void> {
 
 async function acquire({ store, settings, signal, log, takeOver, settled }: KeepOptions): Promise<Lease | undefined> {
   if (takeOver) return store.takeOver(settings.instanceId);
-  for (let waits = 0; !signal.aborted; waits++) {
-    const lease = await store.leases.acquire(settings.instanceId);
-    if (lease) return lease;
-    if (waits === 0) log.info('another replica keeps presence; this one stands by');
-    settled();
-    await sleep(settings.presenceLeaseMs / 5, signal);
-  }
-  return undefined;
+  return waitForLease({
+    tryAcquire: () => store.leases.acquire(settings.instanceId),
+    pollMs: () => settings.presenceLeaseMs / 5,
+    signal,
+    standby: (tries) => {
+      if (tries === 1) log.info('another replica keeps presence; this one stands by');
+      settled();
+    },
+  });
 }
 
 class Keeper {

@@ -1,6 +1,6 @@
 // Runs the duties: each on its own, one replica at a time, when it is due; records and logs what every pass did.
 // What a duty does is in duties/, what it decides in plan/plan-job.ts.
-import { type Logger, type Loop, loop, sleep } from '@trellis/async';
+import { type Logger, type Loop, loop, renewLease, sleep } from '@trellis/async';
 import type { PassClaim, PassLedger, PassReport } from '@trellis/store-postgres';
 import type { Duty, PassResult } from './duties/duty.ts';
 import { recordPass, showDuty } from './janitor-telemetry.ts';
@@ -44,7 +44,14 @@ async function runPass(
 ): Promise<number> {
   const lost = new AbortController();
   const ended = new AbortController();
-  const renewing = keepLease(ledger, claim, { lost, ended: ended.signal, log });
+  const renewing = renewLease({
+    leaseMs: ledger.leaseMs,
+    renew: () => ledger.renew(claim),
+    signal: ended.signal,
+    lost: () => lost.abort(new LeaseLost(`another replica works ${claim.duty} now`)),
+    failed: (error) => log.warn({ error, duty: claim.duty }, 'the lease of a pass could not be renewed'),
+    giveUpAfterMs: ledger.leaseMs,
+  });
   const passLog = log.child({ duty: duty.name });
   const started = performance.now();
   let result: PassResult = { counts: {} };
@@ -72,24 +79,6 @@ async function runPass(
   if (await ledger.finish(claim, report)) return report.nextInMs;
   passLog.warn('the pass took so long that another replica began the next');
   return MAX_LOOK_MS;
-}
-
-async function keepLease(
-  ledger: PassLedger,
-  claim: PassClaim,
-  { lost, ended, log }: { lost: AbortController; ended: AbortSignal; log: Logger },
-): Promise<void> {
-  let renewedAt = performance.now();
-  for (;;) {
-    await sleep(ledger.leaseMs / 3, ended);
-    if (ended.aborted) return;
-    const held = await ledger.renew(claim).catch((error: unknown) => {
-      log.warn({ error, duty: claim.duty }, 'the lease of a pass cannot be renewed now');
-      return performance.now() - renewedAt < ledger.leaseMs ? undefined : false;
-    });
-    if (held === false) return lost.abort(new LeaseLost(`another replica works ${claim.duty} now`));
-    if (held) renewedAt = performance.now();
-  }
 }
 
 function logPass(log: Logger, report: PassReport, error: unknown): void {

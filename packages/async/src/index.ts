@@ -1,6 +1,7 @@
 export { BatchLoader, type BatchLoaderOptions } from './batch-loader.ts';
 export { cached } from './cached.ts';
 export { KeyedBatcher } from './keyed-batcher.ts';
+export { renewLease, waitForLease } from './lease.ts';
 export { type Logger, silentLogger } from './logger.ts';
 export { type Loop, type LoopOptions, loop } from './loop.ts';
 export { Semaphore } from './semaphore.ts';

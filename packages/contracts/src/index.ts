@@ -60,6 +60,14 @@ export {
   workSubject,
 } from './names.ts';
 export { readNatsUrl } from './nats-url.ts';
+export {
+  decodePipelineRecord,
+  encodePipelineRecord,
+  type Intent,
+  NOTHING_WRITTEN,
+  PIPELINE_RECORD_KEY,
+  PipelineRecord,
+} from './pipeline-record.ts';
 export { redactUrl } from './redact-url.ts';
 export {
   CancelRequest,
@@ -98,4 +106,4 @@ export {
   spanName,
   TELEMETRY_SCHEMA,
 } from './telemetry.ts';
-export { millisOf, readInstant } from './time.ts';
+export { Instant, instantNow, instantOf, millisOf, readInstant } from './time.ts';

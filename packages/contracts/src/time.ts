@@ -46,6 +46,21 @@ function digit(text: string, at: number): number {
   return value >= 0 && value <= 9 ? value : Number.NaN;
 }
 
+let lastMs = Number.NaN;
+let lastText = '';
+
+/** RFC 3339 UTC with milliseconds of a time in milliseconds since 1970. Neighbours often share theirs: the last one is kept. */
+export function instantOf(ms: number): string {
+  if (ms !== lastMs) {
+    lastMs = ms;
+    lastText = new Date(ms).toISOString();
+  }
+  return lastText;
+}
+
+/** The present instant, RFC 3339 UTC with milliseconds. */
+export const instantNow = (): string => instantOf(Date.now());
+
 /** RFC 3339 with any offset; parsed to RFC 3339 UTC with milliseconds. */
 export const Instant = z.string().transform((text, context) => {
   const instant = readInstant(text);

@@ -1,3 +1,4 @@
+export { deadlineOfRerun, isOverdue } from './deadline.ts';
 export {
   type Admitted,
   admit,
@@ -26,4 +27,5 @@ export {
 export { type FoldedJob, fold, type IgnoredBecause, reduce } from './reduce.ts';
 export { DEFAULT_BACKOFF_MS, retryDelayMs } from './retry-delay.ts';
 export { ENDED_STATES, ENDING_EVENTS, isEnded, statesAccepting, TRANSITIONS } from './transitions.ts';
+export { countTries, type Tries } from './tries.ts';
 export { toWireJob } from './wire-job.ts';

@@ -1,7 +1,9 @@
 // The one fold: a job and its next event give the job after it. Pure: no clock, no randomness, no I/O.
 // The stream's order decides; what a worker says after the end changes nothing.
 import type { EventType, JobContext, JobState, LifecycleEvent, LogEntry, StoredEvent } from '@trellis/contracts';
+import { deadlineOfRerun } from './deadline.ts';
 import { isEnded, TRANSITIONS } from './transitions.ts';
+import { countTries } from './tries.ts';
 
 /** maxTries of a job whose events do not say. */
 const DEFAULT_MAX_TRIES = 5;
@@ -147,17 +149,17 @@ function apply(job: FoldedJob, stored: StoredEvent, state: JobState): FoldedJob 
 /** What an event does besides entering its state. */
 const effects: Partial<Record<EventType, (next: FoldedJob, stored: StoredEvent, before: FoldedJob) => void>> = {
   started(next, { event }, before) {
-    // Published workers repeat the same number for every attempt: count, unless the work had been handed back.
-    const counted = before.handedBack ? before.tries : before.tries + 1;
-    next.tries = Math.max(event.tries, counted);
-    next.handedBack = false;
+    const { tries, handedBack } = countTries(before, event);
+    next.tries = tries;
+    next.handedBack = handedBack;
     next.startedAt = event.timestamp;
     next.instanceId = event.instanceId ?? event.concurrency?.instanceId;
     next.progress = undefined;
   },
   retry(next, { event }, before) {
-    next.handedBack = event.handedBack === true;
-    if (!next.handedBack) next.tries = Math.max(event.tries, before.tries);
+    const { tries, handedBack } = countTries(before, event);
+    next.tries = tries;
+    next.handedBack = handedBack;
     next.instanceId = undefined;
   },
   completed(next, { event }, before) {
@@ -177,11 +179,12 @@ const effects: Partial<Record<EventType, (next: FoldedJob, stored: StoredEvent, 
     next.cancelRequestedAt = before.cancelRequestedAt ?? event.timestamp;
   },
   retried(next, { event, sequence }, before) {
-    next.tries = 0;
-    next.handedBack = false;
+    const { tries, handedBack } = countTries(before, event);
+    next.tries = tries;
+    next.handedBack = handedBack;
     next.maxTries = event.maxTries ?? before.maxTries;
     if ('payload' in event) next.payload = event.payload;
-    next.deadline = event.deadline ?? sameLength(before, event.timestamp);
+    next.deadline = event.deadline ?? deadlineOfRerun(before, Date.parse(event.timestamp));
     next.result = undefined;
     next.startedAt = undefined;
     next.completedAt = undefined;
@@ -195,12 +198,4 @@ const effects: Partial<Record<EventType, (next: FoldedJob, stored: StoredEvent, 
 
 function triesOfOutcome(next: FoldedJob, { event }: StoredEvent, before: FoldedJob): void {
   next.tries = Math.max(event.tries, before.tries);
-}
-
-/** The deadline of a new run: as long after its origin as the old one was, so that a replay does not expire at once. */
-function sameLength(before: FoldedJob, origin: string): string | undefined {
-  if (before.deadline === undefined) return undefined;
-  const length = Date.parse(before.deadline) - Date.parse(before.originAt);
-  const deadline = new Date(Date.parse(origin) + length);
-  return Number.isNaN(deadline.getTime()) || deadline.getUTCFullYear() > 9999 ? undefined : deadline.toISOString();
 }

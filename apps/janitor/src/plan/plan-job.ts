@@ -1,7 +1,7 @@
 // What the janitor decides about one job, given what the stream holds of it. Pure: the time is passed in; what is read and
 // published is the duties' business (protocol: janitor duties).
 import type { JobState, LifecycleEvent, StoredEvent } from '@trellis/contracts';
-import { type FoldedJob, isEnded } from '@trellis/lifecycle';
+import { deadlineOfRerun, type FoldedJob, isEnded, isOverdue } from '@trellis/lifecycle';
 import type { WorkOrigin } from '../stream/work-queue.ts';
 
 /** What a decision is made from: the job folded from the stream's leader, and its events. */
@@ -46,7 +46,7 @@ const DEADLINE_ERROR = 'job exceeded deadline';
 export function planDeadline({ job }: JobView, acting: Acting): JobPlan<'gone' | 'ended' | 'not-due'> {
   if (!job) return leave('gone');
   if (isEnded(job.state)) return leave('ended');
-  if (job.deadline === undefined || Date.parse(job.deadline) >= acting.now) return leave('not-due');
+  if (!isOverdue(job.deadline, acting.now)) return leave('not-due');
   const { deadline } = job;
   const event = janitorEvent(job, { eventType: 'expired', state: 'expired', error: DEADLINE_ERROR, deadline }, acting);
   return { kind: 'publish', event };
@@ -139,6 +139,7 @@ export function planRequeue(job: FoldedJob, events: readonly StoredEvent[], acti
   }
   const origin = events.findLast(({ event }) => 'payload' in event && isOrigin(event));
   if (!origin) return { kind: 'leave', why: 'payload-gone' };
+  const deadline = deadlineOfRerun(job, acting.now);
   const failed = { eventType: 'failed', state: 'failed', error: LOST_ERROR, reason: LOST_REASON } as const;
   const retried = {
     eventType: 'retried',
@@ -149,7 +150,7 @@ export function planRequeue(job: FoldedJob, events: readonly StoredEvent[], acti
     payload: origin.event.payload,
     reason: LOST_REASON,
     ...(job.concurrency && { concurrency: { key: job.concurrency.key, keyHash: job.concurrency.keyHash } }),
-    ...deadlineOfSameLength(job, acting.now),
+    ...(deadline === undefined ? {} : { deadline }),
   } as const;
   return {
     kind: 'requeue',
@@ -160,9 +161,3 @@ export function planRequeue(job: FoldedJob, events: readonly StoredEvent[], acti
 
 /** Whether an event puts work into the queue. */
 export const isOrigin = ({ eventType }: LifecycleEvent): boolean => eventType === 'created' || eventType === 'retried';
-
-function deadlineOfSameLength(job: FoldedJob, now: number): Pick<LifecycleEvent, 'deadline'> {
-  if (job.deadline === undefined) return {};
-  const length = Date.parse(job.deadline) - Date.parse(job.originAt);
-  return { deadline: new Date(now + length).toISOString() };
-}

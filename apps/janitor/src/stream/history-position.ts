@@ -1,15 +1,8 @@
 // How far the history pipeline has come, from the record that it keeps in a key-value bucket.
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
+import { decodePipelineRecord, PIPELINE_RECORD_KEY } from '@trellis/contracts';
 import { type JobStream, whenConnected } from '@trellis/nats';
-import { z } from 'zod';
-
-const KEY = 'history';
-
-const HistoryRecord = z.looseObject({
-  position: z.int().min(0),
-  streamCreated: z.string(),
-});
 
 export interface HistoryPosition {
   /** Up to this sequence everything is in the history. */
@@ -23,8 +16,8 @@ export async function historyPosition(stream: JobStream, bucket: string): Promis
   await whenConnected(stream.nc);
   try {
     const kv = await new Kvm(stream.js).open(bucket);
-    const entry = await kv.get(KEY);
-    return entry?.operation === 'PUT' ? HistoryRecord.parse(entry.json()) : undefined;
+    const entry = await kv.get(PIPELINE_RECORD_KEY);
+    return entry?.operation === 'PUT' ? decodePipelineRecord(entry.string()) : undefined;
   } catch (error) {
     if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound) return undefined;
     throw error;

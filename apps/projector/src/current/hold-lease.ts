@@ -1,5 +1,5 @@
-// Works while it holds the lease of a pipeline: waits for it, renews it, stops the work when it is lost, gives it back.
-import { type Logger, sleep } from '@trellis/async';
+// Works while this process holds the lease of a pipeline.
+import { type Logger, renewLease, waitForLease } from '@trellis/async';
 import type { CurrentStore, Lease } from '@trellis/store-postgres';
 
 export interface HoldLeaseOptions {
@@ -7,69 +7,47 @@ export interface HoldLeaseOptions {
   owner: string;
   signal: AbortSignal;
   log: Logger;
-  /** Called when another process has the lease, so that this one need not do more. */
+  /** Called while another process has the lease: standing by is healthy. */
   standby?: (() => void) | undefined;
-  /** How often a waiting process asks for the lease; default a tenth of it. */
+  /** Milliseconds between two tries to acquire the lease; default a tenth of its duration. */
   pollMs?: number | undefined;
 }
 
-/** Runs `work` once, as the owner of the pipeline. Its signal aborts when the lease is lost too. */
+/** Waits for the lease, runs `work` once with it, and releases it. The signal of `work` also aborts when the lease is lost. */
 export async function holdLease(
   options: HoldLeaseOptions,
   work: (lease: Lease, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const { leases, signal, log, owner } = options;
-  const lease = await waitForLease(options);
+  const { leases, signal, log, owner, pollMs = leases.leaseMs / 10, standby } = options;
+  const lease = await waitForLease({
+    tryAcquire: () => leases.acquire(owner),
+    pollMs: () => pollMs,
+    signal,
+    standby: (tries) => {
+      if (tries === 1) log.info({ owner }, 'another process has the lease of the pipeline; standing by');
+      standby?.();
+    },
+  });
   if (!lease) return;
-  log.info({ owner, epoch: lease.epoch, position: lease.position }, 'the pipeline is ours');
+  log.info({ owner, epoch: lease.epoch, position: lease.position }, 'this process has the lease of the pipeline');
   const lost = new AbortController();
   const ended = new AbortController();
-  const renewing = renew(options, lease, ended.signal, () => lost.abort(new Error('the lease was lost')));
+  const renewing = renewLease({
+    leaseMs: leases.leaseMs,
+    renew: () => leases.renew(lease),
+    signal: ended.signal,
+    lost: () => {
+      log.warn({ epoch: lease.epoch }, 'another process has taken the lease of the pipeline');
+      lost.abort(new Error('the lease was lost'));
+    },
+    // A process that cannot reach the store cannot write either; the fence decides when the store is back.
+    failed: (error) => log.warn({ error }, 'the lease could not be renewed'),
+  });
   try {
     await work(lease, AbortSignal.any([signal, lost.signal]));
   } finally {
     ended.abort();
     await renewing;
-    await leases.release(lease).catch((error: unknown) => log.debug({ error }, 'the lease could not be given back'));
-  }
-}
-
-async function waitForLease({
-  leases,
-  owner,
-  signal,
-  log,
-  pollMs,
-  standby,
-}: HoldLeaseOptions): Promise<Lease | undefined> {
-  for (let told = false; !signal.aborted; ) {
-    const lease = await leases.acquire(owner);
-    if (lease) return lease;
-    if (!told) log.info({ owner }, 'another process has the pipeline; standing by');
-    told = true;
-    standby?.();
-    await sleep(pollMs ?? leases.leaseMs / 10, signal);
-  }
-  return undefined;
-}
-
-async function renew(
-  { leases, log }: HoldLeaseOptions,
-  lease: Lease,
-  ended: AbortSignal,
-  lost: () => void,
-): Promise<void> {
-  while (!ended.aborted) {
-    await sleep(leases.leaseMs / 3, ended);
-    if (ended.aborted) return;
-    try {
-      if (await leases.renew(lease)) continue;
-      log.warn({ epoch: lease.epoch }, 'another process has taken the pipeline over');
-      lost();
-      return;
-    } catch (error) {
-      // Whoever cannot reach the store cannot write either; the fence decides when it is back.
-      log.warn({ error }, 'the lease could not be renewed');
-    }
+    await leases.release(lease).catch((error: unknown) => log.debug({ error }, 'the lease could not be released'));
   }
 }

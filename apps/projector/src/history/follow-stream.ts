@@ -2,6 +2,7 @@
 // inserts so that an event is soon visible and ClickHouse gets few and large parts. What writing means is journal-writer.ts.
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Logger } from '@trellis/async';
+import type { Intent } from '@trellis/contracts';
 import { decodeEvent, type Quarantined } from '@trellis/contracts';
 import { countMetric } from '@trellis/instrumentation';
 import type { JobStream } from '@trellis/nats';
@@ -12,7 +13,6 @@ import { projectBatch } from '../telemetry/project-batch.ts';
 import { BlockBuffer, type CollectedBlock } from './block-buffer.ts';
 import type { HistoryLease } from './history-lease.ts';
 import type { JournalWriter } from './journal-writer.ts';
-import type { Intent } from './pipeline-record.ts';
 
 export interface BlockLimits {
   rows: number;

@@ -1,10 +1,10 @@
 import { jetstream } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import { silentLogger } from '@trellis/async';
+import { decodePipelineRecord } from '@trellis/contracts';
 import { startTestNats } from '@trellis/test-support';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { HistoryLease, LeaseLost } from './history-lease.ts';
-import { decodeRecord } from './pipeline-record.ts';
 
 const disposables = new AsyncDisposableStack();
 let kv: KV;
@@ -28,7 +28,7 @@ const acquire = async (key: string, owner: string, options: { leaseMs?: number; 
   if (!lease) throw new Error('not acquired');
   return lease;
 };
-const stored = async (key: string) => decodeRecord((await kv.get(key))?.string() ?? '');
+const stored = async (key: string) => decodePipelineRecord((await kv.get(key))?.string() ?? '');
 
 test('one of many that ask at once gets the lease; the next gets it when it is given back', async () => {
   const owners = Array.from({ length: 8 }, (_, index) => acquire('many', `owner-${index}`, { leaseMs: 1_000 }));
@@ -80,7 +80,7 @@ test('a lease is renewed by itself', async () => {
   const lease = await acquire('renewed', 'me', { leaseMs: 150 });
   const until = (await stored('renewed')).leaseUntil;
   const watch = await kv.watch({ key: 'renewed' });
-  for await (const entry of watch) if (decodeRecord(entry.string()).leaseUntil > until) break;
+  for await (const entry of watch) if (decodePipelineRecord(entry.string()).leaseUntil > until) break;
   expect(lease.lost.aborted).toBe(false);
   await lease.release();
 });

@@ -1,11 +1,11 @@
-// The right to write the history: taken, kept and given back by compare-and-set on the pipeline's record. Whoever has lost
-// it finds out at the next change and stops. What the record means is pipeline-record.ts.
+// The lease to write the history: acquired, renewed and released by compare-and-set on the pipeline's record. An owner
+// that lost it learns so at its next change and stops.
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
-import { type Logger, sleep } from '@trellis/async';
-import { decodeRecord, encodeRecord, NOTHING_WRITTEN, type PipelineRecord } from './pipeline-record.ts';
+import { type Logger, renewLease, waitForLease } from '@trellis/async';
+import { decodePipelineRecord, encodePipelineRecord, NOTHING_WRITTEN, type PipelineRecord } from '@trellis/contracts';
 
-/** Somebody else writes now, or it is not known any more whether we may. */
+/** Another process has the lease, or this one could not renew it. */
 export class LeaseLost extends Error {
   override readonly name = 'LeaseLost';
 }
@@ -13,12 +13,12 @@ export class LeaseLost extends Error {
 export interface LeaseOptions {
   kv: KV;
   key: string;
-  /** Unique for the process: one that takes its own lease again does not wait for it to run out. */
+  /** Unique for the process. A process does not wait for a lease of its own to expire. */
   owner: string;
   leaseMs: number;
   signal: AbortSignal;
   log: Logger;
-  /** Called once when another owner has to be waited for. */
+  /** Called once when another owner has the lease. */
   standby?: () => void;
 }
 
@@ -39,30 +39,35 @@ export class HistoryLease {
     void this.#renew();
   }
 
-  /** Waits until the lease is free, and takes it; undefined when `signal` aborts before. */
-  static async acquire(options: LeaseOptions): Promise<HistoryLease | undefined> {
-    const { kv, key, owner, leaseMs, signal } = options;
-    let waited = false;
-    while (!signal.aborted) {
+  /** Waits until the lease is free and acquires it; undefined when `signal` aborts first. */
+  static acquire(options: LeaseOptions): Promise<HistoryLease | undefined> {
+    const { kv, key, owner, leaseMs, signal, standby } = options;
+    let busyMs = 0;
+    const tryAcquire = async () => {
       const entry = await kv.get(key);
-      const found = entry?.operation === 'PUT' ? decodeRecord(entry.string()) : undefined;
-      const busyMs = !found || found.owner === owner ? 0 : Date.parse(found.leaseUntil) - Date.now();
-      if (busyMs <= 0) {
-        const record = { ...(found ?? NEW_RECORD), owner, epoch: (found?.epoch ?? 0) + 1, leaseUntil: later(leaseMs) };
-        const text = encodeRecord(record);
-        const write = entry ? kv.update(key, text, entry.revision) : kv.create(key, text);
-        const revision = await write.catch((error: unknown) => {
-          if (isConflict(error)) return undefined;
-          throw error;
-        });
-        if (revision !== undefined) return new HistoryLease(options, record, revision);
-      } else if (!waited) {
-        waited = true;
-        options.standby?.();
+      const found = entry?.operation === 'PUT' ? decodePipelineRecord(entry.string()) : undefined;
+      busyMs = !found || found.owner === owner ? 0 : Date.parse(found.leaseUntil) - Date.now();
+      if (busyMs > 0) return undefined;
+      const record = { ...(found ?? NEW_RECORD), owner, epoch: (found?.epoch ?? 0) + 1, leaseUntil: later(leaseMs) };
+      const text = encodePipelineRecord(record);
+      try {
+        const revision = await (entry ? kv.update(key, text, entry.revision) : kv.create(key, text));
+        return new HistoryLease(options, record, revision);
+      } catch (error) {
+        if (isConflict(error)) return undefined;
+        throw error;
       }
-      await sleep(Math.max(20, Math.min(busyMs, leaseMs / 5, 1_000)), signal);
-    }
-    return undefined;
+    };
+    let waited = false;
+    return waitForLease({
+      tryAcquire,
+      pollMs: () => Math.max(20, Math.min(busyMs, leaseMs / 5, 1_000)),
+      signal,
+      standby: () => {
+        if (!waited && busyMs > 0) standby?.();
+        waited ||= busyMs > 0;
+      },
+    });
   }
 
   /** Aborts when the lease is lost. */
@@ -85,7 +90,7 @@ export class HistoryLease {
   }
 
   /**
-   * Makes sure that the lease is good for a while, also after this process was paused.
+   * Makes sure that the lease holds for half its duration, also after this process was paused.
    * @throws LeaseLost
    */
   async ensure(): Promise<void> {
@@ -94,12 +99,12 @@ export class HistoryLease {
     else this.#lost.signal.throwIfAborted();
   }
 
-  /** Gives the lease back. Never throws: it runs out by itself. */
+  /** Releases the lease. Never throws: the lease also expires by itself. */
   async release(): Promise<void> {
     this.#closed.abort();
     await this.#changes;
     if (!this.#lost.signal.aborted) await this.#write({}, new Date(0).toISOString()).catch(() => undefined);
-    this.#lost.abort(new LeaseLost('the lease was given back'));
+    this.#lost.abort(new LeaseLost('the lease was released'));
   }
 
   async #write(change: Change, leaseUntil: string): Promise<void> {
@@ -107,7 +112,7 @@ export class HistoryLease {
     const { kv, key } = this.#options;
     const record: PipelineRecord = { ...this.#record, ...change, leaseUntil };
     try {
-      this.#revision = await kv.update(key, encodeRecord(record), this.#revision);
+      this.#revision = await kv.update(key, encodePipelineRecord(record), this.#revision);
       this.#record = record;
     } catch (cause) {
       const why = isConflict(cause) ? 'another owner has taken the lease' : 'the lease could not be renewed';
@@ -117,14 +122,16 @@ export class HistoryLease {
     }
   }
 
-  async #renew(): Promise<void> {
+  #renew(): Promise<void> {
     const { leaseMs, log } = this.#options;
-    const over = AbortSignal.any([this.#lost.signal, this.#closed.signal]);
-    while (!over.aborted) {
-      await sleep(leaseMs / 3, over);
-      if (over.aborted) return;
-      await this.update({}).catch((error: unknown) => log.warn({ error }, 'the lease of the history is lost'));
-    }
+    return renewLease({
+      leaseMs,
+      renew: () => this.update({}).then(() => true),
+      signal: AbortSignal.any([this.#lost.signal, this.#closed.signal]),
+      lost: () => undefined,
+      // An update that fails aborts `lost`, which ends the renewing.
+      failed: (error) => log.warn({ error }, 'the lease of the history is lost'),
+    });
   }
 }
 

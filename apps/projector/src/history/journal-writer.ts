@@ -1,9 +1,9 @@
 // Puts blocks into the journal exactly once: the range into the record, the block into ClickHouse, the position into the
 // record. Repeats an insert with the same token for as long as it takes; never skips. What was repeated is looked at.
 import { backoffMs, type Logger, sleep } from '@trellis/async';
+import type { Intent } from '@trellis/contracts';
 import { type JournalBlock, JournalGone, type JournalStore } from '@trellis/store-clickhouse';
 import { type HistoryLease, LeaseLost } from './history-lease.ts';
-import type { Intent } from './pipeline-record.ts';
 import { journalMismatch, keptSince } from './start-decision.ts';
 
 /** The journal is not what it was when the lease was taken: the history has to be looked at anew. */

@@ -4,7 +4,13 @@ import { JetStreamApiError } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { loop, silentLogger } from '@trellis/async';
-import { type decodeEvent, eventSubject, type LifecycleEvent } from '@trellis/contracts';
+import {
+  type decodeEvent,
+  decodePipelineRecord,
+  eventSubject,
+  type LifecycleEvent,
+  type PipelineRecord,
+} from '@trellis/contracts';
 import { connectNats, JobStream, provision } from '@trellis/nats';
 import { type ClickHouse, openClickHouse } from '@trellis/store-clickhouse';
 import { generatedHistory } from '@trellis/store-clickhouse/generated-history';
@@ -13,7 +19,6 @@ import { freshClickHouse, startTestNats, type TestNats, waitFor } from '@trellis
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { type ClickHouseRelay, clickHouseRelay } from '../testing/clickhouse-relay.ts';
 import { type HistoryPipelineOptions, type HistoryStatus, runHistoryPipeline } from './pipeline.ts';
-import { decodeRecord, type PipelineRecord } from './pipeline-record.ts';
 
 // A version that cannot read the jobs named "later": they go to the quarantine.
 const oldVersion = vi.hoisted(() => ({ runs: false }));
@@ -124,7 +129,7 @@ async function openBench(): Promise<Bench> {
     start,
     record: async () => {
       const kv = await new Kvm(stream.js).open('JOBS_PIPELINES');
-      return decodeRecord((await kv.get('history'))?.string() ?? '');
+      return decodePipelineRecord((await kv.get('history'))?.string() ?? '');
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };

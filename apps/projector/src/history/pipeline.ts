@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { Kvm } from '@nats-io/kv';
 import type { Logger } from '@trellis/async';
+import { NOTHING_WRITTEN, PIPELINE_RECORD_KEY } from '@trellis/contracts';
 import { countMetric } from '@trellis/instrumentation';
 import type { JobStream } from '@trellis/nats';
 import {
@@ -17,7 +18,6 @@ import { CatchUpProgress } from '../telemetry/catch-up-progress.ts';
 import { type BlockLimits, followStream, type Pace, readRange } from './follow-stream.ts';
 import { HistoryLease } from './history-lease.ts';
 import { JournalWriter } from './journal-writer.ts';
-import { NOTHING_WRITTEN } from './pipeline-record.ts';
 import { releasedBlock, releaseQuarantine } from './quarantine-release.ts';
 import { decideStart, keptSince } from './start-decision.ts';
 
@@ -87,7 +87,7 @@ export async function runHistoryPipeline(options: HistoryPipelineOptions): Promi
   });
   const lease = await HistoryLease.acquire({
     kv,
-    key: options.key ?? 'history',
+    key: options.key ?? PIPELINE_RECORD_KEY,
     owner: `${owner}/${PROCESS}`,
     leaseMs,
     signal,

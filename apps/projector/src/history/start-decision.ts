@@ -1,5 +1,5 @@
 // May a new owner go on with the history that it finds, or does it begin a new one from the stream's start? Pure.
-import type { PipelineRecord } from './pipeline-record.ts';
+import type { PipelineRecord } from '@trellis/contracts';
 
 export interface Situation {
   record: Pick<PipelineRecord, 'streamCreated' | 'generation' | 'position' | 'written' | 'intent' | 'rebuild'>;

@@ -9,7 +9,7 @@ import {
   type Status,
 } from '@nats-io/transport-node';
 import { sleep } from '@trellis/async';
-import type { StoredMessage } from '@trellis/contracts';
+import { instantOf, type StoredMessage } from '@trellis/contracts';
 
 export interface PulledMessage extends StoredMessage {
   /** Acknowledging subject. */
@@ -266,7 +266,7 @@ function deliveryInfo(reply: string): DeliveryInfo {
   return {
     sequence: wholeNumber(reply, at),
     consumerSequence: wholeNumber(reply, at + 1),
-    storedAt: toInstant(wholeNumber(reply, at + 2, 6)),
+    storedAt: instantOf(wholeNumber(reply, at + 2, 6)),
     pending,
   };
 }
@@ -281,16 +281,4 @@ function wholeNumber(reply: string, token: number, without = 0): number {
     number = 10 * number + digit;
   }
   return number;
-}
-
-let lastMillis = 0;
-let lastInstant = '';
-
-/** RFC 3339 of a time in milliseconds. Neighbours in the stream often share theirs. */
-function toInstant(millis: number): string {
-  if (millis !== lastMillis) {
-    lastMillis = millis;
-    lastInstant = new Date(millis).toISOString();
-  }
-  return lastInstant;
 }

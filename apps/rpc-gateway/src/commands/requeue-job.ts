@@ -10,7 +10,7 @@ import {
   type LifecycleEvent,
   type MutationRequest,
 } from '@trellis/contracts';
-import type { FoldedJob } from '@trellis/lifecycle';
+import { deadlineOfRerun, type FoldedJob } from '@trellis/lifecycle';
 import type { JobStream } from '@trellis/nats';
 import type { Call, Ports } from '../rpc/method.ts';
 import { type CommandEvent, type Decision, runCommand, stateConflict } from './job-command.ts';
@@ -50,7 +50,9 @@ export function retriedEvent(job: FoldedJob, origins: Origins, now: Date): Comma
   const withPayload = origins.find((origin) => 'payload' in origin);
   if (!withPayload) return undefined;
   const maxTries = origins.find((origin) => origin.maxTries !== undefined)?.maxTries ?? job.maxTries;
-  const deadline = newDeadline(origins, now);
+  const limited = origins.find((origin) => origin.deadline !== undefined);
+  const deadline =
+    limited && deadlineOfRerun({ deadline: limited.deadline, originAt: limited.timestamp }, now.getTime());
   const concurrency = origins.find((origin) => origin.concurrency !== undefined)?.concurrency ?? job.concurrency;
   return {
     eventType: 'retried',
@@ -63,13 +65,6 @@ export function retriedEvent(job: FoldedJob, origins: Origins, now: Date): Comma
     // Which key the job is of; who held its place before is nobody's business any more.
     ...(concurrency === undefined ? {} : { concurrency: { key: concurrency.key, keyHash: concurrency.keyHash } }),
   };
-}
-
-function newDeadline(origins: Origins, now: Date): string | undefined {
-  const limited = origins.find((origin) => origin.deadline !== undefined);
-  if (limited?.deadline === undefined) return undefined;
-  const deadline = new Date(now.getTime() + Date.parse(limited.deadline) - Date.parse(limited.timestamp));
-  return Number.isNaN(deadline.getTime()) || deadline.getUTCFullYear() > 9999 ? undefined : deadline.toISOString();
 }
 
 /** From the stream's leader: a row may be redacted. Of several `created` only the first ever counted. */

@@ -2,10 +2,9 @@
 // What the answers mean together is methods/health.ts.
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { singleFlight, sleep } from '@trellis/async';
-import { ALL_EVENTS_FILTER, Fault, type HealthCheck } from '@trellis/contracts';
+import { ALL_EVENTS_FILTER, Fault, type HealthCheck, PIPELINE_RECORD_KEY, PipelineRecord } from '@trellis/contracts';
 import type { JobStream } from '@trellis/nats';
 import { type JanitorDuty, type JobReader, type PipelinePosition, StoreUnavailable } from '@trellis/store-postgres';
-import { z } from 'zod';
 
 export interface HealthProbesOptions {
   reader: JobReader;
@@ -34,8 +33,6 @@ type Finding = Omit<HealthCheck, 'name'> & { status: HealthCheck['status'] };
 const MAX_PROBLEMS = 10;
 
 /** What this side needs of the record that the history pipeline keeps of itself. */
-const HistoryRecord = z.looseObject({ position: z.number(), leaseUntil: z.iso.datetime() });
-
 export function healthProbes(options: HealthProbesOptions): HealthProbes {
   const { reader, stream, clickhouseUrl, timeoutMs = 2_000 } = options;
   const probe = async (
@@ -178,7 +175,7 @@ function presenceFinding(presence: PipelinePosition | undefined, freshMs: number
 }
 
 async function historyPosition({ stream, pipelinesBucket }: HealthProbesOptions): Promise<Position | undefined> {
-  const subject = `$KV.${pipelinesBucket}.history`;
+  const subject = `$KV.${pipelinesBucket}.${PIPELINE_RECORD_KEY}`;
   const entry = await stream.jsm.streams
     .getMessage(`KV_${pipelinesBucket}`, { last_by_subj: subject })
     .catch((error) => {
@@ -186,7 +183,7 @@ async function historyPosition({ stream, pipelinesBucket }: HealthProbesOptions)
       throw error;
     });
   if (!entry) return undefined;
-  const record = HistoryRecord.safeParse(entry.json());
+  const record = PipelineRecord.safeParse(entry.json());
   if (!record.success) throw new Fault('unexpected', 'its record cannot be read');
   const { position, leaseUntil } = record.data;
   return { position, owned: Date.parse(leaseUntil) > Date.now() };

@@ -1,7 +1,7 @@
 // The lifecycle events that a worker publishes about the job in its hands. What they mean is @trellis/lifecycle's business.
 import type { LifecycleEvent } from '@trellis/contracts';
+import { instantNow } from '@trellis/contracts';
 import type { Work } from '../delivery/work-message.ts';
-import { instantNow } from '../values/instant-now.ts';
 import type { WorkerScope } from '../worker/worker-scope.ts';
 
 /** What an event says beyond the job's identity. */

@@ -1,6 +1,7 @@
 // Reads from the JOBS stream what decide-delivery.ts decides by: the last message of each event in one go, or, where that
 // does not suffice, every event of the job from the leader.
 import { decodeEvent, EVENT_TYPES, type EventType, eventSubject, type StoredMessage } from '@trellis/contracts';
+import { countTries, type Tries } from '@trellis/lifecycle';
 import type { JobStream, ReadJob } from '@trellis/nats';
 import type { Origin } from '../delivery/work-message.ts';
 import type { JobSnapshot, LastEvent } from './decide-delivery.ts';
@@ -60,20 +61,16 @@ export function snapshotFromEvents(
 ): JobSnapshot {
   const last = new Map<EventType, LastEvent>();
   let firstCreated: number | undefined;
-  let tries = 0;
-  let handedBack = false;
+  let counted: Tries = { tries: 0, handedBack: false };
   for (const { sequence, event } of read.events) {
     if (event.service !== job.service || event.jobType !== job.jobType) continue;
     if (event.eventType === 'created') firstCreated ??= sequence;
     if (sequence > job.origin.sequence) {
-      // As the projection counts: reduce() in @trellis/lifecycle.
-      if (event.eventType === 'started') tries = Math.max(event.tries, handedBack ? tries : tries + 1);
-      if (event.eventType === 'retry' && !event.handedBack) tries = Math.max(event.tries, tries);
-      if (event.eventType === 'started' || event.eventType === 'retry') handedBack = event.handedBack === true;
+      if (event.eventType !== 'retried') counted = countTries(counted, event);
     }
     last.set(event.eventType, { sequence, event });
   }
-  return { lastSequence, last, firstCreated, tries };
+  return { lastSequence, last, firstCreated, tries: counted.tries };
 }
 
 function decodeLastEvent(message: StoredMessage): LastEvent | undefined {

@@ -2,6 +2,7 @@
 import {
   decodeEvent,
   eventSubject,
+  instantOf,
   isJobId,
   type JobContext,
   JobId,
@@ -11,7 +12,6 @@ import {
 import { ValidationError } from '../errors.ts';
 import type { KeyedQueue } from '../keys/keyed-queue.ts';
 import type { Queue } from '../queue.ts';
-import { instantOf } from '../values/instant-now.ts';
 import { type MaybeLater, toWire, type WireValue } from '../values/wire-value.ts';
 
 export interface NewJob {

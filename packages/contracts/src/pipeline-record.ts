@@ -1,6 +1,10 @@
-// The history pipeline's one record in the key-value bucket: who writes, and how far the history has come. ClickHouse has
-// no compare-and-set, so this record is the fence (docs/adr/0003-history-exactly-once.md). Who may change it is history-lease.ts.
+// The history pipeline's one record in its key-value bucket: who writes, and how far the history has come. ClickHouse has
+// no compare-and-set, so this record is the fence (docs/adr/0003-history-exactly-once.md). The projector writes it, the
+// gateway and the janitor read it.
 import { z } from 'zod';
+
+/** Key of the record in the bucket. */
+export const PIPELINE_RECORD_KEY = 'history';
 
 const Sequence = z.int().min(0);
 
@@ -37,10 +41,10 @@ export type PipelineRecord = z.infer<typeof PipelineRecord>;
 export const NOTHING_WRITTEN: PipelineRecord['written'] = { sequence: 0, storedAt: '' };
 
 /** The record as JSON text. */
-export const encodeRecord = (record: PipelineRecord): string => JSON.stringify(record);
+export const encodePipelineRecord = (record: PipelineRecord): string => JSON.stringify(record);
 
 /** @throws naming the field when the record is not one of ours */
-export function decodeRecord(text: string): PipelineRecord {
+export function decodePipelineRecord(text: string): PipelineRecord {
   try {
     return PipelineRecord.parse(JSON.parse(text));
   } catch (cause) {

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { instantNow } from './instant-now.ts';
+import { instantNow } from './time.ts';
 
 afterEach(() => void vi.useRealTimers());
 
