@@ -12,6 +12,6 @@ it('the retention of presence is a duration, a day if nothing is said', () => {
   expect(loadConfig(AggregatorConfig, {}).presenceRetention).toBe(86_400_000);
   expect(loadConfig(AggregatorConfig, { PRESENCE_RETENTION: '90m' }).presenceRetention).toBe(5_400_000);
   expect(() => loadConfig(AggregatorConfig, { PRESENCE_RETENTION: 'long' })).toThrow(
-    'PRESENCE_RETENTION: expected a duration of at least a second',
+    'PRESENCE_RETENTION: expected a duration of at least 1 second',
   );
 });

@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Kvm } from '@nats-io/kv';
 import { nanos } from '@nats-io/transport-node';
+import { PIPELINE_RECORD_KEY } from '@trellis/contracts';
 import { waitFor } from '@trellis/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { historyRecord } from './testing/history-record.ts';
 import { type JanitorFixture, newJob, startFixture } from './testing/janitor-fixture.ts';
 
 let fixture: JanitorFixture;
@@ -89,7 +91,7 @@ describe('the janitor as a process', () => {
     await fixture.project();
     const { created: streamCreated, lastSequence: position } = await fixture.stream.info();
     const pipelines = await new Kvm(fixture.nc).create('JOBS_PIPELINES');
-    await pipelines.put('history', JSON.stringify({ position, streamCreated, owner: 'test', epoch: 1 }));
+    await pipelines.put(PIPELINE_RECORD_KEY, historyRecord({ position, streamCreated }));
     const { streams } = fixture.stream.jsm;
     await streams.purge('JOBS', { seq: aged.length + 1 });
     for (const { id } of purged) await streams.purge('JOBS', { filter: `trellis.jobs.*.*.${id}.*` });

@@ -1,8 +1,10 @@
 import { Kvm } from '@nats-io/kv';
 import { nanos } from '@nats-io/transport-node';
+import { PIPELINE_RECORD_KEY } from '@trellis/contracts';
 import { waitFor } from '@trellis/test-support';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JanitorConfig } from '../config.ts';
+import { historyRecord } from '../testing/history-record.ts';
 import { type JanitorFixture, type JobIdentity, newJob, startFixture } from '../testing/janitor-fixture.ts';
 import { purgeEnded } from './purge-ended.ts';
 
@@ -30,7 +32,7 @@ async function ended(state: 'completed' | 'failed' | 'dead', endedAt: string): P
 async function historyAt(position: number): Promise<void> {
   const kv = await new Kvm(fixture.nc).create('JOBS_PIPELINES');
   const { created: streamCreated } = await fixture.stream.info();
-  await kv.put('history', JSON.stringify({ position, streamCreated, owner: 'x', epoch: 1 }));
+  await kv.put(PIPELINE_RECORD_KEY, historyRecord({ position, streamCreated }));
 }
 
 async function everythingPassed(): Promise<void> {

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Kvm } from '@nats-io/kv';
 import type { HealthCheck } from '@trellis/contracts';
+import { encodePipelineRecord, NOTHING_WRITTEN, PIPELINE_RECORD_KEY } from '@trellis/contracts';
 import { startTestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { healthProbes } from '../health/health-probes.ts';
@@ -177,7 +178,18 @@ describe('Jobs.Health', () => {
       const bucket = await new Kvm(gateway.nc).create(own.pipelinesBucket, { history: 1 });
       const record = (position: number, leaseUntil: number) => {
         const lease = new Date(leaseUntil).toISOString();
-        return bucket.put('history', JSON.stringify({ owner: 'x', epoch: 1, leaseUntil: lease, position, more: {} }));
+        const record = {
+          owner: 'x',
+          epoch: 1,
+          leaseUntil: lease,
+          streamCreated: '',
+          generation: 1,
+          position,
+          written: NOTHING_WRITTEN,
+          intent: null,
+          more: {},
+        };
+        return bucket.put(PIPELINE_RECORD_KEY, encodePipelineRecord(record));
       };
       await record(lastSequence, Date.now() + 60_000);
       expect(find(await probes(own).check(), 'pipeline-history')).toMatchObject({

@@ -7,7 +7,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 const acked: string[] = [];
-const work = (name: string) => ({ ackSoon: () => acked.push(name) }) as unknown as Delivery;
+const work = (name: string) => ({ ackInBatch: () => acked.push(name) }) as unknown as Delivery;
 const pipe = {} as RequestPipe;
 
 beforeEach(() => acked.splice(0));

@@ -108,7 +108,7 @@ it('whoever ends a job starts the next one of its key from the stream, and the p
   expect(started.event).not.toHaveProperty('workSequence');
   expect(started.event.concurrency).toMatchObject({ key: 'k:foo', instanceId: service.instanceId });
   await bench.workDone(service.name, 'work');
-  expect(service.jobs.work.counts).toMatchObject({ started: 2, completed: 2, ackedUnrun: 1 });
+  expect(service.jobs.work.counts).toMatchObject({ started: 2, completed: 2, discarded: 1 });
 });
 
 it('an instance that has room is told when another one frees a key and stops', async () => {

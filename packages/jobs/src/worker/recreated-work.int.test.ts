@@ -97,5 +97,5 @@ it('work that this process holds comes again from the new JOBS_WORK: it goes on,
   // At once, not when the ack_wait of a minute is over.
   await bench.workDone(service.name, 'work');
   expect(runs).toBe(1);
-  expect(service.jobs.work.counts).toMatchObject({ delivered: 1, waited: 0, ackedUnrun: 0 });
+  expect(service.jobs.work.counts).toMatchObject({ delivered: 1, waited: 0, discarded: 0 });
 });
