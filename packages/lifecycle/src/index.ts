@@ -2,19 +2,15 @@ export { deadlineOfRerun, isOverdue } from './deadline.ts';
 export {
   type Admitted,
   admit,
-  type Changed,
   dropQueued,
-  expiredSlots,
-  isPrunable,
-  type KeyIdentity,
-  type KeyLimits,
-  leaveKey,
-  liveSlot,
-  newKeyRecord,
   PHANTOM_AFTER_MS,
   phantomSuspects,
-  putBack,
   type RejectReason,
+} from './keys/admit.ts';
+export {
+  leaveKey,
+  liveSlot,
+  putBack,
   release,
   renew,
   type SlotAnswer,
@@ -22,8 +18,16 @@ export {
   takeHead,
   takeOver,
   takeSlot,
-  toKeyStatus,
-} from './keyed-admission.ts';
+} from './keys/key-lease.ts';
+export {
+  type Changed,
+  expiredSlots,
+  isPrunable,
+  type KeyIdentity,
+  type KeyLimits,
+  newKeyRecord,
+} from './keys/key-record.ts';
+export { toKeyStatus } from './keys/key-status.ts';
 export { type FoldedJob, fold, type IgnoredBecause, reduce } from './reduce.ts';
 export { DEFAULT_BACKOFF_MS, retryDelayMs } from './retry-delay.ts';
 export { ENDED_STATES, ENDING_EVENTS, isEnded, statesAccepting, TRANSITIONS } from './transitions.ts';

@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { startClickHouseServer } from '@trellis/devstack';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ClickHouse, openClickHouse } from './open-clickhouse.ts';
-import { ANSWERS, Made, matches } from './testing/analytics-answers.ts';
+import { ANSWERS } from './testing/analytics-answers.ts';
 import { generatedHistory } from './testing/generated-history.ts';
 import { HistoryBench } from './testing/history-bench.ts';
+import { Made } from './testing/made-history.ts';
+import { matches } from './testing/match-rows.ts';
 
 const HOUR_MS = 3_600_000;
 const page = readFileSync(new URL('../../../docs/analytics.md', import.meta.url), 'utf8');

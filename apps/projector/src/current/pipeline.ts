@@ -19,6 +19,7 @@ import { findFirstOfId } from './first-of-id.ts';
 import { type FoldedBatch, foldBatch } from './fold-batch.ts';
 import { holdLease } from './hold-lease.ts';
 import { isolateRefused } from './isolate-refused.ts';
+import { ReadAgain } from './read-again.ts';
 import { releaseQuarantine } from './release-quarantine.ts';
 
 export interface CurrentPipelineOptions {
@@ -84,17 +85,6 @@ export async function runCurrentPipeline(options: CurrentPipelineOptions): Promi
 
 function tellPosition({ progress }: CurrentPipelineOptions, position: number | undefined): void {
   if (progress) progress.position = position;
-}
-
-/** A batch that cannot be written as it is, and whose events are not kept: to be read again in smaller ones. */
-class ReadAgain extends Error {
-  override readonly name = 'ReadAgain';
-  readonly upTo: number;
-
-  constructor(upTo: number) {
-    super(`the events up to ${upTo} are read again`);
-    this.upTo = upTo;
-  }
 }
 
 class Run {

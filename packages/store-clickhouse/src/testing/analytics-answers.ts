@@ -1,79 +1,8 @@
 // The answers to the questions of docs/analytics.md, worked out from the events without SQL. For the test of that page.
-import type { EventType, StoredEvent } from '@trellis/contracts';
-import { type FoldedJob, isEnded, reduce } from '@trellis/lifecycle';
-import { type ExpectedEnd, type ExpectedRun, expectedHistory } from './expected-runs.ts';
-
-/** A history and what it comes to. */
-export class Made {
-  readonly events: readonly StoredEvent[];
-  readonly runs: ExpectedRun[];
-  readonly ends: ExpectedEnd[];
-
-  constructor(events: readonly StoredEvent[]) {
-    this.events = events;
-    ({ runs: this.runs, ends: this.ends } = expectedHistory(events));
-  }
-
-  ofType(...types: EventType[]): StoredEvent[] {
-    return this.events.filter(({ event }) => types.includes(event.eventType));
-  }
-
-  /** The jobs as they stood after the events up to an instant. */
-  asOf(instant: string): FoldedJob[] {
-    const jobs = new Map<string, FoldedJob>();
-    for (const stored of this.events) {
-      const { jobId, timestamp } = stored.event;
-      if (timestamp > instant) continue;
-      const outcome = reduce(jobs.get(jobId), stored);
-      if (outcome.kind === 'applied') jobs.set(jobId, outcome.job);
-    }
-    return [...jobs.values()];
-  }
-}
-
-/** A cell that is right within bounds: a sketch's quantile, an age. */
-class Between {
-  readonly low: number;
-  readonly high: number;
-  constructor(low: number, high: number) {
-    this.low = low;
-    this.high = high;
-  }
-}
-/** A cell that may be any of some. */
-class OneOf {
-  readonly values: readonly unknown[];
-  constructor(values: readonly unknown[]) {
-    this.values = values;
-  }
-}
-
-type Cell = string | number | null | Between | OneOf | readonly Cell[];
-type Row = Record<string, Cell>;
-
-const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/;
-
-/** Whether a row of ClickHouse is the one expected. */
-export function matches(row: Record<string, unknown>, expected: Row | undefined): boolean {
-  if (expected === undefined) return false;
-  const names = Object.keys(expected);
-  return Object.keys(row).length === names.length && names.every((name) => cellMatches(row[name], expected[name]));
-}
-
-function cellMatches(found: unknown, expected: Cell | undefined): boolean {
-  if (expected instanceof Between) return Number(found) >= expected.low && Number(found) <= expected.high;
-  if (expected instanceof OneOf) return expected.values.includes(found);
-  if (Array.isArray(expected)) {
-    return Array.isArray(found) && expected.every((cell, index) => cellMatches(found[index], cell as Cell));
-  }
-  if (typeof expected === 'number') {
-    return typeof found === 'number' && Math.abs(found - expected) <= 1e-9 * Math.max(1, Math.abs(expected));
-  }
-  if (typeof found === 'string' && typeof expected === 'string' && INSTANT.test(expected)) {
-    return Date.parse(found) === Date.parse(expected);
-  }
-  return found === expected;
-}
+import { isEnded } from '@trellis/lifecycle';
+import type { ExpectedEnd, ExpectedRun } from './expected-runs.ts';
+import type { Made } from './made-history.ts';
+import { Between, type Cell, OneOf, type Row } from './match-rows.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 const mean = (values: readonly number[]): number => sum(values) / values.length;

@@ -1,24 +1,9 @@
 import type { KeyRecord, QueuedJob } from '@trellis/contracts';
 import { describe, expect, it } from 'vitest';
-import {
-  type Admission,
-  admit,
-  dropQueued,
-  expiredSlots,
-  isPrunable,
-  type KeyLimits,
-  leaveKey,
-  newKeyRecord,
-  phantomSuspects,
-  putBack,
-  release,
-  renew,
-  type SlotWish,
-  takeHead,
-  takeOver,
-  takeSlot,
-  toKeyStatus,
-} from './keyed-admission.ts';
+import { type Admission, admit, dropQueued, phantomSuspects } from './admit.ts';
+import { leaveKey, putBack, release, renew, type SlotRequest, takeHead, takeOver, takeSlot } from './key-lease.ts';
+import { expiredSlots, isPrunable, type KeyLimits, newKeyRecord } from './key-record.ts';
+import { toKeyStatus } from './key-status.ts';
 
 const context = { requestId: 'r', traceId: 'a'.repeat(32), traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` };
 const identity = { service: 's', jobType: 't', key: 'k', keyHash: 'f'.repeat(64) };
@@ -39,7 +24,7 @@ const admission = (jobId: string, changes: Partial<Admission> = {}): Admission =
   limits: limits(),
   ...changes,
 });
-const wish = (jobId: string, changes: Partial<SlotWish> = {}): SlotWish => ({
+const wish = (jobId: string, changes: Partial<SlotRequest> = {}): SlotRequest => ({
   jobId,
   instanceId: 'one',
   slotToken: `token-${jobId}`,

@@ -1,7 +1,9 @@
 import type { ActiveSlot, KeyRecord } from '@trellis/contracts';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { admit, newKeyRecord, release, renew, takeOver, takeSlot } from './keyed-admission.ts';
+import { admit } from './admit.ts';
+import { release, renew, takeOver, takeSlot } from './key-lease.ts';
+import { newKeyRecord } from './key-record.ts';
 
 const context = { requestId: 'r', traceId: 'a'.repeat(32), traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` };
 const identity = { service: 's', jobType: 't', key: 'k', keyHash: 'f'.repeat(64) };
