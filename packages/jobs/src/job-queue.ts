@@ -1,4 +1,4 @@
-// One queue of a running service, as its author uses it: create jobs, handle them, refer to them.
+// One queue of a running service: create jobs, handle them, refer to them.
 import {
   type JobContext,
   jobIdFilter,
@@ -25,10 +25,7 @@ import { newCounts, type WorkerCounts, type WorkerScope } from './worker/worker-
 export interface CreateOptions {
   /** Makes the creation idempotent: the same id gives the same job for as long as the stream holds it. Default a ULID. */
   id?: string | undefined;
-  /**
-   * Context of the parent, taken over as it is. Default: with OpenTelemetry that of the creation's own span, below the active
-   * one; without it that of the job being handled, else of the active span, else new. Request: that of the job being handled.
-   */
+  /** Context of the parent, used unchanged. Default: see create/job-context.ts. */
   context?: JobContext | undefined;
   /** Gives up with the outcome unknown; with an `id` the call can be repeated safely. */
   signal?: AbortSignal | undefined;

@@ -11,7 +11,7 @@ import {
   type NextMsgRequest,
   type StoredMsg,
 } from '@nats-io/jetstream';
-import { MsgHdrsImpl, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { BatchLoader, type Logger, silentLogger } from '@trellis/async';
 import {
   DEFAULT_STREAM_NAMES,
@@ -26,6 +26,7 @@ import {
 } from '@trellis/contracts';
 import { type FoldedJob, fold } from '@trellis/lifecycle';
 import { serverAtLeast, whenConnected } from './connect-nats.ts';
+import { decodeHeaders } from './internals.ts';
 import { type MessageCounts, type MessageSource, messagesOf } from './messages-of-job.ts';
 import { type PublishOptions, type PublishOutcome, publishEvent } from './publish-event.ts';
 import { RequestPipe } from './request-pipe.ts';
@@ -197,7 +198,7 @@ export class JobStream {
       sequence: message.seq,
       storedAt: new Date(message.time).toISOString(),
       data: Buffer.from(message.data ?? '', 'base64'),
-      headers: message.hdrs === undefined ? undefined : MsgHdrsImpl.decode(Buffer.from(message.hdrs, 'base64')),
+      headers: message.hdrs === undefined ? undefined : decodeHeaders(Buffer.from(message.hdrs, 'base64')),
     };
   }
 

@@ -1,37 +1,48 @@
-// Messages written out as they go over the wire, one after the other into one piece of memory. The library makes byte arrays of
-// each one's command, headers and payload and copies them together, which costs more than all the rest of a publish.
-import { errors, type NatsConnection, type NatsConnectionImpl } from '@nats-io/transport-node';
+// Encodes messages in the NATS wire format, one after the other into one buffer. The library makes byte arrays of each
+// message's command, headers and payload and copies them together, which costs more than the rest of a publish. Without
+// access to the connection's socket (internals.ts) each message is published with the library's own method.
+import { errors, type NatsConnection } from '@nats-io/transport-node';
+import { headersFromLines, type RawWriter, rawWriterOf } from './internals.ts';
 
 export interface OutgoingMessage {
   subject: string;
   body: string;
-  /** Each `name: value` and a line break, the values free of line breaks. */
+  /** Lines `name: value`, each ending with CRLF; the values hold no line breaks. */
   headers?: string | undefined;
   reply?: string | undefined;
 }
 
-/** Pieces as large as the library's own writes. */
+/** The size of the library's own writes. */
 const WRITE_BYTES = 32_768;
 const CHUNK_BYTES = 2 * WRITE_BYTES;
 const CRLF = '\r\n';
 const WHITESPACE = /\s/;
 
 export class MessageFrames {
-  // The library's own type of a connection leaves out what it is made of.
-  readonly #nc: NatsConnectionImpl;
-  /** What was sent is read from it until the socket has taken it: nothing is written over. */
+  readonly #nc: NatsConnection;
+  readonly #writer: RawWriter | undefined;
+  /** Never overwritten: the socket may still read what was sent. */
   #chunk = Buffer.alloc(0);
   #sentUpTo = 0;
   #end = 0;
   #messages = 0;
 
-  constructor(nc: NatsConnection) {
-    this.#nc = nc as NatsConnectionImpl;
+  /** @param writer default: the connection's own; undefined publishes with the library's method */
+  constructor(nc: NatsConnection, writer: RawWriter | undefined = rawWriterOf(nc)) {
+    this.#nc = nc;
+    this.#writer = writer;
   }
 
-  /** Adds a message to what is sent next. @throws as the connection's `publish` does */
+  /** Adds a message to the next write. @throws as the connection's `publish` does */
   add({ subject, body, headers, reply }: OutgoingMessage): void {
     this.#check(subject);
+    if (this.#writer === undefined) {
+      this.#nc.publish(subject, body, {
+        ...(reply === undefined ? {} : { reply }),
+        ...(headers === undefined ? {} : { headers: headersFromLines(headers) }),
+      });
+      return;
+    }
     const to = reply === undefined ? subject : `${subject} ${reply}`;
     const bodyBytes = Buffer.byteLength(body);
     if (headers === undefined) {
@@ -46,13 +57,10 @@ export class MessageFrames {
     this.#write(`HPUB ${to} ${headerBytes} ${bytes}\r\n${lines}`, body, bodyBytes);
   }
 
-  /** Hands over what was added, to be written in this turn of the event loop. */
+  /** Writes the added messages in this turn of the event loop. */
   send(): void {
     if (this.#end === this.#sentUpTo) return;
-    const { protocol } = this.#nc;
-    protocol.outMsgs += this.#messages;
-    protocol.outBytes += this.#end - this.#sentUpTo;
-    protocol.sendCommand(this.#chunk.subarray(this.#sentUpTo, this.#end));
+    this.#writer?.write(this.#chunk.subarray(this.#sentUpTo, this.#end), this.#messages);
     this.#sentUpTo = this.#end;
     this.#messages = 0;
   }
@@ -74,8 +82,8 @@ export class MessageFrames {
 
   #check(subject: string): void {
     if (this.#nc.isClosed()) throw new errors.ClosedConnectionError();
-    if (this.#nc.protocol.noMorePublishing) throw new errors.DrainingConnectionError();
-    // It would be read as the next part of the command, or as the next command.
+    if (this.#writer?.isDraining) throw new errors.DrainingConnectionError();
+    // Whitespace would start the next part of the command, or the next command.
     if (subject === '' || WHITESPACE.test(subject)) throw new errors.InvalidSubjectError(subject);
   }
 

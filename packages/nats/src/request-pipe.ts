@@ -1,46 +1,46 @@
-// Many requests at a time over one connection, each with its own answer, at a fraction of what the library's request()
-// costs (a timer, a stack trace and a race of promises for each). What an answer means is left to who asks.
+// Many concurrent requests over one connection, at a fraction of the cost of the library's `request()` (a timer, a stack
+// trace and a race of promises each). What a reply means is left to the caller.
 import {
   createInbox,
   errors,
   type Msg,
   type NatsConnection,
-  type NatsConnectionImpl,
   PermissionViolationError,
   TimeoutError,
 } from '@nats-io/transport-node';
+import { inboxPrefixOf } from './internals.ts';
 import { MessageFrames, type OutgoingMessage } from './message-frames.ts';
 
-/** A request, and what becomes of it: one of the two is called, once. */
+/** A request with its two callbacks; exactly one of them is called, once. */
 export interface PipeRequest extends Omit<OutgoingMessage, 'reply'> {
-  /** From its being sent until it is to be answered. */
+  /** Milliseconds from the send to the reply, at most. */
   readonly timeoutMs: number;
-  /** The pipe's own. */
+  /** Set by the pipe. */
   deadline: number;
   answered(answer: Msg): void;
   /**
-   * With {NoRespondersError} and {PermissionViolationError} when the server did not take it; {TimeoutError} when it was not
-   * answered (or not even sent) in time, and other errors when the connection is lost: then it is not known whether it was taken.
+   * {NoRespondersError} and {PermissionViolationError}: the server did not accept the request. {TimeoutError} and other
+   * errors (lost connection): it is not known whether it did.
    */
   failed(error: unknown): void;
 }
 
-/** Sent and not answered. More wait here: what a slow server gets too early it answers too late. */
+/** Most requests in flight. Further ones wait here: a slow server would answer them too late. */
 const MAX_OPEN = 1_000;
-/** The longest that a request waits to be sent. */
+/** The longest wait to be sent, in milliseconds. */
 const WAITING_MS = 10_000;
-/** How exactly timeouts are kept. */
+/** Precision of timeouts, in milliseconds. */
 const SWEEP_MS = 100;
 const NO_RESPONDERS = 503;
 
 export class RequestPipe {
   readonly #nc: NatsConnection;
   readonly #open = new Map<number, PipeRequest>();
-  /** Of requests that were answered. That of one that was not is never used again: an answer that comes late is nobody else's. */
+  /** Tokens of answered requests. The token of an unanswered one is never reused: its reply may still come. */
   readonly #freeTokens: number[] = [];
-  /** In the order in which they are to be sent. */
+  /** In the order of sending. */
   #waiting: PipeRequest[] = [];
-  /** What is to be published along with them. */
+  /** Messages to publish in the same write. */
   #alongside: OutgoingMessage[] = [];
   readonly #frames: MessageFrames;
   #inbox: string | undefined;
@@ -54,12 +54,12 @@ export class RequestPipe {
     this.#frames = new MessageFrames(nc);
   }
 
-  /** Sends a request and resolves with its answer. @throws what `PipeRequest.failed` is told */
+  /** Sends a request and resolves with its reply. @throws what `PipeRequest.failed` receives */
   request(subject: string, body: string, options: { headers?: string; timeoutMs: number }): Promise<Msg> {
     return new Promise((answered, failed) => this.send({ subject, body, ...options, deadline: 0, answered, failed }));
   }
 
-  /** Sends a request at the end of this turn of the event loop, or when the server has answered enough of those before. */
+  /** Sends a request at the end of this turn of the event loop, or when fewer than 1,000 are in flight. */
   send(request: PipeRequest): void {
     request.deadline = performance.now() + WAITING_MS;
     this.#waiting.push(request);
@@ -67,13 +67,13 @@ export class RequestPipe {
     this.#sweeper ??= setTimeout(() => this.#sweep(), SWEEP_MS);
   }
 
-  /** Publishes at the end of this turn of the event loop, in one write with the requests; nothing once the connection closes. */
+  /** Publishes at the end of this turn of the event loop, in one write with the requests; dropped once the connection closes. */
   alongside(message: OutgoingMessage): void {
     this.#alongside.push(message);
     this.#sendSoon();
   }
 
-  /** At the end of this turn of the event loop: many small writes to the socket cost more than what they carry. */
+  /** Deferred to the end of this turn: many small writes to the socket are expensive. */
   #sendSoon(): void {
     if (this.#sending) return;
     if (this.#alongside.length === 0 && (this.#open.size >= MAX_OPEN || this.#waiting.length === 0)) return;
@@ -85,7 +85,7 @@ export class RequestPipe {
   }
 
   #sendNow(request: PipeRequest): void {
-    // Answers go to few subjects, which the server remembers the way to.
+    // Few reply subjects: the server caches their routes.
     const token = this.#freeTokens.pop() ?? ++this.#tokens;
     const { subject, body, headers } = request;
     try {
@@ -99,8 +99,7 @@ export class RequestPipe {
 
   #inboxOfAnswers(): string {
     if (this.#inbox !== undefined) return this.#inbox;
-    // The library's own type leaves the options out.
-    const inbox = createInbox((this.#nc as Partial<NatsConnectionImpl>).options?.inboxPrefix);
+    const inbox = createInbox(inboxPrefixOf(this.#nc));
     this.#nc.subscribe(`${inbox}.*`, {
       callback: (error, answer) => {
         if (!error) return this.#answered(Number(answer.subject.slice(inbox.length + 1)), answer);
@@ -115,7 +114,7 @@ export class RequestPipe {
 
   #answered(token: number, answer: Msg): void {
     const request = this.#open.get(token);
-    // It came too late.
+    // The reply came too late.
     if (request === undefined) return;
     this.#open.delete(token);
     this.#freeTokens.push(token);
@@ -150,15 +149,15 @@ export class RequestPipe {
       this.#open.delete(token);
       request.failed(new TimeoutError());
     }
-    const patient = this.#waiting.findIndex(({ deadline }) => deadline > now);
-    const late = this.#waiting.splice(0, patient < 0 ? this.#waiting.length : patient);
+    const firstInTime = this.#waiting.findIndex(({ deadline }) => deadline > now);
+    const late = this.#waiting.splice(0, firstInTime < 0 ? this.#waiting.length : firstInTime);
     for (const request of late) request.failed(new TimeoutError());
     this.#sendSoon();
     const busy = this.#open.size > 0 || this.#waiting.length > 0;
     this.#sweeper = busy ? setTimeout(() => this.#sweep(), SWEEP_MS) : undefined;
   }
 
-  /** Answers to what was sent before a connection was lost never come; a publish that is not permitted is only reported. */
+  /** After a disconnect, replies never come; a publish without permission is reported only here. */
   async #watchConnection(): Promise<void> {
     for await (const status of this.#nc.status()) {
       if (status.type === 'disconnect') this.#rejectAll(new Error('the connection was lost before the answer came'));

@@ -3,7 +3,7 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { ClosedConnectionError } from '@nats-io/transport-node';
 import type { KeyIdentity } from '@trellis/lifecycle';
-import type { RequestPipe } from '@trellis/nats';
+import { ackSubjectOf, type RequestPipe } from '@trellis/nats';
 import type { RunningAttempt } from '../attempt/running-attempt.ts';
 import type { KeyLease } from '../keys/lease.ts';
 import type { Work } from './work-message.ts';
@@ -48,9 +48,10 @@ export class Delivery {
 
   /** Done with the message; acked in one write with the requests of this turn of the event loop. */
   ackInBatch(pipe: RequestPipe): void {
-    // The type leaves out where an answer goes.
-    const { reply } = (this.message ?? {}) as { reply?: string };
-    if (reply) pipe.alongside({ subject: reply, body: '+ACK' });
+    if (this.message === undefined) return;
+    const subject = ackSubjectOf(this.message);
+    if (subject === undefined) this.ack();
+    else pipe.alongside({ subject, body: '+ACK' });
   }
 
   /** The message is to come again after `ms` milliseconds; 0: at once. */

@@ -1,5 +1,4 @@
-// The durable consumer of one queue on JOBS_WORK: made when missing, checked when there, never changed
-// (protocol: streams, buckets, consumers).
+// The durable consumer of one queue on JOBS_WORK: created when missing, checked when present, never changed.
 import {
   AckPolicy,
   type Consumer,
@@ -13,18 +12,21 @@ import type { Logger } from '@trellis/async';
 import { workConsumerName, workSubject } from '@trellis/contracts';
 import type { JobStream } from '@trellis/nats';
 import { ConsumerConflict } from '../errors.ts';
+import type { WorkerScope } from './worker-scope.ts';
 
 export interface WorkConsumer {
   consumer: Consumer;
-  /** After this long without a sign of life the server delivers a message again. */
+  /** The server delivers a message again after this long without an ack or an extension, in milliseconds. */
   ackWaitMs: number;
 }
+
+type ConsumerScope = Pick<WorkerScope, 'stream' | 'service' | 'jobType' | 'queue' | 'log'>;
 
 /** `consumers.add` of a name that exists with another configuration. */
 const CONSUMER_EXISTS = 10148;
 
 /**
- * The work consumer of a queue. One that exists with other limits is used as it is and reported in the log.
+ * The work consumer of a queue. An existing one with other limits is used unchanged and reported in the log.
  * @throws {ConsumerConflict} when the name belongs to a consumer that does not deliver this queue's work to a worker
  */
 export async function ensureWorkConsumer(
@@ -51,6 +53,10 @@ export async function ensureWorkConsumer(
     ackWaitMs: Math.max(1, Math.floor(Math.min(...waits) / 1_000_000)),
   };
 }
+
+/** The work consumer of the scope's queue. @throws {ConsumerConflict} */
+export const ensureQueueConsumer = ({ stream, service, jobType, queue, log }: ConsumerScope): Promise<WorkConsumer> =>
+  ensureWorkConsumer(stream, { service, jobType, ackWaitMs: queue.settings.ackWaitMs }, log);
 
 async function find(stream: JobStream, name: string): Promise<ConsumerInfo | undefined> {
   try {

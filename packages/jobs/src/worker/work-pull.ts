@@ -1,7 +1,8 @@
 // Pulls a queue's work messages, never more than there is room for: what was asked for and has not come yet counts as come.
 // Which consumer, and what becomes of a message, is left to the worker.
-import type { ConsumeOptions, Consumer, ConsumerMessages, FetchOptions, JsMsg } from '@nats-io/jetstream';
+import type { Consumer, ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import { sleep } from '@trellis/async';
+import { fetchEach } from '@trellis/nats';
 
 /** How long one pull stays open; a stop waits for it, so that nothing that was sent to it is lost. */
 const PULL_MS = 2_000;
@@ -89,14 +90,8 @@ export class WorkPull {
         messages?.stop();
       }
     };
-    // As consume() takes it; fetch() does, too, though its type does not say so. Iterating makes promises for each message.
-    const options: FetchOptions & Pick<ConsumeOptions, 'callback'> = {
-      max_messages: count,
-      expires: PULL_MS,
-      callback,
-    };
     try {
-      messages = await consumer.fetch(options);
+      messages = await fetchEach(consumer, { max_messages: count, expires: PULL_MS }, callback);
       this.#open.add(messages);
       fault ??= await messages.closed();
       if (fault !== undefined) throw fault;
