@@ -1,5 +1,5 @@
 // Reads one heartbeat message: whose it is and what it says, or why it is passed over. An odd optional field costs that
-// field, not the heartbeat (protocol: worker heartbeat).
+// field, not the heartbeat (docs/protocol.md#heartbeats).
 import { heartbeatSubject, isJobId, isSubjectToken, readInstant, WorkerHeartbeat } from '@trellis/contracts';
 import { MAX_ACTIVE_JOBS } from '@trellis/store-postgres';
 import type { z } from 'zod';

@@ -1,4 +1,4 @@
-// A lifecycle event: the JSON body of one message in the JOBS stream (protocol: lifecycle event).
+// A lifecycle event: the JSON body of one message in the JOBS stream (docs/protocol.md#events).
 // Reading one from a message, with the decision to quarantine, is decode-event.ts.
 import { z } from 'zod';
 import { JobId, JobType, ServiceName } from './names.ts';

@@ -1,4 +1,4 @@
-// Worker presence: observability only, never a reason to decide a job's fate (protocol: worker heartbeat).
+// Worker presence: observability only, never a reason to decide a job's fate (docs/protocol.md#heartbeats).
 import { z } from 'zod';
 import { Instant } from './time.ts';
 

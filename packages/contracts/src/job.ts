@@ -1,4 +1,4 @@
-// A job as the RPCs show it (protocol: the nine RPCs).
+// A job as the RPCs show it (docs/protocol.md#rpcs).
 import { z } from 'zod';
 import { Concurrency, JobContext, LogEntry, Progress, QueuePolicy } from './event.ts';
 import { JobState } from './state.ts';

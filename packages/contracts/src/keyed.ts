@@ -1,5 +1,4 @@
-// Keyed concurrency: what a queue may declare, and the record of one key in the service's KV bucket (protocol: keyed
-// concurrency). How a record changes is @trellis/lifecycle's business, writing it the SDK's.
+// Keyed concurrency: what a queue may declare, and the record of one key in the service's KV bucket (docs/protocol.md#keys). How a record changes is @trellis/lifecycle's business, writing it the SDK's.
 import { z } from 'zod';
 import { JobContext } from './event.ts';
 import { Instant } from './time.ts';

@@ -1,4 +1,4 @@
-// Public names of streams and subjects, and how a subject is built and read (protocol: subjects, streams).
+// Public names of streams and subjects, and how a subject is built and read (docs/protocol.md#subjects).
 import { z } from 'zod';
 import { EVENT_TYPES, type EventType } from './state.ts';
 

@@ -1,4 +1,4 @@
-// The admin RPCs: request and reply of each (protocol: the nine RPCs); `Jobs.History` and `Jobs.Trace` are additions.
+// The admin RPCs: request and reply of each (docs/protocol.md#rpcs); `Jobs.History` and `Jobs.Trace` are additions.
 import { z } from 'zod';
 import { Concurrency, LifecycleEvent } from './event.ts';
 import { WorkerHeartbeat } from './heartbeat.ts';

@@ -1,5 +1,5 @@
 // The streams of the protocol: made when missing, compared when there. A stream that differs is reported, never changed
-// in passing (protocol: streams, buckets, consumers).
+// in passing (docs/protocol.md#streams).
 import {
   DiscardPolicy,
   JetStreamApiCodes,

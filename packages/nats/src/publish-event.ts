@@ -1,6 +1,6 @@
 // Stores one lifecycle event and says what became of it: stored, or refused because its condition did not hold.
 // Answers that decide nothing (timeouts, a conflict still in flight) are resolved here by reading the leader, always
-// with the same message id (protocol: lifecycle event, publishing and answers).
+// with the same message id (docs/protocol.md#headers-and-conditions).
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type Msg, type MsgHdrs, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
 import { backoffMs, sleep } from '@trellis/async';

@@ -1,5 +1,5 @@
 // What the janitor decides about one job, given what the stream holds of it. Pure: the time is passed in; what is read and
-// published is the duties' business (protocol: janitor duties).
+// published is the duties' business.
 import type { JobState, LifecycleEvent, StoredEvent } from '@trellis/contracts';
 import { deadlineOfRerun, type FoldedJob, isEnded, isOverdue } from '@trellis/lifecycle';
 import type { WorkOrigin } from '../stream/work-queue.ts';
@@ -88,7 +88,7 @@ export function planExhaustion(
   return { kind: 'publish', event };
 }
 
-/** As a worker looks (protocol: creating and running a job): a later `retried`, or a `created` that is not the first. */
+/** As a worker looks (docs/protocol.md#work-messages-and-consumers): a later `retried`, or a `created` that is not the first. */
 function isSuperseded(events: readonly StoredEvent[], origin: WorkOrigin): boolean {
   if (events.some(({ sequence, event }) => event.eventType === 'retried' && sequence > origin.sequence)) return true;
   const created = events.find(({ event }) => event.eventType === 'created');
@@ -131,7 +131,7 @@ export type RequeuePlan =
   | { kind: 'bury'; dead: LifecycleEvent }
   | { kind: 'leave'; why: 'payload-gone' };
 
-/** How a lost job runs again legally: only an ended job can be retried (protocol: job states). */
+/** How a lost job runs again legally: only an ended job can be retried (docs/lifecycle.md). */
 export function planRequeue(job: FoldedJob, events: readonly StoredEvent[], acting: Acting): RequeuePlan {
   if (job.tries >= job.maxTries) {
     const dead = { eventType: 'dead', state: 'dead', error: LOST_ERROR, reason: LOST_REASON } as const;

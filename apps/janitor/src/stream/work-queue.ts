@@ -116,7 +116,7 @@ function readWorkMessage(message: StoredMsg, jobsStream: string): WorkMessage {
   };
 }
 
-/** Stream, sequence, filters, destinations and original subject in one header (protocol: streams, JOBS_WORK). */
+/** Stream, sequence, filters, destinations and original subject in one header (docs/protocol.md#work-messages-and-consumers). */
 function readOrigin(message: StoredMsg, jobsStream: string): WorkOrigin | undefined {
   // The list fields hold form feeds: only a single space separates.
   const [stream, sequenceText, , , original] = message.header?.get('Nats-Stream-Source').split(' ') ?? [];

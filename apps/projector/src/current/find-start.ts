@@ -1,5 +1,5 @@
 // Where the projection goes on: at its stored position, or at the start of the stream because the position is not one of
-// this stream (protocol: projector invariants).
+// this stream.
 
 import type { Logger } from '@trellis/async';
 import type { JobStream } from '@trellis/nats';

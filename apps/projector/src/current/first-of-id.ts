@@ -1,5 +1,5 @@
 // Looks in the stream whether a `created` for an id that is taken is the first message of that id there: then the earlier
-// job was purged, and its id is free again (protocol: lifecycle event, publishing).
+// job was purged, and its id is free again (docs/protocol.md#headers-and-conditions).
 import { jobIdFilter } from '@trellis/contracts';
 import type { JobStream } from '@trellis/nats';
 import type { DecodedEvent } from './decode-batch.ts';

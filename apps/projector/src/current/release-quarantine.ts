@@ -1,5 +1,5 @@
 // Takes messages out of quarantine that this version can read: their whole job is folded again from the stream
-// (protocol: projector invariants).
+//.
 
 import type { Logger } from '@trellis/async';
 import { decodeEvent, type Quarantined } from '@trellis/contracts';

@@ -20,7 +20,7 @@ export type StartDecision = { kind: 'continue' } | { kind: 'rebuild'; why: strin
 
 const rebuild = (why: string): StartDecision => ({ kind: 'rebuild', why });
 
-/** Goes on only where stream, record and journal agree (protocol: projector invariants). */
+/** Goes on only where stream, record and journal agree. */
 export function decideStart(situation: Situation): StartDecision {
   const { record, stream, journal, writtenStoredAt } = situation;
   if (record.generation === 0) return rebuild('first start');

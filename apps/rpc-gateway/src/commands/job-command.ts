@@ -1,5 +1,5 @@
 // What every changing RPC does: find the job, decide, publish one event, wait until it is projected, answer with the
-// job (protocol: the nine RPCs, semantics; lifecycle event, publishing). What is decided is the method's business.
+// job (docs/protocol.md#rpcs). What is decided is the method's business.
 import {
   EVENT_TYPES,
   type EventType,

@@ -1,6 +1,5 @@
 // Marks an active job whose worker is gone, where the job was read from the stream; rows of the projection come with the mark.
-// Nothing is ever decided by it: what becomes of such a job is between JetStream, its next worker and the janitor (protocol:
-// creating and running a job, worker heartbeat).
+// Nothing is ever decided by it: what becomes of such a job is between JetStream, its next worker and the janitor (docs/protocol.md#work-messages-and-consumers).
 import type { Job } from '@trellis/contracts';
 import { type PresenceReader, StoreUnavailable } from '@trellis/store-postgres';
 

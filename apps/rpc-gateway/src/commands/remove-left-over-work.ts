@@ -53,7 +53,7 @@ async function remove(
   }
 }
 
-/** Stream, sequence, filters, destinations and original subject in one header (protocol: streams, JOBS_WORK). */
+/** Stream, sequence, filters, destinations and original subject in one header (docs/protocol.md#work-messages-and-consumers). */
 function isEarlierRun(source: string, { names }: JobStream, { service, type, id }: FoldedJob, before: number): boolean {
   // The list fields hold form feeds: only a single space separates.
   const [from, origin, , , original] = source.split(' ');

@@ -1,5 +1,5 @@
 // How an ended job is made to run again, for Jobs.Retry and Jobs.ReplayDLQ: one `retried` event with everything that a
-// worker needs (protocol: the nine RPCs, semantics). Which state each of the two accepts is theirs to say.
+// worker needs (docs/protocol.md#rpcs). Which state each of the two accepts is theirs to say.
 import {
   decodeEvent,
   type EventType,

@@ -1,4 +1,4 @@
-// Jobs.Cancel: ends a job that waits, asks a running one to end (protocol: the nine RPCs, semantics, Cancel).
+// Jobs.Cancel: ends a job that waits, asks a running one to end (docs/protocol.md#rpcs).
 import type { CancelRequest, LifecycleEvent } from '@trellis/contracts';
 import { type FoldedJob, isEnded, statesAccepting } from '@trellis/lifecycle';
 import { type Decision, runCommand, stateConflict } from '../commands/job-command.ts';

@@ -1,4 +1,4 @@
-// Jobs.DismissDLQ: a dead job is closed for good (protocol: job states).
+// Jobs.DismissDLQ: a dead job is closed for good (docs/lifecycle.md).
 import { type FoldedJob, statesAccepting } from '@trellis/lifecycle';
 import { type Decision, runCommand, stateConflict } from '../commands/job-command.ts';
 import { fitJobReply } from '../rpc/fit-reply.ts';

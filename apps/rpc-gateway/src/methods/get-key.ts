@@ -1,5 +1,4 @@
-// Jobs.GetKey: who holds a key and who waits for it, read from the service's bucket as it is now (protocol: keyed
-// concurrency; the nine RPCs, key status).
+// Jobs.GetKey: who holds a key and who waits for it, read from the service's bucket as it is now (docs/protocol.md#keys).
 import { Fault, type GetKeyRequest, KeyHash, type KeyRecord, type KeyStatus } from '@trellis/contracts';
 import { toKeyStatus } from '@trellis/lifecycle';
 import { keyRecordOf, searchKeyRecords } from '../reads/key-records.ts';

@@ -1,4 +1,4 @@
-// Jobs.ListDLQ: Jobs.List of the dead jobs, under the name that older callers use (protocol: the nine RPCs).
+// Jobs.ListDLQ: Jobs.List of the dead jobs, under the name that older callers use (docs/protocol.md#rpcs).
 
 import type { Method } from '../rpc/method.ts';
 import { invalid, readObject } from '../rpc/read-request.ts';

@@ -1,4 +1,4 @@
-// Jobs.ReplayDLQ: a dead job runs again. A failed one is Jobs.Retry's (protocol: job states).
+// Jobs.ReplayDLQ: a dead job runs again. A failed one is Jobs.Retry's (docs/lifecycle.md).
 
 import { requeueJob } from '../commands/requeue-job.ts';
 import { fitJobReply } from '../rpc/fit-reply.ts';

@@ -1,4 +1,4 @@
-// Jobs.Retry: a failed job runs again. A dead one is Jobs.ReplayDLQ's (protocol: job states).
+// Jobs.Retry: a failed job runs again. A dead one is Jobs.ReplayDLQ's (docs/lifecycle.md).
 
 import { requeueJob } from '../commands/requeue-job.ts';
 import { fitJobReply } from '../rpc/fit-reply.ts';

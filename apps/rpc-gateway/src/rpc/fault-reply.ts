@@ -1,5 +1,5 @@
 // From whatever a method threw to the refusal that the caller gets: header fields and body of an error reply
-// (protocol: the nine RPCs, errors). Nothing internal leaves: no SQL, no stack, no address.
+// (docs/protocol.md#errors). Nothing internal leaves: no SQL, no stack, no address.
 import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
 import {
   ClosedConnectionError,

@@ -1,4 +1,4 @@
-// Makes replies fit into one message and says what was left out (protocol: the nine RPCs, errors). Pure.
+// Makes replies fit into one message and says what was left out (docs/protocol.md#errors). Pure.
 import type { Job, JobReply } from '@trellis/contracts';
 
 /** Characters that are left of an error that does not fit even without bodies. */

@@ -1,5 +1,5 @@
 // From a delivered work message to a stored `started`, or to whatever else is due: the delivery is looked at, decided,
-// and the decision published on the condition that nothing has happened meanwhile (protocol: creating and running a job).
+// and the decision published on the condition that nothing has happened meanwhile (docs/protocol.md#work-messages-and-consumers).
 import { jobFilter } from '@trellis/contracts';
 import { countMetric, recordMetric } from '@trellis/instrumentation';
 import type { Delivery } from '../delivery/delivery.ts';

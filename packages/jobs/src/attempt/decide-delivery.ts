@@ -1,5 +1,5 @@
 // What a worker does with a work message that is not plainly new: run it, give it up, wait, or end the job. Pure; the
-// look at the stream is job-snapshot.ts (protocol: creating and running a job, the look).
+// look at the stream is job-snapshot.ts (docs/protocol.md#work-messages-and-consumers).
 import type { EventType, JobState, LifecycleEvent } from '@trellis/contracts';
 import { ENDING_EVENTS, retryDelayMs } from '@trellis/lifecycle';
 import type { Origin } from '../delivery/work-message.ts';

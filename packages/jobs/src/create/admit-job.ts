@@ -1,5 +1,5 @@
 // Creating a job of a keyed queue: admission in the key's record first, then `created`; what stands in the way is
-// skipped, coalesced with or reported, as the queue says (protocol: keyed concurrency, admission).
+// skipped, coalesced with or reported, as the queue says (docs/protocol.md#keys).
 
 import { sleep } from '@trellis/async';
 import { eventSubject, jobFilter, type LifecycleEvent, type QueuedJob, type WhenFull } from '@trellis/contracts';

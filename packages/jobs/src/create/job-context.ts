@@ -1,5 +1,5 @@
 // Which trace and request a new job belongs to: an explicit parent, the job being handled, the active span, or a new one
-// (protocol: creating a job). Opening the span of a creation is creation-span.ts.
+// (docs/protocol.md#events). Opening the span of a creation is creation-span.ts.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { isSpanContextValid, context as otelContext, type SpanContext, trace } from '@opentelemetry/api';
 import { JobContext, newId, randomHex } from '@trellis/contracts';

@@ -1,5 +1,5 @@
 // Reads one message of the work queue: which job, and which `created` or `retried` event put it there. What does not
-// come from the JOBS stream is refused (protocol: streams, JOBS_WORK).
+// come from the JOBS stream is refused (docs/protocol.md#work-messages-and-consumers).
 import type { JsMsg } from '@nats-io/jetstream';
 import { decodeEvent, eventSubject, type LifecycleEvent } from '@trellis/contracts';
 import { z } from 'zod';

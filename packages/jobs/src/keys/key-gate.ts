@@ -1,5 +1,5 @@
 // What the key says to a decision about work in hand: a place is taken before `started`, left when the job has ended,
-// and nothing is done to a job that somebody else runs (protocol: keyed concurrency, running).
+// and nothing is done to a job that somebody else runs (docs/protocol.md#keys).
 import { type KeyIdentity, liveSlot } from '@trellis/lifecycle';
 import type { Decision } from '../attempt/decide-delivery.ts';
 import type { Delivery } from '../delivery/delivery.ts';

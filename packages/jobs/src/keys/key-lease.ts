@@ -1,5 +1,4 @@
-// A place of a key in the hands of this worker, and the ways to get and to give one (protocol: keyed concurrency,
-// running). What is asked at which point of a job's run is key-gate.ts; the order of the queue is @trellis/lifecycle's.
+// A place of a key in the hands of this worker, and the ways to get and to give one (docs/protocol.md#keys). What is asked at which point of a job's run is key-gate.ts; the order of the queue is @trellis/lifecycle's.
 
 import { backoffMs } from '@trellis/async';
 import type { ActiveSlot, KeyRecord } from '@trellis/contracts';

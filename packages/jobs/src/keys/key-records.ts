@@ -1,5 +1,5 @@
 // The records of a service's keys in its KV bucket: read one, change one by compare-and-set until it is known to be
-// changed (protocol: keyed concurrency, bucket value). What is changed is decided by @trellis/lifecycle.
+// changed (docs/protocol.md#keys). What is changed is decided by @trellis/lifecycle.
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type KV, Kvm, type KvStatus } from '@nats-io/kv';
 import { backoffMs, KeyedBatcher, type Logger, sleep } from '@trellis/async';

@@ -1,4 +1,4 @@
-// Which key a job has: a queue's template, filled in from the payload (protocol: keyed concurrency, key).
+// Which key a job has: a queue's template, filled in from the payload (docs/protocol.md#keys).
 import { hash } from 'node:crypto';
 import { ValidationError } from '../errors.ts';
 

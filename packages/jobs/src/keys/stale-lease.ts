@@ -1,5 +1,5 @@
 // A lease that ran out stands in the way: its job's fate is settled in the stream first, then its place is cleared
-// (protocol: keyed concurrency, expired lease).
+// (docs/protocol.md#keys).
 import { type ActiveSlot, jobFilter, type LifecycleEvent } from '@trellis/contracts';
 import { expiredSlots, type FoldedJob, isEnded, type KeyIdentity, putBack, takeOver } from '@trellis/lifecycle';
 import { publishUntilKnown } from '../attempt/publish-outcome.ts';

@@ -1,5 +1,5 @@
 // Finds out that running jobs were cancelled or ended by others. Messages seen on event subjects are hints only: what
-// counts is what the stream holds (protocol: lifecycle event, publishing; creating and running a job).
+// counts is what the stream holds (docs/protocol.md#headers-and-conditions).
 import type { Subscription } from '@nats-io/transport-node';
 import { sleep } from '@trellis/async';
 import { decodeEvent, type EventType, eventSubject, type LifecycleEvent, type StoredMessage } from '@trellis/contracts';

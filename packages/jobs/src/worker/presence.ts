@@ -1,4 +1,4 @@
-// Tells the world that this worker lives and what it works on (protocol: worker heartbeat). Observability only.
+// Tells the world that this worker lives and what it works on (docs/protocol.md#heartbeats). Observability only.
 
 import { type Loop, loop } from '@trellis/async';
 import { heartbeatSubject, type WorkerHeartbeat } from '@trellis/contracts';
