@@ -59,7 +59,7 @@ export {
   workConsumerName,
   workSubject,
 } from './names.ts';
-export { readNatsUrl } from './nats-url.ts';
+export { readNatsUrl, redactUrl } from './nats-url.ts';
 export {
   decodePipelineRecord,
   encodePipelineRecord,
@@ -68,7 +68,6 @@ export {
   PIPELINE_RECORD_KEY,
   PipelineRecord,
 } from './pipeline-record.ts';
-export { redactUrl } from './redact-url.ts';
 export {
   CancelRequest,
   GetKeyRequest,

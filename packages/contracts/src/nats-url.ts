@@ -29,3 +29,6 @@ function decoded(text: string): string {
     return text;
   }
 }
+
+/** The text without user and password of any URL in it. */
+export const redactUrl = (text: string): string => text.replace(/(\w+:\/\/)[^@/\s]+@/g, '$1[redacted]@');

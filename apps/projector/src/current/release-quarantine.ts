@@ -1,5 +1,4 @@
-// Takes messages out of quarantine that this version can read: their whole job is folded again from the stream
-//.
+// Takes messages out of quarantine that this version can read: their whole job is folded again from the stream.
 
 import type { Logger } from '@trellis/async';
 import { decodeEvent, type Quarantined } from '@trellis/contracts';

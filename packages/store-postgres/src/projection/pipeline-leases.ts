@@ -4,9 +4,9 @@ import type { Postgres } from '../connection/open-postgres.ts';
 import { sqlFile } from '../connection/sql-file.ts';
 
 const sql = {
-  acquire: sqlFile('projection/acquire-lease'),
-  renew: sqlFile('projection/renew-lease'),
-  release: sqlFile('projection/release-lease'),
+  acquire: sqlFile('lease/acquire'),
+  renew: sqlFile('lease/renew'),
+  release: sqlFile('lease/release'),
 };
 
 export interface Lease {

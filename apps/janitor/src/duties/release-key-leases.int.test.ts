@@ -5,7 +5,7 @@ import { waitFor } from '@trellis/test-support';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { JanitorConfig } from '../config.ts';
 import { type JanitorFixture, type JobIdentity, newJob, startFixture } from '../testing/janitor-fixture.ts';
-import { freeKeyPlaces } from './free-key-places.ts';
+import { freeKeyPlaces } from './release-key-leases.ts';
 
 let fixture: JanitorFixture;
 let kv: KV;
