@@ -53,7 +53,7 @@ export async function keepPresence(options: KeepOptions): Promise<void> {
       // A store that is slow is left alone for as long as it took.
       const tookMs = performance.now() - began;
       const pauseMs = Math.max(settings.presenceFlushMs - tookMs, tookMs);
-      // The first time that everybody was heard is shown at once.
+      // The first time that everybody was heard is shown immediately.
       const heardAll = keeper.heardAll.aborted ? [] : [keeper.heardAll];
       await sleep(pauseMs, AbortSignal.any([until, ...heardAll]));
     }
@@ -131,7 +131,7 @@ class Keeper {
     // Until everything was heard once, nobody is to be called late.
     if (!upTo) return this.#renew();
     const changes = this.#book.takeChanges();
-    // After an error all is heard anew: the stream has the last heartbeat of everybody.
+    // After an error all is heard again: the stream has the last heartbeat of everybody.
     if (!(await store.flush(this.#lease, changes, upTo))) throw new LeaseLost();
     settled();
     counts.flushes++;
@@ -162,7 +162,7 @@ class Keeper {
       return;
     }
     counts.heartbeats++;
-    // A stream that keeps heartbeats for ever begins with workers long forgotten.
+    // A stream that keeps heartbeats forever begins with workers long forgotten.
     if (storedAt < (this.#book.knownUpTo ?? Date.now()) - settings.presenceRetention) return;
     this.#book.hear(read.heartbeat, storedAt);
   }

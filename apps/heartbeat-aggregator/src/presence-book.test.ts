@@ -26,7 +26,7 @@ const book = (defaultIntervalMs = 10_000) => {
 const changes = (of: PresenceBook) =>
   Object.fromEntries(of.takeChanges().map(({ instanceId, status }) => [instanceId, status]));
 
-/** Time goes on in steps that nobody would call deafness. */
+/** Time continues in steps that nobody would call deafness. */
 function passUpTo(of: PresenceBook, ms: number): void {
   for (let at = of.knownUpTo ?? T0; at < T0 + ms; at += 1_000) of.heardUpTo(at);
   of.heardUpTo(T0 + ms);
@@ -155,7 +155,7 @@ describe('the book of presence', () => {
 
     const presence = new PresenceBook({ defaultIntervalMs: 10_000 });
     presence.load(known);
-    // The stream brings the last heartbeat of each once more, then says that this was all.
+    // The stream brings the last heartbeat of each again, then says that this was all.
     presence.hear(beatOf('a'), T0 + last);
     presence.hear(beatOf('b'), T0 + last + 20_000);
     expect(presence.knownUpTo).toBeUndefined();

@@ -10,7 +10,7 @@ const GONE_AFTER = 6;
 /** Shorter intervals are taken for this one: nobody is late within a second. */
 const MIN_INTERVAL_MS = 400;
 const MAX_INTERVAL_MS = 600_000;
-/** Who is gone is remembered for so long: the stream may bring its last heartbeat once more. */
+/** Who is gone is remembered for so long: the stream may bring its last heartbeat again. */
 const REMEMBER_MS = 600_000;
 /** Nothing was heard at all for so long: the silence was ours, or the server's. */
 const DEAF_MS = 2_000;
@@ -77,7 +77,7 @@ export class PresenceBook {
       this.#workers.set(key, { ...fresh, learned: false, resumed: false, changed: true });
       return;
     }
-    // A new start of the consumer brings the last heartbeat of each worker once more.
+    // A new start of the consumer brings the last heartbeat of each worker again.
     if (at < worker.lastSeenAt) return;
     const heardAll = !worker.resumed && worker.status !== 'gone' && worker.lastSeenAt >= this.#resumedAt;
     if (at > worker.lastSeenAt && heardAll) learn(worker, at - worker.lastSeenAt);

@@ -1,4 +1,4 @@
-// Reads one heartbeat message: whose it is and what it says, or why it is passed over. An odd optional field costs that
+// Reads one heartbeat message: whose it is and what it says, or why it is skipped. An odd optional field costs that
 // field, not the heartbeat (docs/protocol.md#heartbeats).
 import { heartbeatSubject, isJobId, isSubjectToken, readInstant, WorkerHeartbeat } from '@trellis/contracts';
 import { MAX_ACTIVE_JOBS } from '@trellis/store-postgres';

@@ -15,7 +15,7 @@ export interface SweepOptions {
 /** Longest wait until a replica looks again whether a duty of which another one did the last pass is due. */
 const MAX_LOOK_MS = 1_000;
 
-/** Works a duty for ever, in turns with the other replicas. */
+/** Works a duty forever, in turns with the other replicas. */
 export function workDuty(duty: Duty, options: SweepOptions): Loop {
   const { ledger, intervalMs, signal, log } = options;
   showDuty(duty.name);

@@ -1,4 +1,4 @@
-// The one way in which background work goes on: run, wait, run again; after an error with growing waits. A loop ends
+// The one way in which background work continues: run, wait, run again; after an error with growing waits. A loop ends
 // only when its signal aborts, never silently.
 import type { Logger } from './logger.ts';
 import { backoffMs, sleep } from './sleep.ts';
@@ -18,7 +18,7 @@ export interface LoopOptions {
   run: (signal: AbortSignal) => Promise<void>;
   /** Waits after errors; default from 200 ms to 10 s. */
   backoff?: { firstMs: number; maxMs: number };
-  /** A run that lasted this long before it failed starts the backoff anew; default 30 s. */
+  /** A run that lasted this long before it failed starts the backoff again; default 30 s. */
   steadyMs?: number;
 }
 

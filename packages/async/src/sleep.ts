@@ -1,6 +1,6 @@
 // The one seam for timers: whoever waits, waits here and stops waiting when told to.
 
-/** Resolves after `ms` milliseconds, or at once when `signal` aborts. Never rejects. */
+/** Resolves after `ms` milliseconds, or immediately when `signal` aborts. Never rejects. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.resolve();
   // Not with timers/promises: its rejection costs more than the timer.

@@ -24,7 +24,7 @@ export const KeyConcurrency = z.strictObject({
     .min(200)
     .max(24 * HOUR_MS)
     .default(120_000),
-  /** What becomes of a lease that ran out when another job wants its place. */
+  /** What becomes of an expired lease when another job wants its lease. */
   stalePolicy: z.enum(STALE_POLICIES).default('fail-stale'),
 });
 export type KeyConcurrency = z.infer<typeof KeyConcurrency>;
@@ -36,10 +36,10 @@ export const KeyQueuePolicy = z.strictObject({
 });
 export type KeyQueuePolicy = z.infer<typeof KeyQueuePolicy>;
 
-/** A job that holds a place of its key. */
+/** A job that holds a lease of its key. */
 export const ActiveSlot = z.looseObject({
   jobId: z.string(),
-  /** Fences: whoever does not have it (any more) does not hold the place. Never shown. */
+  /** Fences: whoever does not have it (any more) does not hold the lease. Never shown. */
   slotToken: z.string(),
   instanceId: z.string(),
   startedAt: Instant,
@@ -52,7 +52,7 @@ export const ActiveSlot = z.looseObject({
 });
 export type ActiveSlot = z.infer<typeof ActiveSlot>;
 
-/** A job that was admitted and has never held a place. */
+/** A job that was admitted and has never held a lease. */
 export const QueuedJob = z.looseObject({
   jobId: z.string(),
   createdAt: Instant,
@@ -100,7 +100,7 @@ export const keyRecordName = (service: string, jobType: string, keyHash: string)
 /** The records of one queue, or of one service. */
 export const keyRecordFilter = (service: string, jobType?: string): string => `${service}.${jobType ?? '*'}.*`;
 
-/** Core subject on which is said that a key has a free place and jobs that wait. A hint only; the body is a KeyFreeHint. */
+/** Core subject on which is said that a key has a free lease and jobs that wait. A hint only; the body is a KeyFreeHint. */
 export const keyFreeSubject = (service: string, jobType: string): string =>
   `trellis.hints.${service}.${jobType}.key-free`;
 export const KeyFreeHint = z.looseObject({ key: z.string(), keyHash: KeyHash });

@@ -21,7 +21,7 @@ export function readNatsUrl(url: string): NatsAddress {
   return { servers, credentials };
 }
 
-/** A password with a bare `%` is taken as it stands. */
+/** A password with a bare `%` is taken unchanged. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -33,7 +33,7 @@ export const PipelineRecord = z.looseObject({
   /** The greatest stream sequence in the journal, and when the stream stored it; sequence 0: none. */
   written: z.object({ sequence: Sequence, storedAt: z.string() }),
   intent: Intent.nullable(),
-  /** Why the history has to be written anew, where whoever found that out has not yet done it. */
+  /** Why the history has to be written again, where whoever found that out has not yet done it. */
   rebuild: z.string().optional(),
 });
 export type PipelineRecord = z.infer<typeof PipelineRecord>;

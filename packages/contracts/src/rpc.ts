@@ -184,7 +184,7 @@ export const TraceNode = z.looseObject({
   jobId: z.string().optional(),
   /** Known from the job's events: the span itself never arrived, for instance because its process was killed. */
   missing: z.boolean().optional(),
-  /** Known from the job's events: the attempt goes on, as far as they tell; its span comes when it ends. */
+  /** Known from the job's events: the attempt continues, as far as they tell; its span comes when it ends. */
   running: z.boolean().optional(),
 });
 export type TraceNode = z.infer<typeof TraceNode>;

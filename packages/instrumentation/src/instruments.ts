@@ -1,5 +1,5 @@
 // The instruments of the catalogue, typed by name and labels. They are made when they are first used, since what is made before
-// an SDK is set up does nothing for ever; without an SDK a use is a look into a map.
+// an SDK is set up does nothing forever; without an SDK a use is a look into a map.
 import {
   type Attributes,
   type Counter,

@@ -51,7 +51,7 @@ export class JobStopped extends Error {
   }
 }
 
-/** `JobRef.wait` ran out of time. The job goes on. */
+/** `JobRef.wait` ran out of time. The job continues. */
 export class WaitTimeoutError extends Error {
   override readonly name = 'WaitTimeoutError';
 }

@@ -55,7 +55,7 @@ interface Created extends Admitted {
 const CREATE_TRIES = 3;
 const ACCEPTED: Submitted = { kind: 'accepted' };
 
-/** As good as always nothing was found, and one answer serves all. */
+/** Almost always nothing was found, and one answer serves all. */
 const STORED: Created = { submitted: ACCEPTED, stored: true, existing: undefined };
 
 const storedAs = (json: string, found: StoredMessage | undefined): Created =>

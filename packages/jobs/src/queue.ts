@@ -32,7 +32,7 @@ const QueueSettings = z.strictObject({
   logs: z.boolean().default(true),
   /** Whether a job goes to the dead-letter queue (`dead`) after its last attempt, or ends as `failed`. */
   dlq: z.boolean().default(true),
-  /** Jobs with the same key share their places; none: jobs know nothing of each other. */
+  /** Jobs with the same key share their leases; none: jobs know nothing of each other. */
   keyConcurrency: KeyConcurrency.optional(),
   /** How many jobs of a key may wait, and what `submit` does when there is no room. */
   queue: KeyQueuePolicy.optional(),

@@ -1,4 +1,4 @@
-// The connection to NATS: reconnects for ever, says in the log what happens to it.
+// The connection to NATS: reconnects forever, says in the log what happens to it.
 import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
 import { type Logger, silentLogger, sleep } from '@trellis/async';
 import { readNatsUrl, redactUrl } from '@trellis/contracts';

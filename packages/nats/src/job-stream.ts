@@ -63,7 +63,7 @@ export class JobStream {
   readonly names: StreamNames;
   readonly features: StreamFeatures;
   readonly log: Logger;
-  /** Requests of which many are under way at a time. */
+  /** Requests of which many are in flight at a time. */
   readonly pipe: RequestPipe;
   /** After a crash a whole queue is delivered again and each of its jobs is read: requests of the same turn share one. */
   private readonly lastMessages = new BatchLoader<string, StreamMessage>((subjects) => this.getLast(subjects), {

@@ -89,7 +89,7 @@ export function publishEvent(
   return new Promise((resolve) => stream.pipe.send(new FirstTry(stream, message, deadline, signal, resolve)));
 }
 
-/** As good as always the first answer is a plain acknowledgement, and none of what all others may need is set up. */
+/** Almost always the first answer is a plain acknowledgement, and none of what all others may need is set up. */
 class FirstTry implements PipeRequest {
   readonly timeoutMs: number;
   deadline = 0;

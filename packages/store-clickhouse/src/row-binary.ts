@@ -17,7 +17,7 @@ export class RowBinaryWriter {
   #buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #at = 0;
 
-  /** What was written, in order, as frames of zstd. The writer goes on after it. */
+  /** What was written, in order, as frames of zstd. The writer continues after it. */
   frames(): Buffer[] {
     return this.#at === 0 ? [...this.#compressed] : [...this.#compressed, this.#frame()];
   }

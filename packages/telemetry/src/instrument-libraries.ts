@@ -1,5 +1,5 @@
 // Spans of libraries below the active span: outgoing requests of node:http and fetch, statements of pg. Works whatever was
-// imported before: the hooks see a module when it is required once more.
+// imported before: the hooks see a module when it is required again.
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { createNoopMeter, type Span, type TracerProvider } from '@opentelemetry/api';
 import { registerInstrumentations } from '@opentelemetry/instrumentation';

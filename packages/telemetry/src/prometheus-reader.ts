@@ -12,7 +12,7 @@ import {
 } from '@opentelemetry/sdk-metrics';
 import { prometheusName } from '@trellis/instrumentation';
 
-/** A gauge that nobody observes any more has no value; a cumulative one would show its last for ever. */
+/** A gauge that nobody observes any more has no value; a cumulative one would show its last forever. */
 export const temporality = (type: InstrumentType): AggregationTemporality =>
   type === InstrumentType.OBSERVABLE_GAUGE ? AggregationTemporality.DELTA : AggregationTemporality.CUMULATIVE;
 

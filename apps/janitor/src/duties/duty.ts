@@ -29,9 +29,9 @@ export interface PassResult {
   counts: Counts;
   /** What an operator should know. */
   problems?: PassProblem[];
-  /** Where the next pass goes on, as JSON; left out: as before. */
+  /** Where the next pass continues, as JSON; left out: as before. */
   state?: unknown;
-  /** There is more to do now: the next pass follows at once. */
+  /** There is more to do now: the next pass follows immediately. */
   more?: boolean;
 }
 

@@ -1,5 +1,5 @@
 // Duty `stranded-work`: finds out whether `created` and `retried` events still reach the work queue, and whether old pending
-// jobs are in it. Reports; where the operator wants it, makes the queue anew, which no finished job notices.
+// jobs are in it. Reports; where the operator wants it, recreates the queue, which no finished job notices.
 import { type ConsumerConfig, JetStreamApiError } from '@nats-io/jetstream';
 import { eventSubject } from '@trellis/contracts';
 import { type JobStream, provision } from '@trellis/nats';
@@ -40,7 +40,7 @@ async function run(ports: JanitorPorts, pass: Pass): Promise<PassResult> {
   const rotation = rotate(before.rotation, page, stranded, settings.janitorSampleSize);
 
   const problems = describe(verdict, reported(rotation));
-  // The first look may have met a restore that is still under way.
+  // The first look may have met a restore that is still in flight.
   const longAhead = aheadSince !== undefined && now - Date.parse(aheadSince) > settings.janitorWorkGraceMs;
   const cure = stranded.length > 0 || verdict.kind === 'behind' || longAhead;
   const state: State = {
@@ -111,7 +111,7 @@ function describe(verdict: QueueVerdict, stranded: { count: number; jobs: string
   return problems;
 }
 
-/** Deletes the work queue and makes it anew: the server fills it again with all origins, and workers sort them out. */
+/** Deletes the work queue and recreates it: the server fills it again with all origins, and workers sort them out. */
 async function recreateQueue({ nc, jsm, names, log }: JobStream, pass: Pass): Promise<void> {
   const { config } = await jsm.streams.info(names.work);
   const consumers: ConsumerConfig[] = [];
@@ -119,7 +119,7 @@ async function recreateQueue({ nc, jsm, names, log }: JobStream, pass: Pass): Pr
   pass.log.warn({ stream: names.work, consumers: consumers.length }, 'the work queue is made anew');
   await jsm.streams.delete(names.work);
   await provision(nc, { names, replicas: config.num_replicas, log });
-  // Workers of other make may not make their consumers again.
+  // Workers of other implementations may not make their consumers again.
   for (const consumer of consumers) {
     try {
       await jsm.consumers.add(names.work, consumer);

@@ -12,7 +12,7 @@ import { historyPosition } from '../stream/history-position.ts';
 import type { Duty, Pass, PassResult } from './duty.ts';
 import { removeGone } from './remove-stale-rows.ts';
 
-/** Jobs are walked by age, round and round; the next pass goes on after this one. */
+/** Jobs are walked by age, round and round; the next pass continues after this one. */
 const State = z.object({ after: z.object({ key: z.string(), id: z.string() }).optional() });
 
 /** Pages walked in one pass, whatever is found in them. */

@@ -1,4 +1,4 @@
-// Duty `key-places`: jobs that ended before they ran leave the queue of their key, phantoms too; places whose owner died after
+// Duty `key-leases`: jobs that ended before they ran leave the queue of their key, phantoms too; leases whose owner died after
 // its job had ended are freed; records that nobody uses are removed. Whoever waits is told.
 import { type ActiveSlot, type KeyRecord, keyFreeSubject } from '@trellis/contracts';
 import { dropQueued, expiredSlots, isEnded, isPrunable, phantomSuspects, takeOver } from '@trellis/lifecycle';
@@ -9,7 +9,7 @@ import type { KeyEntry } from '../stream/key-buckets.ts';
 import { readJob } from '../stream/read-job.ts';
 import type { Duty, Pass, PassResult } from './duty.ts';
 
-/** The walk goes on at this revision, by service. */
+/** The walk continues at this revision, by service. */
 const State = z.object({ from: z.record(z.string(), z.int()) });
 
 export function freeKeyPlaces(ports: JanitorPorts): Duty {
@@ -59,7 +59,7 @@ async function tend(ports: JanitorPorts, pass: Pass, service: string, entry: Key
   tally.add('freed', freed);
   const { jobType, key, keyHash, active, queued, maxActive } = changed.record;
   if (dropped.length + freed === 0) return;
-  pass.log.info({ service, jobType, key, dropped, freed }, 'places of a key were freed');
+  pass.log.info({ service, jobType, key, dropped, freed }, 'leases of a key were released');
   if (queued.length > 0 && active.length < maxActive) {
     ports.stream.nc.publish(keyFreeSubject(service, jobType), JSON.stringify({ key, keyHash }));
   }
@@ -79,7 +79,7 @@ async function findEnded(ports: JanitorPorts, record: KeyRecord, now: Date): Pro
   return ended;
 }
 
-/** Places whose lease ran out and whose job has ended. Others are left to whoever wants them. */
+/** Places whose lease expired and whose job has ended. Others are left to whoever wants them. */
 async function findOver(ports: JanitorPorts, record: KeyRecord, now: Date): Promise<ActiveSlot[]> {
   const over: ActiveSlot[] = [];
   for (const slot of expiredSlots(record, now)) if (await isOver(ports, record, slot.jobId)) over.push(slot);

@@ -8,10 +8,10 @@ import { isProjectionOf } from '../plan/plan-stream.ts';
 import { type JanitorPorts, Tally } from '../ports.ts';
 import type { Duty, Pass, PassResult } from './duty.ts';
 
-/** The audit goes on after this id. */
+/** The audit continues after this id. */
 const State = z.object({ auditedUpTo: z.string() });
 
-/** Pages of one pass; the next one goes on at once when there are more. */
+/** Pages of one pass; the next one continues immediately when there are more. */
 const MAX_PAGES = 20;
 
 export function removeStaleRows(ports: JanitorPorts): Duty {

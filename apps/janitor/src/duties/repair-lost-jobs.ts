@@ -1,4 +1,4 @@
-// Duty `lost-jobs`: finds started jobs that nobody will ever go on with: no work message, no worker, no lease, no sign of
+// Duty `lost-jobs`: finds started jobs that nobody will ever continue with: no work message, no worker, no lease, no sign of
 // life. Reports them; where the operator wants it, makes them run again (`failed`, then `retried`).
 
 import type { Logger } from '@trellis/async';

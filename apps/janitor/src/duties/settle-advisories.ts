@@ -1,5 +1,5 @@
-// Duty `advisories`: the server says that a work message ran out of deliveries; its job is published as `dead` and the
-// message removed. Advisories wait in their stream while no janitor runs. What does not fit is counted and passed over.
+// Duty `advisories`: the server says that a work message used up its deliveries; its job is published as `dead` and the
+// message removed. Advisories wait in their stream while no janitor runs. What does not fit is counted and skipped.
 import { AckPolicy, type Consumer, JetStreamApiCodes, JetStreamApiError, type JsMsg } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { workConsumerName, workSubject } from '@trellis/contracts';
@@ -161,7 +161,7 @@ class ConsumerFilters {
   async fits(consumer: string, message: WorkMessage, { service, jobType }: WorkOrigin): Promise<boolean> {
     if (message.subject !== workSubject(service, jobType)) return false;
     if (consumer === workConsumerName(service, jobType)) return true;
-    // Workers of other make may call their consumer as they like: then its filter tells.
+    // Workers of other implementations may call their consumer as they like: then its filter tells.
     const filters = this.#known.get(consumer) ?? this.#filtersOf(consumer);
     this.#known.set(consumer, filters);
     return (await filters).includes(message.subject);

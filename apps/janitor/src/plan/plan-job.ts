@@ -107,10 +107,10 @@ export type LostVerdict =
   | { kind: 'lost'; job: FoldedJob }
   | { kind: 'alive'; why: 'ended' | 'quiet-too-short' | 'traced' };
 
-/** States in which somebody has work of the job in hand, or will be handed it. */
+/** States in which somebody has work of the job held, or will be handed it. */
 export const LOSABLE_STATES = ['active', 'retry'] as const satisfies JobState[];
 
-/** Whether nobody will ever go on with a started job: no work, no worker, no lease, and no sign of life for `graceMs`. */
+/** Whether nobody will ever continue with a started job: no work, no worker, no lease, and no heartbeat for `graceMs`. */
 export function judgeLost({ job, events }: JobView, traces: Traces, now: number, graceMs: number): LostVerdict {
   if (!job || !LOSABLE_STATES.some((state) => state === job.state)) return { kind: 'alive', why: 'ended' };
   const lastSign = events.at(-1)?.storedAt;

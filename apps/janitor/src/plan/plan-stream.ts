@@ -11,12 +11,12 @@ export interface StreamFacts {
   lastSequence: number;
 }
 
-/** Whether the rows are those of this very stream: neither of one before it, nor of a later copy of it. */
+/** Whether the rows are those of this stream: neither of one before it, nor of a later copy of it. */
 export function isProjectionOf(projected: ProjectedUpTo | undefined, stream: StreamFacts): projected is ProjectedUpTo {
   return projected?.streamCreated === stream.created && projected.position <= stream.lastSequence;
 }
 
-/** How long ended jobs stay, in milliseconds, by state; a state that is left out stays for ever. */
+/** How long ended jobs stay, in milliseconds, by state; a state that is left out stays forever. */
 export type Retention = Partial<Record<JobState, number>>;
 
 /** Jobs created after this cannot be due; undefined when nothing ever is. */
@@ -81,6 +81,6 @@ export function judgeQueue(facts: QueueFacts, now: number, graceMs: number): Que
   return { kind: 'behind', missing: firstMissing.sequence, since: firstMissing.storedAt, arrived };
 }
 
-/** Whether the cure may be tried (again): a queue that was made anew needs time to be seen in step. */
+/** Whether the cure may be tried (again): a queue that was recreated needs time to be seen in step. */
 export const mayRecreate = (recreatedAt: string | undefined, now: number, graceMs: number): boolean =>
   recreatedAt === undefined || now - Date.parse(recreatedAt) > 2 * graceMs;

@@ -1,4 +1,4 @@
-// A slow walk over many jobs, a sample in each pass, that keeps what it found until it has come round once more: so that a
+// A slow walk over many jobs, a sample in each pass, that keeps what it found until it has completed a round again: so that a
 // problem stays reported while the walk is elsewhere.
 import type { JanitorRow, RowPlace } from '@trellis/store-postgres';
 import { z } from 'zod';
@@ -11,7 +11,7 @@ export type Finds = z.infer<typeof Finds>;
 
 export const RotationState = z.object({
   after: z.object({ key: z.string(), id: z.string() }).optional(),
-  /** Of the round that is under way. */
+  /** Of the round that is in flight. */
   found: Finds,
   /** Of the last whole round. */
   before: Finds,

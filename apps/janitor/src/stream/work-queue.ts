@@ -72,7 +72,7 @@ export class WorkQueue {
   }
 
   /**
-   * Removes a work message if it is still the one that `originSequence` put there: a queue that was made anew counts
+   * Removes a work message if it is still the one that `originSequence` put there: a queue that was recreated counts
    * from 1 again. @returns whether it was removed
    */
   async remove(sequence: number, originSequence: number): Promise<boolean> {

@@ -1,4 +1,4 @@
-// Where the projection goes on: at its stored position, or at the start of the stream because the position is not one of
+// Where the projection continues: at its stored position, or at the start of the stream because the position is not one of
 // this stream.
 
 import type { Logger } from '@trellis/async';
@@ -14,7 +14,7 @@ export interface StartFacts {
   hasJobs: boolean;
 }
 
-/** Why the projection must be built from the start of the stream; undefined when it goes on at its position. */
+/** Why the projection must be built from the start of the stream; undefined when it continues at its position. */
 export function whyRebuild({ lease, stream, storedAtPosition, hasJobs }: StartFacts): string | undefined {
   const { position, positionStoredAt, streamCreated } = lease;
   if (streamCreated === undefined) return 'nothing was projected yet';
@@ -30,13 +30,13 @@ export function whyRebuild({ lease, stream, storedAtPosition, hasJobs }: StartFa
 }
 
 export interface Start {
-  /** The lease with the identity of the stream that is there now, and the position to go on from. */
+  /** The lease with the identity of the stream that is there now, and the position to continue from. */
   lease: Lease;
-  /** Greatest sequence of this stream in quarantine; beyond the position only while a projection is built anew. */
+  /** Greatest sequence of this stream in quarantine; beyond the position only while a projection is built again. */
   quarantinedUpTo: number;
   /** Whether the projection was emptied. */
   rebuilt: boolean;
-  /** Up to this sequence of the stream it is projected once more, or for the first time after the fact; 0: from its position on. */
+  /** Up to this sequence of the stream it is projected again, or for the first time after the fact; 0: from its position on. */
   rebuiltUpTo: number;
 }
 

@@ -70,7 +70,7 @@ export class BatchFold {
       let outcome = reduce(fold.job, stored);
       const passed = fold.job?.lastSequence ?? 0;
       if (outcome.kind === 'ignored' && event.eventType === 'created' && sequence > passed && firstOfId.has(sequence)) {
-        // What the id stood for is gone from the stream: it begins anew.
+        // What the id stood for is gone from the stream: it begins again.
         outcome = reduce(undefined, stored);
         fold.restarted = fold.before !== undefined;
         fold.logs = [];

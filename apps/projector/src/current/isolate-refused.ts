@@ -1,4 +1,4 @@
-// Finds the events whose effect the store refuses, so that the rest of their batch can go on. Rare, so simple: the store is
+// Finds the events whose effect the store refuses, so that the rest of their batch can continue. Rare, so simple: the store is
 // asked about halves until single jobs are left, then about each job's events one after the other.
 import type { CommitOutcome, JobChange, StoreRefusal } from '@trellis/store-postgres';
 import { type FoldInput, foldBatch } from './fold-batch.ts';

@@ -95,7 +95,7 @@ class Run {
   readonly #counters: CurrentCounters;
   readonly #progress: CatchUpProgress;
   #position: number;
-  /** The jobs of the batch that is being written, then those of them whose execution goes on, without bodies. */
+  /** The jobs of the batch that is being written, then those of them whose execution continues, without bodies. */
   #former: ReadonlyMap<string, FoldedJob> = new Map();
   /** Up to here a batch is no larger than one of the tail. */
   #smallUpTo = 0;

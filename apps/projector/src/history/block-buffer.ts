@@ -79,7 +79,7 @@ export class BlockBuffer {
     this.#changed();
   }
 
-  /** Takes what was collected; collecting goes on with an empty block. */
+  /** Takes what was collected; collecting continues with an empty block. */
   take(): CollectedBlock {
     const taken = this.#collected;
     this.#collected = this.#empty();

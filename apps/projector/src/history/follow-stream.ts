@@ -52,7 +52,7 @@ const SLICE_MESSAGES = 250;
 const REST_FACTOR = 9;
 
 /**
- * Writes everything after the record's position, for ever; returns when `signal` aborts, the block in hand written.
+ * Writes everything after the record's position, forever; returns when `signal` aborts, the block held written.
  * @throws what the tail and the writer throw
  */
 export async function followStream(options: FollowOptions): Promise<void> {

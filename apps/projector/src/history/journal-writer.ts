@@ -6,7 +6,7 @@ import { type JournalBlock, JournalGone, type JournalStore } from '@trellis/stor
 import { type HistoryLease, LeaseLost } from './history-lease.ts';
 import { journalMismatch, keptSince } from './start-decision.ts';
 
-/** The journal is not what it was when the lease was taken: the history has to be looked at anew. */
+/** The journal is not what it was when the lease was taken: the history has to be looked at again. */
 class JournalDiverged extends Error {
   override readonly name = 'JournalDiverged';
 }
@@ -15,9 +15,9 @@ export interface WriterOptions {
   lease: HistoryLease;
   store: JournalStore;
   log: Logger;
-  /** Ends the waits between tries; an insert that is under way is waited for. */
+  /** Ends the waits between tries; an insert that is in flight is waited for. */
   signal: AbortSignal;
-  /** Days for which ClickHouse keeps the history; undefined: for ever. */
+  /** Days for which ClickHouse keeps the history; undefined: forever. */
   ttlDays?: number | undefined;
   /** Told about each failed insert, and with undefined when one has succeeded again. */
   storeFailed?: (error: unknown) => void;

@@ -57,7 +57,7 @@ export interface HistoryPipelineOptions {
   /** The tail that this process's pipelines share; default: one of its own. */
   tail?: SharedTail;
   leaseMs?: number;
-  /** Days for which ClickHouse keeps the history; default: for ever. */
+  /** Days for which ClickHouse keeps the history; default: forever. */
   ttlDays?: number;
   limit?: BlockLimits;
   paceMs?: Pace;
@@ -73,7 +73,7 @@ const PROCESS = randomUUID().slice(0, 8);
 
 /**
  * Runs until `signal` aborts. Any number of instances may run: one writes, the others stand by.
- * @throws when it cannot go on as it is (lease lost, stream made anew, ClickHouse or NATS not there): to be run again
+ * @throws when it cannot go on as it is (lease lost, stream recreated, ClickHouse or NATS not there): to be run again
  */
 export async function runHistoryPipeline(options: HistoryPipelineOptions): Promise<void> {
   const { stream, owner, log, signal, leaseMs = 10_000 } = options;

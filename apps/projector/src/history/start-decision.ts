@@ -1,4 +1,4 @@
-// May a new owner go on with the history that it finds, or does it begin a new one from the stream's start? Pure.
+// May a new owner continue with the history that it finds, or does it begin a new one from the stream's start? Pure.
 import type { PipelineRecord } from '@trellis/contracts';
 
 export interface Situation {
@@ -69,6 +69,6 @@ export function journalMismatch(
 /** Clocks may differ by less. */
 const CLOCKS_MS = 3_600_000;
 
-/** Since when ClickHouse has kept all that was stored, with a retention of `ttlDays` days; undefined: for ever. */
+/** Since when ClickHouse has kept all that was stored, with a retention of `ttlDays` days; undefined: forever. */
 export const keptSince = (ttlDays: number | undefined, now: number): string | undefined =>
   ttlDays === undefined ? undefined : new Date(now - ttlDays * 86_400_000 + CLOCKS_MS).toISOString();

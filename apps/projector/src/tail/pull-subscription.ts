@@ -58,7 +58,7 @@ interface PullRequest {
 }
 
 export class PullSubscription implements Disposable {
-  /** Why no more messages come; undefined while it goes on. */
+  /** Why no more messages come; undefined while it continues. */
   ended: Error | undefined;
   readonly #options: PullOptions;
   readonly #inbox: string;
@@ -247,7 +247,7 @@ interface DeliveryInfo {
   pending: number;
 }
 
-/** Where the tokens of the subject in hand begin; one place more, for its end. */
+/** Where the tokens of the subject held begin; one place more, for its end. */
 const starts: number[] = [];
 
 /**

@@ -47,7 +47,7 @@ export class SharedTail {
   }
 
   /**
-   * Yields batches in stream order, for ever; ends when `signal` aborts. See `tailStream`, whose errors are thrown here.
+   * Yields batches in stream order, forever; ends when `signal` aborts. See `tailStream`, whose errors are thrown here.
    * `ack` shows the progress where the reader has a tail of its own, else it does nothing.
    */
   async *follow(options: FollowOptions): AsyncGenerator<ReadBatch, void, undefined> {

@@ -31,7 +31,7 @@ export class Reader {
     this.#wake = undefined;
   }
 
-  /** Waits as `wait` does, with what is left of its patience; false at once when nothing is. */
+  /** Waits as `wait` does, with what is left of its patience; false immediately when nothing is. */
   async waitForOthers(ms = 3_600_000): Promise<boolean> {
     const began = performance.now();
     if (began - this.#periodSince > 2 * this.#patienceMs) {

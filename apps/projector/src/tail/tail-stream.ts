@@ -1,5 +1,5 @@
-// Follows the JOBS stream from a stored position, in order and without holes, for ever. The position belongs to the
-// caller: the durable consumer is made anew there at every start and after every disturbance, and shows how far it is.
+// Follows the JOBS stream from a stored position, in order and without holes, forever. The position belongs to the
+// caller: the durable consumer is recreated there at every start and after every disturbance, and shows how far it is.
 import { AckPolicy, DeliverPolicy, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { backoffMs, type Logger, sleep } from '@trellis/async';
@@ -40,7 +40,7 @@ export interface TailOptions {
   idleCheckMs?: number;
 }
 
-/** The stream is not the one that the position belongs to: deleted, made anew, or restored from an older copy. */
+/** The stream is not the one that the position belongs to: deleted, recreated, or restored from an older copy. */
 export class StreamRecreated extends Error {
   override readonly name = 'StreamRecreated';
 }
@@ -49,9 +49,9 @@ export class StreamRecreated extends Error {
 const ANNOUNCED_MS = 100;
 
 /**
- * Yields batches in stream order, for ever; ends when `signal` aborts. Disturbances (a lost connection, a deleted consumer,
- * a server that restarts) are waited out: the tail goes on where it was.
- * @throws {StreamRecreated} when the stream was deleted, made anew or restored
+ * Yields batches in stream order, forever; ends when `signal` aborts. Disturbances (a lost connection, a deleted consumer,
+ * a server that restarts) are waited out: the tail continues where it was.
+ * @throws {StreamRecreated} when the stream was deleted, recreated or restored
  * @throws Error when the connection is closed for good
  */
 export async function* tailStream(options: TailOptions): AsyncGenerator<TailBatch, void, undefined> {
@@ -104,7 +104,7 @@ interface Position {
   lastStoredAt: string | undefined;
 }
 
-/** Puts the durable consumer at the position, and makes sure that the position is one of this very stream. */
+/** Puts the durable consumer at the position, and makes sure that the position is one of this stream. */
 async function openConsumer({ stream, consumer, maxMessages }: TailOptions, position: Position): Promise<void> {
   await verifyStream(stream, position);
   const last = position.lastStoredAt === undefined ? undefined : await stream.messageAt(position.next - 1);
@@ -122,7 +122,7 @@ async function openConsumer({ stream, consumer, maxMessages }: TailOptions, posi
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: position.next,
     ack_policy: AckPolicy.All,
-    // It is made anew at every start, so nothing of it need be on disk.
+    // It is recreated at every start, so nothing of it need be on disk.
     mem_storage: true,
     // What is unacknowledged is bounded by what is pulled; a store that is down for hours must not cause redeliveries.
     max_ack_pending: -1,

@@ -150,7 +150,7 @@ async function lookAgain({ job: known, lastSequence: seen }: Standing, ports: Po
   return { job: wholeJob(read.job, read.events, known), lastSequence: read.lastSequence };
 }
 
-/** A job whose head is gone from the stream cannot be told from what is left of it alone: it goes on from what was known. */
+/** A job whose head is gone from the stream cannot be told from what is left of it alone: it continues from what was known. */
 function wholeJob(read: FoldedJob, events: StoredEvent[], known: FoldedJob): FoldedJob {
   if (!read.headMissing) return read;
   return events.reduce((job, stored) => {

@@ -1,5 +1,5 @@
 // Takes the work message of an earlier run out of the work queue, so that nobody has to find out that it is superseded.
-// Only housekeeping: a message that stays is passed over by the worker that meets it.
+// Only housekeeping: a message that stays is skipped by the worker that meets it.
 import { JetStreamApiError } from '@nats-io/jetstream';
 import type { Logger } from '@trellis/async';
 import { decodeEvent, type EventType, eventSubject } from '@trellis/contracts';
@@ -12,7 +12,7 @@ const NO_MESSAGE_FOUND = 10_057;
 
 /**
  * Removes the work messages that the job's events before `sequence` name, if they are still this job's: a queue that
- * was made anew counts from 1 again.
+ * was recreated counts from 1 again.
  * @param sequence in JOBS, of the event that queued the job again
  */
 export async function removeLeftOverWork(

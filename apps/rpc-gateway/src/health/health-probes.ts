@@ -48,7 +48,7 @@ export function healthProbes(options: HealthProbesOptions): HealthProbes {
     }
   };
   return {
-    // Many ask at once when something is wrong, and each answer is a dozen questions.
+    // Many ask immediately when something is wrong, and each answer is a dozen questions.
     check: singleFlight(async () => {
       const pipelines = askedOnce(() => reader.pipelines());
       const streamInfo = askedOnce(() => stream.info());

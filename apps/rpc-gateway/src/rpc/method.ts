@@ -79,7 +79,7 @@ export function defineMethod<Name extends RpcMethod>({ name, answer, fit }: Meth
       if (isTraced()) touchJobOf(read());
       const whole = Buffer.from(text);
       if (whole.length <= call.maxReplyBytes) return whole;
-      // Written anew it may fit: what comes as text may have spaces in it.
+      // Written again it may fit: what comes as text may have spaces in it.
       const fitted = Buffer.from(JSON.stringify(fit ? fit(read(), call.maxReplyBytes, request) : read()));
       if (fitted.length <= call.maxReplyBytes) return fitted;
       throw new Error(`${name}: the reply of ${fitted.length} bytes does not fit into a message`);

@@ -26,7 +26,7 @@ export interface RpcServiceOptions {
 }
 
 /**
- * Answers until `signal` aborts, then takes no further requests and waits until those in hand are answered.
+ * Answers until `signal` aborts, then takes no further requests and waits until those held are answered.
  * @throws Error when the service ends unasked: the framework gives up when one of its subscriptions does
  */
 export async function serveUntilStopped(options: RpcServiceOptions, signal: AbortSignal): Promise<void> {

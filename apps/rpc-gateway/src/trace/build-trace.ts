@@ -131,7 +131,7 @@ class PictureGraph {
     return this.#stories.get(jobId)?.attempts.filter((attempt) => attempt.number === number) ?? [];
   }
 
-  /** For a span that names no job either: the attempt of its trace and service that went on when it began. */
+  /** For a span that names no job either: the attempt of its trace and service that continued when it began. */
   #attemptThen({ namedParent, traceId, service, startMs }: DraftNode): string | undefined {
     if (namedParent === undefined) return undefined;
     return [...this.#stories.values()]
@@ -145,7 +145,7 @@ class PictureGraph {
 
   /**
    * For the creation of a job whose span never arrived: who made it was killed with the span in its hands, so its attempt's
-   * span is lost as well. The lost attempt of the same trace that went on then.
+   * span is lost as well. The lost attempt of the same trace that continued then.
    */
   #makerOfLost(node: DraftNode): string | undefined {
     const { jobId = '', spanId, traceId, startMs } = node;

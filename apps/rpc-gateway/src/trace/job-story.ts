@@ -10,7 +10,7 @@ export interface SpanIds {
 }
 
 export interface StoryAttempt extends SpanIds {
-  /** From 1, anew after each `retried`. */
+  /** From 1, again after each `retried`. */
   number: number;
   /** False: the worker gave its span no name; the ids are made up. */
   traced: boolean;
@@ -18,7 +18,7 @@ export interface StoryAttempt extends SpanIds {
   startMs: number;
   endMs: number;
   instanceId: string | undefined;
-  /** How it ended: an event, `lost` when nothing tells; undefined while it goes on. */
+  /** How it ended: an event, `lost` when nothing tells; undefined while it continues. */
   outcome: EventType | 'lost' | undefined;
   error: string | undefined;
 }

@@ -1,4 +1,4 @@
-// What a handler sees of the job in its hands, and how what it says about it reaches the stream.
+// The job as its handler sees it: payload, signals, progress, logs. What the handler reports is published in order.
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type JobContext, type LogEntry, Progress } from '@trellis/contracts';
 import { contextOf } from '@trellis/instrumentation';
@@ -28,11 +28,11 @@ export interface ActiveJob<Payload> {
   readonly redeliveryCount: number;
   /** RFC 3339; undefined without a deadline. */
   readonly deadline: string | undefined;
-  /** True once the job is to stop: cancelled, or ended by others (expired, dead, stale). */
+  /** True once the job was cancelled or ended by others (expired, dead, stale). */
   readonly cancelled: boolean;
   /** Aborts when `cancelled` becomes true; its reason is a `JobStopped`. */
   readonly signal: AbortSignal;
-  /** Aborts when the host stops and the grace is over. Throw to give the work back without using an attempt. */
+  /** Aborts when the host stops and the grace period is over. Throw to give the job back without using an attempt. */
   readonly shutdown: AbortSignal;
   /**
    * The service's NATS connection for the handler's own calls: what is published and requested with it belongs to the
@@ -46,7 +46,7 @@ export interface ActiveJob<Payload> {
    * record alone. Rejects when the line could not be stored.
    */
   log(level: LogEntry['level'], message: string): Promise<void>;
-  /** Records a sign of life. Rejects when it could not be stored. */
+  /** Publishes a `heartbeat` event. Rejects when it could not be stored. */
   heartbeat(): Promise<void>;
   /** An error to return: the attempt failed. With `retry: false` the job fails now. */
   fail(problem: string | Error, options?: { retry?: boolean }): Error;
@@ -54,7 +54,7 @@ export interface ActiveJob<Payload> {
 
 export interface JobInHand<Payload> {
   job: ActiveJob<Payload>;
-  /** Refuses what is said from now on; resolves when what was said before is stored or refused. Undefined: nothing was. */
+  /** Refuses further reports; resolves when the earlier ones are stored or refused. Undefined: there were none. */
   close(): Promise<unknown> | undefined;
 }
 
@@ -69,7 +69,7 @@ export function jobInHand<Payload>(
   return { job, close: () => HandledJob.close(job) };
 }
 
-// A class, because an object that defines accessors of its own costs ten times as much.
+// A class: an object literal with accessors costs ten times as much.
 class HandledJob<Payload> implements ActiveJob<Payload> {
   readonly id: string;
   readonly service: string;
@@ -122,7 +122,7 @@ class HandledJob<Payload> implements ActiveJob<Payload> {
     return this.#nats;
   }
 
-  // Functions of their own, so that a handler may take them apart, and made when it looks at them: few are used.
+  // Bound functions, so that a handler may destructure them. Made on first use: few are used.
   get progress(): ActiveJob<Payload>['progress'] {
     return (progress) =>
       this.#scope.queue.settings.progress ? this.#tracked(this.#sayProgress(progress)) : Promise.resolve();

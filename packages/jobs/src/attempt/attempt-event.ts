@@ -1,10 +1,10 @@
-// The lifecycle events that a worker publishes about the job in its hands. What they mean is @trellis/lifecycle's business.
+// The lifecycle events that a worker publishes about a job that it runs. What they mean: @trellis/lifecycle.
 import type { LifecycleEvent } from '@trellis/contracts';
 import { instantNow } from '@trellis/contracts';
 import type { Work } from '../delivery/work-message.ts';
 import type { WorkerScope } from '../worker/worker-scope.ts';
 
-/** What an event says beyond the job's identity. */
+/** The fields of an event beyond the job's identity. */
 export type EventFacts = Pick<LifecycleEvent, 'eventType' | 'state' | 'tries'> &
   Partial<
     Pick<
@@ -23,13 +23,13 @@ export type EventFacts = Pick<LifecycleEvent, 'eventType' | 'state' | 'tries'> &
     >
   >;
 
-/** An event of `work`'s job, said by this worker now. */
+/** An event of `work`'s job, published by this worker now. */
 export function attemptEvent(
   scope: Pick<WorkerScope, 'service' | 'jobType' | 'instanceId'>,
   work: Work,
   facts: EventFacts,
 ): LifecycleEvent {
-  // Spread first: into an object that has fields already it takes twice as long.
+  // Spread first: spreading into an object that already has fields takes twice as long.
   const event: LifecycleEvent = {
     ...facts,
     jobId: work.jobId,

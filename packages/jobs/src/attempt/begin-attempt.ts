@@ -1,5 +1,5 @@
-// From a delivered work message to a stored `started`, or to whatever else is due: the delivery is looked at, decided,
-// and the decision published on the condition that nothing has happened meanwhile (docs/protocol.md#work-messages-and-consumers).
+// From a delivery to a stored `started`, or to whatever else is due: reads a snapshot of the job, decides, and publishes the
+// decision on the condition that nothing has happened since (docs/protocol.md#headers-and-conditions).
 import { jobFilter } from '@trellis/contracts';
 import { countMetric, recordMetric } from '@trellis/instrumentation';
 import type { Delivery } from '../delivery/delivery.ts';
@@ -19,7 +19,7 @@ import type { StartedAttempt } from './running-attempt.ts';
 
 export type Beginning =
   | ({ kind: 'run'; payload: unknown } & StartedAttempt)
-  /** The message has been answered, or no longer needs an answer. */
+  /** The delivery is answered, or needs no answer any more. */
   | { kind: 'settled' };
 
 const SETTLED: Beginning = { kind: 'settled' };
@@ -53,7 +53,7 @@ export async function beginAttempt(scope: WorkerScope, delivery: Delivery): Prom
       scope.counts.overtaken++;
       jobLog(scope, delivery.work.event).warn(
         {},
-        'somebody else has taken the work over while its start was not known to be stored',
+        'another worker has taken the job over while it was not known whether this start was stored',
       );
       return SETTLED;
     }
@@ -110,14 +110,14 @@ function answerUnstarted(
     return SETTLED;
   }
   scope.counts.discarded++;
-  // Ended or superseded work is the way of things; work whose job the stream lost is not.
+  // Ended or superseded work is normal; work whose job is no longer in the stream is not.
   const level = decision.why === 'gone' ? 'warn' : 'info';
   log[level]({ why: decision.why, by: decision.by, origin: delivery.work.origin }, 'work is not run any more');
   delivery.ack();
   return SETTLED;
 }
 
-/** A `retried` of other make may leave the payload out: then the job's own holds. */
+/** Other implementations may leave the payload out of `retried`: then the payload of the job applies. */
 function readPayload(scope: WorkerScope, delivery: Delivery): MaybeLater<WireValue<unknown>> {
   const { work } = delivery;
   if ('payload' in work.event) return checkPayload(scope, delivery, work.event.payload);
@@ -146,7 +146,7 @@ async function readAndDecide(
 ): Promise<{ decision: Decision; history: AttemptHistory }> {
   const { service, jobType } = scope;
   const { origin, jobId } = delivery.work;
-  // Work that waited for its key was delivered before without having run: who runs it is said by the key's record.
+  // A job that waited for its key was delivered before without having run: the key's record says who runs it.
   const keyed = delivery.key !== undefined;
   const found = await readJobSnapshot(scope.stream, { service, jobType, jobId, origin });
   const decision = decideDelivery(found, {
@@ -207,7 +207,7 @@ function dueEvent(scope: WorkerScope, decision: Due, payload: WireValue<unknown>
   }
 }
 
-/** The job has ended without running: answer its message. */
+/** The job has ended without running: answers its delivery. */
 async function settle(scope: WorkerScope, delivery: Delivery, { eventType, error }: EventFacts): Promise<Beginning> {
   if (eventType === 'cancelled' || eventType === 'failed' || eventType === 'dead') scope.counts[eventType]++;
   await leaveAfterEnd(scope, delivery);

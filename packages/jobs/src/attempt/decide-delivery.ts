@@ -1,5 +1,4 @@
-// What a worker does with a work message that is not plainly new: run it, give it up, wait, or end the job. Pure; the
-// look at the stream is job-snapshot.ts (docs/protocol.md#work-messages-and-consumers).
+// What a worker does with a delivery: run it, discard it, wait, or end the job. Pure; job-snapshot.ts reads the stream.
 import type { EventType, JobState, LifecycleEvent } from '@trellis/contracts';
 import { ENDING_EVENTS, retryDelayMs } from '@trellis/lifecycle';
 import type { Origin } from '../delivery/work-message.ts';
@@ -12,32 +11,32 @@ export interface LastEvent {
 
 /** What the stream holds of a job. */
 export interface JobSnapshot {
-  /** Sequence of the job's last message, read before the rest: what changed since refuses a condition on it. */
+  /** Sequence of the job's last message, read first: a later change fails a condition on it. */
   lastSequence: number;
   last: ReadonlyMap<EventType, LastEvent>;
   /** Sequence of the job's first `created`; undefined when the stream no longer holds it. */
   firstCreated: number | undefined;
-  /** Attempts made since the origin, a running one and one that was handed back included. */
+  /** Attempts since the origin, including a running one and one that was handed back. */
   tries: number;
 }
 
 export type Decision =
   /** Publish `started` on the condition that `expected` is still the job's last sequence. */
   | { kind: 'run'; attempt: number; previousState: JobState; expected: number }
-  /** Nothing is to be run for this message any more. */
+  /** There is nothing to run for this message any more. */
   | { kind: 'discard'; why: 'ended' | 'superseded' | 'already-created' | 'gone'; by: EventType | undefined }
-  /** A cancellation was asked for before it ran (again): publish `cancelled`. */
+  /** Cancellation was requested before it ran (again): publish `cancelled`. */
   | { kind: 'cancel'; request: LifecycleEvent; tries: number; previousState: JobState; expected: number }
   /** No attempt is left: publish `dead` or `failed`. */
   | { kind: 'exhausted'; tries: number; error: string; previousState: JobState; expected: number }
-  /** Give it back for `ms`, then look again. */
+  /** Give the delivery back for `ms` milliseconds. */
   | { kind: 'wait'; why: 'running-elsewhere' | 'backoff'; ms: number };
 
 export interface DeliveryFacts {
   origin: Origin;
   /** From 1. */
   deliveryCount: number;
-  /** The job's last sequence at the look before, when a publish on that condition was refused. */
+  /** The job's last sequence in the earlier snapshot, when a publish on that condition was refused. */
   refusedAt?: number | undefined;
   maxTries: number;
   ackWaitMs: number;
@@ -46,7 +45,7 @@ export interface DeliveryFacts {
   now: number;
 }
 
-/** The decision that needs no look: a first delivery runs if nothing happened to the job since its origin. */
+/** The decision without a snapshot: a first delivery runs if nothing has happened to the job since its origin. */
 export const firstRun = (origin: Origin): Decision => ({
   kind: 'run',
   attempt: 1,
@@ -55,7 +54,7 @@ export const firstRun = (origin: Origin): Decision => ({
 });
 
 /**
- * What to do with a delivery, given what the stream holds. Facts older than the origin mean nothing.
+ * What to do with a delivery, given a snapshot of its job. Events before the origin do not count.
  * @param look undefined when the stream holds nothing of the job
  */
 export function decideDelivery(look: JobSnapshot | undefined, delivery: DeliveryFacts): Decision {
@@ -82,7 +81,7 @@ export function decideDelivery(look: JobSnapshot | undefined, delivery: Delivery
 
   const request = since('cancelRequested');
   if (request) return { kind: 'cancel', request: request.event, tries, previousState, expected };
-  // A first delivery should find no start; nor should one come between two looks, unless somebody else was quicker.
+  // A first delivery finds no start, and no start appears between two snapshots, unless another worker was quicker.
   const unexpected = deliveryCount === 1 || (started?.sequence ?? 0) > (delivery.refusedAt ?? Number.POSITIVE_INFINITY);
   if (started && !gaveUp && unexpected) return { kind: 'wait', why: 'running-elsewhere', ms: delivery.ackWaitMs };
 
@@ -92,7 +91,7 @@ export function decideDelivery(look: JobSnapshot | undefined, delivery: Delivery
     return { kind: 'exhausted', tries, error, previousState, expected };
   }
   if (gaveUp && !gaveUp.event.handedBack) {
-    // The delayed NAK may have been lost, or the work queue made anew: the declared wait holds all the same.
+    // The delayed nak may have been lost, or JOBS_WORK recreated: the declared wait applies all the same.
     const wait = retryDelayMs(delivery.backoffMs, tries);
     const left = Math.min(wait, Date.parse(gaveUp.event.timestamp) + wait - delivery.now);
     if (left > 0) return { kind: 'wait', why: 'backoff', ms: left };

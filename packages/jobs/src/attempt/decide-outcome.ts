@@ -1,4 +1,4 @@
-// What becomes of a job when its handler has ended: which event is published and how the work message is answered. Pure.
+// The outcome of an attempt: which event is published and how the delivery is answered. Pure.
 import type { LifecycleEvent } from '@trellis/contracts';
 import { retryDelayMs } from '@trellis/lifecycle';
 import type { StopReason } from '../errors.ts';
@@ -6,10 +6,10 @@ import type { StopReason } from '../errors.ts';
 /** How a handler ended. */
 export type Ending =
   | { kind: 'returned'; result: unknown }
-  /** It returned nothing after it had looked at the signal that told it to stop. */
+  /** It returned nothing after it had read the signal that told it to stop. */
   | { kind: 'stopped' }
   | { kind: 'failed'; error: string; retry: boolean; errorType?: string }
-  /** It did not end in time after the host had asked it to. */
+  /** It did not end in time after the host's shutdown signal. */
   | { kind: 'abandoned' };
 
 export interface RunFacts {
@@ -27,9 +27,9 @@ type OutcomeEvent = Pick<LifecycleEvent, 'eventType' | 'state'> &
   Partial<Pick<LifecycleEvent, 'result' | 'error' | 'handedBack'>>;
 
 export interface Outcome {
-  /** Nothing is published when somebody else has ended the job. */
+  /** Nothing is published when the job was ended by others. */
   event: OutcomeEvent | undefined;
-  /** How the work message is answered once the event is stored; `{nakMs: 0}` gives it back at once. */
+  /** How the work message is answered once the event is stored; `{nakMs: 0}` gives it back immediately. */
   answer: 'ack' | 'term' | { nakMs: number };
 }
 

@@ -1,5 +1,5 @@
-// From the end of a handler to a stored outcome and an answered work message, in this order: a message that is answered
-// first would lose its outcome with the process.
+// From the end of a handler to a stored outcome and an answered delivery, in this order: answered first, a crash would lose
+// the outcome.
 import type { EventType } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
 import { storableJson } from '../create/created-event.ts';
@@ -47,7 +47,7 @@ function outcomeOf({ queue }: WorkerScope, attempt: RunningAttempt, ending: Endi
   return decideOutcome({ ending, stopped, attempt: number, maxTries, backoffMs, dlq });
 }
 
-/** What is told about a stored outcome. */
+/** Reports a stored outcome: span, counts, log. */
 function stored(
   scope: WorkerScope,
   delivery: Delivery,
@@ -63,7 +63,7 @@ function stored(
   report(scope, delivery, attempt, outcome);
 }
 
-/** The server will never take the outcome. A result that is refused is a failure of the attempt. */
+/** The server refuses the outcome for good. A refused result fails the attempt. */
 async function refused(
   scope: WorkerScope,
   delivery: Delivery,
@@ -112,7 +112,7 @@ function publishOutcome(
   return publishUntilKnown(scope.stream, event, { json, signal: scope.halt, log }) as Promise<Fenced>;
 }
 
-/** Somebody else has said how it went on, before this run could. */
+/** The job ended, or runs elsewhere, before this run could store its outcome. */
 async function overtaken(
   scope: WorkerScope,
   delivery: Delivery,
@@ -130,7 +130,7 @@ async function overtaken(
   delivery.ack();
 }
 
-/** Asked right before a terminal event: a process may have been stopped for longer than its lease. */
+/** Checked right before a terminal event: a process may have been paused for longer than its lease. */
 function hasLostLease(
   scope: KeyedScope,
   lease: KeyLease,
@@ -143,23 +143,23 @@ function hasLostLease(
   return holds instanceof Promise ? holds.then((still) => !still) : !holds;
 }
 
-/** Somebody else has the job's place: what this run brought is noted and changes nothing. */
+/** Lease lost: the outcome of this run is recorded and changes nothing. */
 async function ignoreCompletion(scope: KeyedScope, delivery: Delivery, attempt: RunningAttempt): Promise<void> {
   const log = jobLog(scope, delivery.work.event);
   scope.counts.superseded++;
-  log.warn({ attempt: attempt.number, key: delivery.key?.key }, 'the run lost its place; its completion is ignored');
+  log.warn({ attempt: attempt.number, key: delivery.key?.key }, 'lease lost; the completion is ignored');
   const event = attemptEvent(scope, delivery.work, {
     eventType: 'staleCompletionIgnored',
     state: 'stale',
     tries: attempt.number,
-    reason: 'the place of the key was taken over while the handler ran',
+    reason: 'the lease of the key was taken over while the handler ran',
     ...(delivery.lease ? { concurrency: delivery.lease.facts() } : {}),
   });
   await publishUntilKnown(scope.stream, event, { signal: scope.halt, log });
   attemptEnded(scope, attempt, { event: event.eventType, error: event.reason, errorType: 'superseded' });
   delivery.lease = undefined;
   const { job } = await scope.stream.readJob(delivery.work.jobId);
-  // Its own next attempt may have taken the place: that one answers the message.
+  // The job's next attempt may hold the lease: that attempt answers the delivery.
   if (job === undefined || isEnded(job.state)) delivery.ack();
 }
 

@@ -1,5 +1,5 @@
-// Reads from the JOBS stream what decide-delivery.ts decides by: the last message of each event in one go, or, where that
-// does not suffice, every event of the job from the leader.
+// Reads a snapshot of a job from the JOBS stream: the last message of each event type in one request, or, where that does
+// not suffice, every event of the job from the leader.
 import { decodeEvent, EVENT_TYPES, type EventType, eventSubject, type StoredMessage } from '@trellis/contracts';
 import { countTries, type Tries } from '@trellis/lifecycle';
 import type { JobStream, ReadJob } from '@trellis/nats';
@@ -16,14 +16,14 @@ export interface SnapshotRequest {
 /** What the stream holds of a job; undefined when it holds nothing. @throws when the servers do not answer */
 export async function readJobSnapshot(stream: JobStream, job: SnapshotRequest): Promise<JobSnapshot | undefined> {
   const { service, jobType, jobId } = job;
-  // Read first: an event that comes between this and the rest refuses a condition on this sequence.
+  // Read first: an event stored after this fails a condition on this sequence.
   const newest = await stream.lastOfJob(service, jobType, jobId);
   if (newest === undefined) return undefined;
   const quick = await snapshotFromLastMessages(stream, job, newest);
   return quick ?? snapshotFromEvents(await stream.readJob(jobId), job, newest.sequence);
 }
 
-/** The look by last messages; undefined when it cannot be relied on. */
+/** The snapshot from last messages; undefined when it cannot be trusted. */
 async function snapshotFromLastMessages(
   stream: JobStream,
   job: SnapshotRequest,
@@ -31,18 +31,18 @@ async function snapshotFromLastMessages(
 ): Promise<JobSnapshot | undefined> {
   const { service, jobType, jobId, origin } = job;
   const messages = await stream.lastOfEvents(service, jobType, jobId, EVENT_TYPES);
-  // A replica that lags would show a job before its cancellation. It has the newest message, or it is not asked.
+  // A replica that lags would show a job before its cancellation: only one that has the newest message counts.
   if (!Array.from(messages.values()).some((message) => message.sequence >= newest.sequence)) return undefined;
   const last = new Map<EventType, LastEvent>();
   for (const [type, message] of messages) {
     if (message.sequence < origin.sequence) continue;
     const seen = decodeLastEvent(message);
-    // The projection does not know what is in quarantine: look past it to the one before.
+    // The projection ignores quarantined messages: the message before it counts.
     if (seen === undefined) return undefined;
     last.set(type, seen);
   }
   const started = last.get('started')?.event;
-  // Workers of other make repeat the same number for every attempt: count.
+  // Other implementations repeat the same number for every attempt: starts must be counted.
   if (started !== undefined && started.instanceId === undefined) return undefined;
   let firstCreated: number | undefined;
   if (origin.event === 'created') {
@@ -53,7 +53,7 @@ async function snapshotFromLastMessages(
   return { lastSequence: newest.sequence, last, firstCreated, tries: started?.tries ?? 0 };
 }
 
-/** The look by all events of the job, as the leader holds them. */
+/** The snapshot from all events of the job, as the leader holds them. */
 export function snapshotFromEvents(
   read: Pick<ReadJob, 'events'>,
   job: SnapshotRequest,

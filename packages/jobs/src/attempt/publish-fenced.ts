@@ -1,5 +1,5 @@
-// The outcome of a keyed run is stored only while that run is the job's latest: a process that was stopped right before
-// its publish must not end a job that has ended, or runs elsewhere, meanwhile.
+// Stores the outcome of a keyed attempt only while that attempt is the job's latest: a process that was paused right before
+// its publish must not end a job that has ended or runs elsewhere.
 import { type EventType, jobFilter, type LifecycleEvent } from '@trellis/contracts';
 import { ENDING_EVENTS } from '@trellis/lifecycle';
 import { jobLog, type WorkerScope } from '../worker/worker-scope.ts';
@@ -8,7 +8,7 @@ import type { RunningAttempt } from './running-attempt.ts';
 
 export type Fenced =
   | Exclude<Published, { kind: 'conflict' }>
-  /** Not stored: this event ended the job, or began another attempt. */
+  /** Not stored: this event ended the job, or started another attempt. */
   | { kind: 'overtaken'; by: EventType };
 
 const overtaking: ReadonlySet<EventType> = new Set(['started', ...ENDING_EVENTS]);

@@ -1,4 +1,4 @@
-// Publishes one lifecycle event until it is known what became of it: a worker goes on only with that knowledge.
+// Publishes one lifecycle event until it is known whether it is stored: a worker continues only with that knowledge.
 
 import { sleep } from '@trellis/async';
 import type { LifecycleEvent } from '@trellis/contracts';
@@ -8,14 +8,14 @@ import type { JobLog } from '../worker/worker-scope.ts';
 
 export type Published =
   | PublishOutcome
-  /** The server will never take it: too large, not permitted. */
+  /** Refused for good: too large, not permitted. */
   | { kind: 'refused'; error: Error };
 
 export interface PublishUntilKnownOptions {
   /** The event's JSON text, for callers that have made it already. */
   json?: string;
   expect?: { lastSequence: number; filter: string };
-  /** Ends the waiting: the host stops. */
+  /** Ends the waiting when the host stops. */
   signal: AbortSignal;
   log: JobLog;
 }
@@ -23,7 +23,7 @@ export interface PublishUntilKnownOptions {
 const PAUSE_MS = 250;
 
 /**
- * Stores `event`, trying again for as long as the answer is not known, always with the same message id.
+ * Stores `event`; tries again with the same message id for as long as the outcome is not known.
  * @throws {PublishError} only when `signal` aborted first
  */
 export function publishUntilKnown(
@@ -32,7 +32,7 @@ export function publishUntilKnown(
   options: PublishUntilKnownOptions,
 ): Promise<Published> {
   const { json, expect, signal } = options;
-  // Where the server knows no conditions over a filter, the id that JobStream makes carries the condition.
+  // On servers without conditions over a filter, the message id that JobStream makes carries the condition.
   const publish: PublishOptions = expect && !stream.features.conditionalFilter ? {} : { messageId: newId() };
   if (json !== undefined) publish.json = json;
   if (expect) publish.expect = expect;
@@ -52,7 +52,7 @@ async function retryUntilKnown(
   for (let error = first; ; ) {
     if (signal.aborted || !(error instanceof PublishError)) throw error;
     if (error.refused) return { kind: 'refused', error };
-    log.warn({ error, event: event.eventType }, 'it is not known yet whether the event is stored; trying on');
+    log.warn({ error, event: event.eventType }, 'it is not known yet whether the event is stored; trying again');
     await sleep(PAUSE_MS, signal);
     try {
       return await stream.publish(event, publish);

@@ -12,7 +12,7 @@ import type { RunningAttempt } from './running-attempt.ts';
 
 export type Handler<Payload, Result> = (job: ActiveJob<Payload>) => Promise<Result | Error> | Result | Error;
 
-/** Runs `handler` to its end, or until the host waits no longer for it. Never rejects. */
+/** Runs `handler` to its end, or until the host no longer waits for it. Never rejects. */
 export async function runHandler(
   scope: WorkerScope,
   delivery: Delivery,
@@ -31,7 +31,7 @@ export async function runHandler(
   return ending;
 }
 
-// Not with Promise.race, which makes a handful of promises.
+// Without Promise.race, which makes several promises.
 const untilEnded = (attempt: RunningAttempt, ended: Promise<Ending>): Promise<Ending> =>
   new Promise((resolve) => {
     attempt.whenAbandoned(() => resolve({ kind: 'abandoned' }));

@@ -3,7 +3,7 @@ import type { LifecycleEvent } from '@trellis/contracts';
 import { JobStopped, type StopReason } from '../errors.ts';
 import type { AttemptSpan } from '../telemetry/attempt-span.ts';
 
-/** An abort signal that is made when somebody looks at it: few handlers do. */
+/** An abort signal that is made on first use: few handlers read it. */
 class LazySignal {
   #controller: AbortController | undefined;
   #reason: unknown;
@@ -29,7 +29,7 @@ export interface StartedAttempt {
   /** From 1. */
   attempt: number;
   maxTries: number;
-  /** Only what the stream stored after this sequence concerns it. */
+  /** Only messages stored after this sequence concern it. */
   afterSequence: number;
   startedSequence: number;
   /** Undefined without an OpenTelemetry SDK. */
@@ -45,7 +45,7 @@ export class RunningAttempt {
   /** Sequence of its `started`, and of the last event that it is known to have published. */
   readonly startedSequence: number;
   lastSequence: number;
-  /** Only what the stream stored after this sequence concerns this attempt. */
+  /** Only messages stored after this sequence concern this attempt. */
   readonly afterSequence: number;
   /** Undefined without an OpenTelemetry SDK. */
   readonly span: AttemptSpan | undefined;
@@ -58,7 +58,7 @@ export class RunningAttempt {
   #noticedShutdown = false;
   #abandoned = false;
   #onAbandon: (() => void) | undefined;
-  /** The event that asked for the cancellation. */
+  /** The event that requested the cancellation. */
   request: LifecycleEvent | undefined;
 
   constructor(jobId: string, begun: StartedAttempt) {
@@ -76,7 +76,7 @@ export class RunningAttempt {
     return this.#stopped;
   }
 
-  /** Whether the handler has looked at what told it to stop. One that never looked cannot have stopped for it. */
+  /** Whether the handler has read the signal that told it to stop. A handler that never read it did not stop because of it. */
   get noticed(): boolean {
     return this.#stopped === 'shutdown' ? this.#noticedShutdown : this.#noticedStop;
   }
@@ -93,7 +93,7 @@ export class RunningAttempt {
     return this.#shutdown.signal;
   }
 
-  /** Calls `tell` when the host waits no longer for this handler. */
+  /** Calls `tell` when the host no longer waits for this handler. */
   whenAbandoned(tell: () => void): void {
     this.#onAbandon = tell;
     if (this.#abandoned) tell();
@@ -104,7 +104,7 @@ export class RunningAttempt {
     this.#onAbandon?.();
   }
 
-  /** Tells the handler to stop. The end of the job outdoes a request to cancel it, and that the host's wish to stop. */
+  /** Tells the handler to stop. The end of the job outranks a requested cancellation, which outranks a shutdown. */
   stop(because: StopReason, detail?: string): void {
     if (because === 'shutdown') {
       if (this.#stopped === undefined) this.span?.note(because, detail);

@@ -118,7 +118,7 @@ async function skip(
     });
     return 'changed';
   }
-  // Ended before it ran, or by an earlier try of this very replacement: its place is free.
+  // Ended before it ran, or by an earlier try of this very replacement: its lease is free.
   if (isEnded(job.state)) return 'skipped';
   if (job.state !== 'pending' && job.state !== 'retry') return 'not-yet';
   const outcome = await stream.publish(

@@ -77,7 +77,7 @@ function withPayload(job: NewJob, payload: WireValue<unknown>): CreatedEvent {
 }
 
 /**
- * The JSON text of an event. What a reader of the stream would quarantine is not published in the first place; as the rest
+ * The JSON text of an event. What a reader of the stream would quarantine is not published in the first lease; as the rest
  * of an event is our own, that is looked for only where the text raises a suspicion.
  * @param field to name when the event as a whole is too large
  * @throws {ValidationError}

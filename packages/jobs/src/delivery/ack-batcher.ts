@@ -1,10 +1,10 @@
-// Acks of finished work, gathered for a moment and sent together. Work whose ack gets lost is looked at again and found done.
+// Ack batch: acks of finished deliveries are gathered and sent together. A lost ack is repaired by the next delivery.
 import type { RequestPipe } from '@trellis/nats';
 import type { Delivery } from './delivery.ts';
 
 /**
- * Work that arrives meanwhile is in the stream when the acks come, so that these do not empty it: a server deletes the file
- * of an emptied stream and makes another one for the next message, which costs more than all else that it does for a job.
+ * Gathering time in milliseconds. New work arrives before the acks, so that these do not empty the stream: the server deletes
+ * the file of an emptied stream and creates one for the next message, which costs more than the rest of a job.
  */
 const GATHER_MS = 20;
 
@@ -22,7 +22,7 @@ export class AckBatcher {
     this.#timer ??= setTimeout(() => this.#send(), GATHER_MS);
   }
 
-  /** Sends what was gathered so far at once. */
+  /** Sends the gathered acks now. */
   async flush(): Promise<void> {
     this.#send();
     // The pipe writes at the end of this turn of the event loop.

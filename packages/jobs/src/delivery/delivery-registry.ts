@@ -1,5 +1,5 @@
-// The work that this process holds, by what it is and by whose job it is: the same job may be in hand twice, as work from the
-// stream of events and as its own message, or as two runs.
+// The deliveries that this worker holds, by work and by job. One job may have two: one from the event stream and one from its
+// own message, or two runs.
 import type { Delivery } from './delivery.ts';
 
 export class DeliveryRegistry {
@@ -27,10 +27,10 @@ export class DeliveryRegistry {
     else this.#countOfJob.set(jobId, left);
   }
 
-  /** Other work of the same job. */
+  /** Other deliveries of the same job. */
   othersOfJob(delivery: Delivery): Delivery[] {
     const { jobId } = delivery.work;
-    // As good as always there is none, and all of it need not be looked through.
+    // Almost always there is none: no need to scan all.
     if ((this.#countOfJob.get(jobId) ?? 0) <= (this.#byKey.get(delivery.work.key) === delivery ? 1 : 0)) return [];
     return Array.from(this.#byKey.values()).filter((other) => other !== delivery && other.work.jobId === jobId);
   }

@@ -1,18 +1,17 @@
-// How far the work queue has been delivered, as far as this worker can tell. The work of a job that was created later than
-// the newest one delivered comes by itself; what was created before may be parked somewhere. A guess that saves requests:
-// parked work comes by itself too, only later.
+// Estimates how far JOBS_WORK has been delivered. The message of a job created after the newest delivered one will arrive
+// soon; the message of an older job may be parked. The estimate only saves requests: parked messages arrive too, later.
 import type { JsMsg } from '@nats-io/jetstream';
 import type { Work } from './work-message.ts';
 
-/** Jobs that are created at the same time are stored in any order: one this much older may still be on its way. */
+/** Jobs created at the same time are stored in any order: one this much older may still arrive. Milliseconds. */
 const DISORDER_MS = 500;
-/** After this long without a message nothing is known to be on its way any more. */
+/** The estimate expires after this long without a message, in milliseconds. */
 const FRESH_MS = 100;
 
 export class DeliveryWatermark {
-  /** When the newest job was created whose work was delivered, by its creator's clock. */
+  /** Creation of the newest delivered job, by its creator's clock, in milliseconds since 1970. */
   #newest = 0;
-  /** Messages that were still to come when the last one was sent. */
+  /** Messages still pending when the last one was sent. */
   #pending = 0;
   /** Of the process clock, in milliseconds. */
   #at = 0;
@@ -24,7 +23,7 @@ export class DeliveryWatermark {
     if (event.eventType === 'created' && created > this.#newest) this.#newest = created;
   }
 
-  /** Whether the work of a job that was created then has not been delivered yet and soon will be. */
+  /** Whether the message of a job created then will arrive soon. */
   willArrive(createdAt: string): boolean {
     if (this.#pending === 0 || performance.now() - this.#at > FRESH_MS) return false;
     return Date.parse(createdAt) > this.#newest - DISORDER_MS;

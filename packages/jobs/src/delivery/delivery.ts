@@ -1,5 +1,5 @@
-// A work message from its arrival until it is answered, and the attempt that runs for it. A new delivery of work that is
-// still held only renews the handle that it is answered by.
+// A work message from its arrival until its answer, with the attempt that runs for it. A redelivery of work that is still
+// held only replaces `message`.
 import type { JsMsg } from '@nats-io/jetstream';
 import { ClosedConnectionError } from '@nats-io/transport-node';
 import type { KeyIdentity } from '@trellis/lifecycle';
@@ -10,26 +10,26 @@ import type { Work } from './work-message.ts';
 
 export class Delivery {
   readonly work: Work;
-  /** From 1; of the delivery that brought it. */
+  /** From 1. */
   readonly deliveryCount: number;
   readonly ackWaitMs: number;
-  /** The handle of the newest delivery; none (yet) for work that was started from the stream of events. */
+  /** The newest delivered message; undefined for work that was read from the event stream. */
   message: JsMsg | undefined;
   /** The job's key, if its queue has keys. */
   key: KeyIdentity | undefined;
-  /** The place of the key that it was given. */
+  /** Its lease of the key. */
   lease: KeyLease | undefined;
-  /** The place of another job, which this worker is to start next. */
+  /** The lease of another job, which this worker is to start next. */
   next: KeyLease | undefined;
-  /** Whether it is counted in its key's turn: local-key-queue.ts. */
+  /** Whether local-key-queue.ts counts it as active. */
   inKeyQueue = false;
-  /** How many jobs of the key this worker has started in a row before this one. */
+  /** Consecutive jobs of the key that this worker started before this one. */
   chain = 0;
   /** The running attempt, once it has started. */
   attempt: RunningAttempt | undefined;
-  /** Keeps the place for as long as it runs. */
+  /** Renews the lease while the attempt runs. */
   renewal: { stop(): void } | undefined;
-  /** Somebody said that the job was ended or is to be cancelled, before the attempt had started. */
+  /** A hint came that the job was ended or cancelled, before the attempt had started. */
   hinted = false;
 
   constructor(work: Work, message: JsMsg | undefined, ackWaitMs: number) {
@@ -39,7 +39,7 @@ export class Delivery {
     this.ackWaitMs = ackWaitMs;
   }
 
-  // An answer that got lost, or that a closed connection does not take, is repaired by the next delivery.
+  // A lost answer, or one on a closed connection, is repaired by the next delivery.
 
   /** Done with the message. */
   ack(): void {
@@ -54,12 +54,12 @@ export class Delivery {
     else pipe.alongside({ subject, body: '+ACK' });
   }
 
-  /** The message is to come again after `ms` milliseconds; 0: at once. */
+  /** Gives the message back: it is delivered again after `ms` milliseconds; 0: immediately. */
   nak(ms: number): void {
     this.#answer(() => this.message?.nak(ms));
   }
 
-  /** The message is never to come again. */
+  /** The message is never delivered again. */
   terminate(reason: string): void {
     this.#answer(() => this.message?.term(reason));
   }

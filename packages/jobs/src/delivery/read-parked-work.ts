@@ -1,4 +1,4 @@
-// The work of a place that was passed on: read from the job's own events, because its work message is parked somewhere.
+// Reads the work of a lease that was passed on from the job's events: its work message is parked.
 
 import { sleep } from '@trellis/async';
 import { decodeEvent, eventSubject } from '@trellis/contracts';
@@ -10,7 +10,7 @@ import type { Work } from './work-message.ts';
 
 type WorkOfLease =
   | { kind: 'work'; work: Work }
-  /** Admitted, and its `created` is still on its way. */
+  /** Admitted; its `created` is not stored yet. */
   | { kind: 'not-yet' }
   /** A phantom, or nothing that can be read. */
   | { kind: 'gone' };
@@ -18,14 +18,14 @@ type WorkOfLease =
 const LOOK_AGAIN_MS = [0, 30, 120];
 
 /**
- * The work of a place, in hand; places of what is no job go on to the next one in the queue. Undefined when there is nothing
- * to start. Never rejects: a place that is kept by an error is taken back when its job's message comes.
- * @param takeInHand undefined when the work's own message is being looked at by this worker already
+ * The delivery of a lease. The lease of a phantom is passed on to the next job. Undefined when there is nothing to start.
+ * Never rejects: a lease that stays behind after an error is reacquired when its job's message arrives.
+ * @param adopt undefined when this worker already runs a delivery of that work
  */
 export async function deliveryOfLease(
   scope: KeyedScope,
   passedOn: KeyLease,
-  takeInHand: (work: Work, lease: KeyLease) => Delivery | undefined,
+  adopt: (work: Work, lease: KeyLease) => Delivery | undefined,
 ): Promise<Delivery | undefined> {
   let lease: KeyLease | undefined = passedOn;
   try {
@@ -35,7 +35,7 @@ export async function deliveryOfLease(
         lease = await dropLease(scope, lease);
         continue;
       }
-      const delivery = found.kind === 'work' ? takeInHand(found.work, lease) : undefined;
+      const delivery = found.kind === 'work' ? adopt(found.work, lease) : undefined;
       if (delivery === undefined) await returnLease(scope, lease);
       return delivery;
     }
@@ -43,13 +43,13 @@ export async function deliveryOfLease(
     scope.counts.faults++;
     scope.log.error(
       { error, jobId: lease?.jobId },
-      'work that was passed on could not be begun; its message comes again',
+      'a job that was passed on could not be started; its message is delivered again',
     );
   }
   return undefined;
 }
 
-/** What the job of `place` is to do. @throws when the servers do not answer */
+/** What the job of `lease` is to do. @throws when the servers do not answer */
 async function readWorkOfLease(scope: KeyedScope, lease: KeyLease): Promise<WorkOfLease> {
   const { service, jobType, stream, log } = scope;
   const { jobId } = lease;

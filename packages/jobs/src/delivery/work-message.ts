@@ -1,5 +1,5 @@
-// Reads one message of the work queue: which job, and which `created` or `retried` event put it there. What does not
-// come from the JOBS stream is refused (docs/protocol.md#work-messages-and-consumers).
+// Reads a work message: its job, and the `created` or `retried` event that it comes from. Refuses a message that does not
+// come from the JOBS stream (docs/protocol.md#work-messages-and-consumers).
 import type { JsMsg } from '@nats-io/jetstream';
 import { decodeEvent, eventSubject, type LifecycleEvent } from '@trellis/contracts';
 import { z } from 'zod';
@@ -13,7 +13,7 @@ export interface Origin {
 
 /** One unit of work as it was queued. */
 export interface Work {
-  /** Same for every delivery of the same work, also from a work queue that was made anew. */
+  /** Same for every delivery of the same work, also from a work queue that was recreated. */
   key: string;
   jobId: string;
   origin: Origin;
@@ -69,8 +69,8 @@ interface Unread {
 }
 
 /**
- * The source header; empty when there is none. It is looked for in the bytes that came: to read every header into lists, as
- * the library does, would cost as much as all the rest of a work message, and be kept as long as the message is.
+ * The source header; empty when there is none. Searched in the received bytes: parsing every header into lists, as the
+ * library does, would cost as much as the rest of a work message.
  */
 function sourceOf(message: Pick<JsMsg, 'headers'>): string {
   const { _rdata: data, _msg: facts } = (message as Unread).msg ?? {};
@@ -89,7 +89,7 @@ const Named = z.object({
   eventType: z.enum(['created', 'retried']),
 });
 
-/** Older servers do not say the original subject: the body does, and was checked against it by nobody. */
+/** Older servers leave out the original subject: the body says it, unchecked. */
 function subjectOfBody(data: Uint8Array): string | undefined {
   try {
     const body = Named.parse(JSON.parse(new TextDecoder().decode(data)));

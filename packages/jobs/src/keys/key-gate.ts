@@ -1,5 +1,5 @@
-// What the key says to a decision about work in hand: a place is taken before `started`, left when the job has ended,
-// and nothing is done to a job that somebody else runs (docs/protocol.md#keys).
+// The key's part in a decision about a delivery: a lease is acquired before `started` and released after the end, and a job
+// that another worker runs is left alone (docs/protocol.md#keys).
 import { type KeyIdentity, liveSlot } from '@trellis/lifecycle';
 import type { Decision } from '../attempt/decide-delivery.ts';
 import type { Delivery } from '../delivery/delivery.ts';
@@ -18,12 +18,12 @@ import {
 
 export type Passed =
   | { kind: 'go' }
-  /** The work is to come again after `ms`: no attempt, no event. */
+  /** Give the delivery back for `ms` milliseconds: no attempt, no event. */
   | { kind: 'park'; ms: number };
 
 export const GO: Passed = { kind: 'go' };
 
-/** At once where nothing has to be asked. @param runnable whether the payload is one that a handler can be given */
+/** Without a request where the answer is known. @param runnable whether the payload is valid */
 export function passKey(
   scope: WorkerScope,
   delivery: Delivery,
@@ -32,7 +32,7 @@ export function passKey(
 ): MaybeLater<Passed> {
   const { key, lease } = delivery;
   if (!isKeyed(scope) || key === undefined) return GO;
-  // Most places are passed on by the job before.
+  // Most leases are passed on by the previous job.
   if (decision.kind === 'run' && runnable && lease && isSureOf(scope, lease)) return GO;
   return askKey(scope, delivery, key, decision, runnable);
 }
@@ -47,7 +47,7 @@ async function askKey(
   switch (decision.kind) {
     case 'run': {
       if (!runnable) return whenAlone();
-      // Also right after it was taken: the answer may have come late.
+      // Checked also right after it was acquired: the reply may have come late.
       while (!(delivery.lease && (await holdsLease(scope, delivery.lease)))) {
         const answer = await acquireLease(scope, delivery, key, decision.attempt);
         delivery.lease = answer.kind === 'taken' ? answer.lease : undefined;
@@ -86,7 +86,7 @@ async function askKey(
   }
 }
 
-/** The job in hand was ended without a run: it leaves its key. */
+/** The job ended without a run: it leaves its key. */
 export async function leaveAfterEnd(scope: WorkerScope, delivery: Delivery): Promise<void> {
   if (isKeyed(scope) && delivery.key !== undefined) await leaveKeyAfterEnd(scope, delivery, delivery.key);
 }

@@ -1,5 +1,5 @@
-// Hints that a key has a free place and jobs that wait: whoever has room takes the head of its queue. Nothing depends on
-// them; parked work comes by itself.
+// Hints that a key has a free lease and waiting jobs: a worker with room starts the head of the queue. Nothing depends on
+// hints: parked messages are delivered again by themselves.
 
 import { sleep } from '@trellis/async';
 import { KeyFreeHint, keyFreeSubject } from '@trellis/contracts';
@@ -7,10 +7,10 @@ import type { KeyIdentity } from '@trellis/lifecycle';
 import { acquireHeadLease, type KeyedScope } from './key-lease.ts';
 import type { KeyLease } from './lease.ts';
 
-/** Idle instances do not all ask at the same moment for a key that became free. */
+/** Spreads the requests of idle instances, in milliseconds. */
 const SPREAD_MS = 20;
 
-/** Calls `answer` for hints that come while there is room, until `signal` aborts. */
+/** Calls `answer` for each hint that comes while there is room, until `signal` aborts. */
 export function listenForFreeKeys(
   { service, jobType, stream, log }: KeyedScope,
   hasRoom: () => boolean,
@@ -29,7 +29,7 @@ export function listenForFreeKeys(
   signal.addEventListener('abort', () => hints.unsubscribe(), { once: true });
 }
 
-/** The place of the head of a key's queue, unless somebody else was quicker. Never rejects. */
+/** The lease of the head of a key's queue, unless another worker was quicker. Never rejects. */
 export async function takeHinted(
   scope: KeyedScope,
   identity: KeyIdentity,

@@ -1,4 +1,5 @@
-// A place of a key in the hands of this worker, and the ways to get and to give one (docs/protocol.md#keys). What is asked at which point of a job's run is key-gate.ts; the order of the queue is @trellis/lifecycle's.
+// Acquires, renews, releases and passes on leases of a key (docs/protocol.md#keys). When each happens is key-gate.ts; the
+// order of the queue is decided by @trellis/lifecycle.
 
 import { backoffMs } from '@trellis/async';
 import type { ActiveSlot, KeyRecord } from '@trellis/contracts';
@@ -26,13 +27,14 @@ import { clearExpired } from './stale-lease.ts';
 export type KeyedScope = WorkerScope & { keyed: KeyedQueue };
 
 export const isKeyed = (scope: WorkerScope): scope is KeyedScope => scope.keyed !== undefined;
-/** Waits between two visits of parked work: the head of the queue comes soon, those behind it later. */
+
+/** How long a delivery is parked: the head of the queue briefly, those behind it longer. Milliseconds. */
 const PARK_STEP_MS = 2_000;
 const SHORTEST_PARK_MS = 50;
 
 export type LeaseAnswer =
   | { kind: 'taken'; lease: KeyLease }
-  /** Not now: come again after `ms`. `otherFirst`: a place that was taken for the job whose turn it is. */
+  /** No lease now: park for `ms`. `otherFirst`: a lease that was acquired for the job that is first. */
   | { kind: 'park'; ms: number; otherFirst: KeyLease | undefined };
 
 const nextOwner = ({ instanceId, keyed }: KeyedScope): Taker => ({
@@ -48,7 +50,7 @@ const requester = (scope: KeyedScope, delivery: Delivery) => ({
   liveMs: scope.keyed.liveMs,
 });
 
-/** A place for the work in hand, or when to come again. Leases in the way that ran out are settled on the way. */
+/** Acquires a lease for the delivery, or says how long to park it. Settles expired leases that are in the way. */
 export async function acquireLease(
   scope: KeyedScope,
   delivery: Delivery,
@@ -89,21 +91,21 @@ export async function acquireLease(
 
 function parkMs({ longestParkMs }: KeyedQueue, position: number): number {
   const full = Math.min(longestParkMs, PARK_STEP_MS * (1 + position));
-  // Spread out, so that a whole queue does not come at once.
+  // Spread out, so that a whole queue does not arrive at the same moment.
   return Math.max(SHORTEST_PARK_MS, Math.round(full * (0.8 + 0.2 * Math.random())));
 }
 
-/** When the owner of a place would count as lost if it said nothing more. */
+/** Milliseconds until the owner of a lease counts as lost if it does not renew. */
 export function untilSilentMs(keyed: KeyedQueue, slot: ActiveSlot): number {
   const left = Date.parse(slot.heartbeatAt) + keyed.liveMs - Date.now();
   return Math.max(SHORTEST_PARK_MS, Math.min(left + SHORTEST_PARK_MS, keyed.longestParkMs));
 }
 
-/** Whether this worker knew a moment ago that the place is its own: nobody takes one whose heartbeat is younger than two intervals. */
+/** Whether this worker is sure to hold the lease: nobody takes over a lease whose heartbeat is younger than two intervals. */
 export const isSureOf = ({ keyed }: KeyedScope, lease: KeyLease): boolean =>
   !lease.lost && lease.ageMs <= keyed.concurrency.heartbeatIntervalMs / 2;
 
-/** Whether the place is still this worker's; asks the record unless it is sure of it. */
+/** Whether the lease is still this worker's; asks the record unless it is sure of it. */
 export function holdsLease(scope: KeyedScope, lease: KeyLease): MaybeLater<boolean> {
   if (lease.lost || isSureOf(scope, lease)) return !lease.lost;
   return renewLease(scope, lease).then(() => !lease.lost);
@@ -122,7 +124,7 @@ async function renewLease(scope: KeyedScope, lease: KeyLease): Promise<void> {
   else lease.lost = !lease.released;
 }
 
-/** Renews a lease until it is stopped; `onLost` is called once if somebody else has taken the place. */
+/** Renews a lease until it is stopped; `onLost` is called once if somebody else has acquired the lease. */
 export function keepRenewing(scope: KeyedScope, lease: KeyLease, onLost: () => void): { stop(): void } {
   const { heartbeatIntervalMs } = scope.keyed.concurrency;
   let stopped = false;
@@ -138,7 +140,10 @@ export function keepRenewing(scope: KeyedScope, lease: KeyLease, onLost: () => v
       faults = 0;
     } catch (error) {
       faults++;
-      scope.log.warn({ error, jobId: lease.jobId, key: lease.identity.key }, 'a lease could not be renewed; trying on');
+      scope.log.warn(
+        { error, jobId: lease.jobId, key: lease.identity.key },
+        'a lease could not be renewed; trying again',
+      );
     }
     if (lease.lost) onLost();
     else if (!stopped) timer = renewSoon();
@@ -153,7 +158,7 @@ export function keepRenewing(scope: KeyedScope, lease: KeyLease, onLost: () => v
   };
 }
 
-/** Gives the place of the work in hand back, and on: what this worker may start next is in `held.next`. */
+/** Gives the lease of the held deliveries back, and on: what this worker may start next is in `held.next`. */
 export async function releaseLease(scope: KeyedScope, delivery: Delivery, handedBack = false): Promise<void> {
   const { lease } = delivery;
   if (lease === undefined) return;
@@ -174,7 +179,7 @@ export async function releaseLease(scope: KeyedScope, delivery: Delivery, handed
   passOn(scope, delivery, lease.identity, { ...outcome, headWaits: outcome.headWaits && !comes }, asked);
 }
 
-/** The job in hand has ended: it leaves the key. `park`: its owner lives and is about to do that itself. */
+/** The job held has ended: it leaves the key. `park`: its owner lives and is about to do that itself. */
 export async function leaveKeyAfterEnd(
   scope: KeyedScope,
   delivery: Delivery,
@@ -193,23 +198,23 @@ export async function leaveKeyAfterEnd(
   return { kind: 'left' };
 }
 
-/** The place of the first in the queue, if it is free. */
+/** The lease of the first in the queue, if it is free. */
 export async function acquireHeadLease(scope: KeyedScope, identity: KeyIdentity): Promise<KeyLease | undefined> {
   const wish = { limits: scope.keyed.limits, promote: nextOwner(scope) };
   const { outcome, asked } = await changed(scope, identity, (record, now) => takeHead(record, wish, now));
   return outcome.promoted ? new KeyLease(identity, outcome.promoted, asked) : undefined;
 }
 
-/** A place whose job cannot be started here and now goes back, its job to the head of the queue. */
+/** A lease whose job cannot be started here and now goes back, its job to the head of the queue. */
 export async function returnLease(scope: KeyedScope, lease: KeyLease): Promise<void> {
   lease.released = true;
   const { outcome } = await changed(scope, lease.identity, (record, now) =>
     putBack(record, { slotToken: lease.token }, now),
   );
-  if (outcome.kind === 'back') scope.log.debug({ jobId: lease.jobId, key: lease.identity.key }, 'a place was put back');
+  if (outcome.kind === 'back') scope.log.debug({ jobId: lease.jobId, key: lease.identity.key }, 'a lease was returned');
 }
 
-/** The job of a place is no job: the next one in the queue may have it. */
+/** The job of a lease is no job: the next one in the queue may have it. */
 export async function dropLease(scope: KeyedScope, lease: KeyLease): Promise<KeyLease | undefined> {
   lease.released = true;
   const { jobId, token: slotToken, identity } = lease;
@@ -240,13 +245,13 @@ async function changed<Outcome>(
   return { outcome, asked: { takeovers, askedAt }, comes };
 }
 
-/** Who takes the place that `held` leaves: this worker, if it is to start the first one in the queue. */
+/** Who acquires the lease that `held` leaves: this worker, if it is to start the first one in the queue. */
 function ownerAfter(
   scope: KeyedScope,
   delivery: Delivery,
   { keyHash }: KeyIdentity,
 ): (record: KeyRecord) => Taker | undefined {
-  // Once taken, always taken: the answer to a change that took the place may have been lost.
+  // Once taken, always taken: the answer to a change that acquired the lease may have been lost.
   let next: Taker | undefined;
   return (record) => {
     // The job that leaves may still stand in the queue itself.

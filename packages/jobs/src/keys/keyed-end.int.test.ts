@@ -1,4 +1,4 @@
-// The order in which a keyed job ends: its end is stored, then its place is free.
+// The order in which a keyed job ends: its end is stored, then its lease is free.
 import { JobStream } from '@trellis/nats';
 import { startTestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';

@@ -39,7 +39,7 @@ export class KeyedQueue {
     this.limits = { maxActive: concurrency.maxActive, maxQueuedPerKey: policy.maxQueuedPerKey };
   }
 
-  /** The owner of a place whose heartbeat is younger lives: it may miss one renewal. */
+  /** The owner of a lease whose heartbeat is younger lives: it may miss one renewal. */
   get liveMs(): number {
     return 2 * this.concurrency.heartbeatIntervalMs;
   }
@@ -76,7 +76,7 @@ export class KeyedQueue {
     return this.#records.read(identity);
   }
 
-  /** Tells idle instances that the key has a free place and jobs that wait. A hint: what is lost, parked work makes up for. */
+  /** Tells idle instances that the key has a free lease and jobs that wait. A hint: what is lost, parked work makes up for. */
   hint({ key, keyHash }: KeyIdentity): void {
     const { service, jobType, stream } = this.#scope;
     if (!stream.nc.isClosed()) stream.nc.publish(keyFreeSubject(service, jobType), JSON.stringify({ key, keyHash }));

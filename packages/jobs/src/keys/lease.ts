@@ -9,7 +9,7 @@ export interface ChangeFacts {
   askedAt: number;
 }
 
-/** A place that this worker took; somebody else may have it by now. */
+/** A lease that this worker took; somebody else may have it by now. */
 export class KeyLease {
   readonly identity: KeyIdentity;
   readonly jobId: string;
@@ -33,7 +33,7 @@ export class KeyLease {
     this.queuedAt = slot.queuedAt;
   }
 
-  /** Milliseconds since this worker last knew that the place is its own. */
+  /** Milliseconds since this worker last knew that the lease is its own. */
   get ageMs(): number {
     return performance.now() - this.#knownAt;
   }

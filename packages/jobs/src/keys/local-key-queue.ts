@@ -1,11 +1,11 @@
-// Work in hand whose key this very worker has taken already: it waits here for its turn, for a while, instead of being given
+// Work held whose key this worker has taken already: it waits here for its turn, for a while, instead of being given
 // back, delivered and looked at again. What a key allows is said by its record alone; this only spares asking in vain.
 
 import { TimeoutQueue } from '@trellis/async';
 import type { Delivery } from '../delivery/delivery.ts';
 
 interface Key {
-  /** Work of the key that is lined up or begun here. */
+  /** Work of the key that is lined up or started here. */
   active: number;
   /** In the order of its coming. */
   readonly waiting: Set<Delivery>;

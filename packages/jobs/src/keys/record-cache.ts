@@ -13,7 +13,7 @@ export interface CachedRecord {
 const MAX_RECORDS = 5_000;
 /** Of all records together. */
 const MAX_BYTES = 32 * 1_024 * 1_024;
-/** A key that others work on too is read anew for so long. */
+/** A key that others work on too is read again for so long. */
 const SHARED_MS = 10_000;
 
 export class RecordCache {
@@ -23,7 +23,7 @@ export class RecordCache {
   readonly #shared = new Map<string, number>();
   #bytes = 0;
 
-  /** What is known of a key; it is to be kept anew when it has proved true. */
+  /** What is known of a key; it is to be kept again when it has proved true. */
   take(name: string): CachedRecord | undefined {
     const known = this.#records.get(name);
     if (known === undefined) return undefined;

@@ -1,5 +1,5 @@
 // The JSON text of a key's record. Most of a record is its queue, and most of the queue is what it was at the last change: of
-// that the text is kept, and only what has come is written anew.
+// that the text is kept, and only what has come is written again.
 import type { KeyRecord, QueuedJob } from '@trellis/contracts';
 
 /** A queue and its entries' JSON, separated by commas. */

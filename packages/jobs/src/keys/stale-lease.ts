@@ -1,4 +1,4 @@
-// A lease that ran out stands in the way: its job's fate is settled in the stream first, then its place is cleared
+// A expired lease stands in the way: its job's fate is settled in the stream first, then its lease is cleared
 // (docs/protocol.md#keys).
 import { type ActiveSlot, jobFilter, type LifecycleEvent } from '@trellis/contracts';
 import { expiredSlots, type FoldedJob, isEnded, type KeyIdentity, putBack, takeOver } from '@trellis/lifecycle';
@@ -7,7 +7,7 @@ import type { WorkerScope } from '../worker/worker-scope.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 
 /**
- * Settles in the stream what becomes of the job of `slot`, then clears the place.
+ * Settles in the stream what becomes of the job of `slot`, then clears the lease.
  * @throws {PublishError} when the host halts before the outcome is known
  */
 export async function clearExpired(
@@ -28,12 +28,12 @@ export async function clearExpired(
     { signal: scope.halt },
   );
   const { key } = identity;
-  scope.log.warn({ jobId, key, fate, instanceId: slot.instanceId }, 'a lease ran out; its place is free');
+  scope.log.warn({ jobId, key, fate, instanceId: slot.instanceId }, 'an expired lease was cleared');
 }
 
 /**
  * What became of the job: it ended as `stale` by this or somebody else's hand, never started, or went its way. Where its
- * place is to be cleared the stream says so first: the start of a worker that was stopped after taking it, or cut off, is
+ * lease is to be cleared the stream says so first: the start of a worker that was stopped after taking it, or cut off, is
  * refused from then on.
  */
 async function supersede(
@@ -46,9 +46,9 @@ async function supersede(
   for (;;) {
     const { job, lastSequence } = await stream.readJob(slot.jobId);
     if (job?.state === 'stale') return 'stale';
-    // Nobody is superseded, only the place was left behind.
+    // Nobody is superseded, only the lease was left behind.
     if (job === undefined || isEnded(job.state)) return 'moved';
-    // Its place was taken back or renewed meanwhile.
+    // Its lease was taken back or renewed meanwhile.
     const current = await scope.keyed.read(identity);
     const expired = current ? expiredSlots(current, new Date()) : [];
     if (!expired.some(({ slotToken }) => slotToken === slot.slotToken)) return 'held';

@@ -9,7 +9,7 @@ import type { Work } from '../delivery/work-message.ts';
 export interface AttemptHistory {
   /** When the work became due, in milliseconds since the epoch. */
   dueAt: number;
-  /** When it could have begun: after the wait between attempts. */
+  /** When it could have started: after the wait between attempts. */
   readyAt: number;
   /** When the job was created; undefined when that is not known. */
   createdAt: number | undefined;

@@ -134,7 +134,7 @@ it('an attempt that begins too long after the creation is the root of a trace of
   expect(parentId(waits[1])).toBe(spanId(late));
   const events = await bench.events(ref.id);
   expect(events.at(-2)?.event).toMatchObject({ eventType: 'started', attemptTraceparent: traceparent(late) });
-  // The job's own context is that of its creation for ever.
+  // The job's own context is that of its creation forever.
   for (const { event } of events) expect(event.context.traceparent).toBe(traceparent(creation));
 });
 

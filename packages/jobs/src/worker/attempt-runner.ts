@@ -1,5 +1,5 @@
-// Runs one piece of work from its arrival to its answer: it is begun, handled when a place is free, finished. Which work that
-// is, and what is begun after it, is left to the worker.
+// Runs one delivery to its answer: begins the attempt, runs the handler when a permit is free, finishes. Which delivery runs,
+// and what runs after it, is up to the worker.
 
 import type { Semaphore } from '@trellis/async';
 import { type Beginning, beginAttempt } from '../attempt/begin-attempt.ts';
@@ -23,7 +23,7 @@ export class AttemptRunner {
   readonly #prefetch: PrefetchWindow;
   readonly #started: (delivery: Delivery) => void;
 
-  /** @param started is told of work whose handler may begin */
+  /** @param started receives each delivery whose attempt has started */
   constructor(
     scope: WorkerScope,
     handler: Handler<unknown, unknown>,
@@ -49,7 +49,7 @@ export class AttemptRunner {
       attempt = this.#attemptOf(delivery, begun);
       const ending = await this.#handle(delivery, attempt, begun.payload);
       handled();
-      // From here on its own outcome must not look like somebody else's.
+      // From here on the attempt's own outcome must not look like an end by others.
       delivery.attempt = undefined;
       await this.#finish(delivery, attempt, ending);
     } catch (error) {
@@ -66,13 +66,13 @@ export class AttemptRunner {
     const attempt = new RunningAttempt(delivery.work.jobId, begun);
     delivery.attempt = attempt;
     if (isKeyed(scope) && delivery.lease) {
-      delivery.renewal = keepRenewing(scope, delivery.lease, () => attempt.stop('stale', 'another one has its place'));
+      delivery.renewal = keepRenewing(scope, delivery.lease, () => attempt.stop('stale', 'lease lost'));
     }
     this.#started(delivery);
     return attempt;
   }
 
-  /** Runs the handler when there is a place for it; a job that gets none is given back as one that a stop interrupts. */
+  /** Runs the handler when it has a permit. A job that gets none in time is handed back, as on a shutdown. */
   async #handle(delivery: Delivery, attempt: RunningAttempt, payload: unknown): Promise<Ending> {
     const lease = this.#permits.acquire();
     if (!(lease === true || (await lease))) {
@@ -99,11 +99,11 @@ export class AttemptRunner {
     const log = jobLog(scope, delivery.work.event);
     scope.counts.faults++;
     if (scope.halt.aborted) {
-      log.warn({ error }, 'the host stops with an unknown outcome; the work comes again');
+      log.warn({ error }, 'the host stops with an unknown outcome; the job is delivered again');
       return;
     }
     const waitMs = Math.min(FAULT_WAIT_MS * 2 ** Math.min(delivery.deliveryCount - 1, 10), MAX_FAULT_WAIT_MS);
-    log.error({ error, waitMs }, 'work could not be begun or finished; it comes again');
+    log.error({ error, waitMs }, 'an attempt could not be started or finished; the job is delivered again');
     delivery.nak(waitMs);
   }
 }

@@ -1,5 +1,4 @@
-// Finds out that running jobs were cancelled or ended by others. Messages seen on event subjects are hints only: what
-// counts is what the stream holds (docs/protocol.md#headers-and-conditions).
+// Notices that running jobs were cancelled or ended by others. Messages on event subjects are only hints: the stream decides.
 import type { Subscription } from '@nats-io/transport-node';
 import { sleep } from '@trellis/async';
 import { decodeEvent, type EventType, eventSubject, type LifecycleEvent, type StoredMessage } from '@trellis/contracts';
@@ -8,23 +7,23 @@ import type { Delivery } from '../delivery/delivery.ts';
 import type { StopReason } from '../errors.ts';
 import { jobLog, type WorkerScope } from './worker-scope.ts';
 
-/** Events that stop a handler; the first one only asks for it. */
+/** Events that stop a handler; the first one only requests it. */
 const STOP_EVENTS = ['cancelRequested', 'cancelled', 'expired', 'dead', 'stale'] as const satisfies EventType[] &
   StopReason[];
 type StopEvent = (typeof STOP_EVENTS)[number];
 
-/** A hint may be ahead of the stream, or of the replica that answers: look again after these waits. */
+/** A hint may be ahead of the stream, or of the replica that answers: check again after these milliseconds. */
 const LOOK_AGAIN_MS = [0, 50, 250, 1_000, 3_000];
 
 export interface CancellationWatcher {
-  /** Looks at every running attempt now. Rejects when the servers do not answer. */
+  /** Checks every running attempt now. Rejects when the servers do not answer. */
   recheck(): Promise<void>;
-  /** Looks at one attempt that began after a hint for its job had come. */
+  /** Checks one attempt that started after a hint for its job had come. */
   follow(delivery: Delivery): void;
   close(): void;
 }
 
-/** Watches the attempts of one queue. `held`: the work in hand at the time of asking. */
+/** Watches the attempts of one queue. @param held the deliveries that the worker holds now */
 export function watchCancellations(
   scope: WorkerScope,
   held: () => Iterable<Delivery>,
@@ -72,7 +71,7 @@ export function watchCancellations(
   };
 }
 
-/** Tells the attempt what the stream holds against it. */
+/** Stops the attempt if the stream says so. */
 async function lookForStops(scope: WorkerScope, attempt: RunningAttempt): Promise<Set<StopEvent>> {
   const { stream, service, jobType } = scope;
   const messages = await stream.lastOfEvents(service, jobType, attempt.jobId, STOP_EVENTS);

@@ -1,13 +1,13 @@
-// The work that has been begun and not ended, and how much of it still needs a handler: the rest is only being stored.
+// Counts what is in flight, and how much of it still needs a handler: the rest is only being stored.
 import { sleep } from '@trellis/async';
 
-/** How much there is. */
+/** The two counters. */
 interface Tally {
   started: number;
   unhandled: number;
 }
 
-/** Where one piece of work is. */
+/** The stage of one item in flight. */
 export class Stage {
   readonly #tally: Tally;
   #unhandled = false;
@@ -17,7 +17,7 @@ export class Stage {
     this.unhandled();
   }
 
-  /** A handler is still to run for it, or runs. */
+  /** Its handler runs, or is still to run. */
   unhandled(): void {
     if (!this.#unhandled) this.#tally.unhandled++;
     this.#unhandled = true;
@@ -33,17 +33,17 @@ export class InFlight {
   readonly #tally: Tally = { started: 0, unhandled: 0 };
   #idle = Promise.withResolvers<void>();
 
-  /** Work whose handler is still to run, or runs. */
+  /** Items whose handler runs, or is still to run. */
   get unhandled(): number {
     return this.#tally.unhandled;
   }
 
-  /** Work whose handler has ended. */
+  /** Items whose handler has ended. */
   get finishing(): number {
     return this.#tally.started - this.#tally.unhandled;
   }
 
-  /** Begins work that never rejects. */
+  /** Runs `work`, which never rejects. */
   run(work: (stage: Stage) => Promise<void>, ended: () => void): void {
     this.#tally.started++;
     const stage = new Stage(this.#tally);
@@ -57,12 +57,12 @@ export class InFlight {
     });
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when nothing is in flight. */
   async idle(): Promise<void> {
     while (this.#tally.started > 0) await this.#idle.promise;
   }
 
-  /** Resolves when nothing is under way, at the latest after `ms`. */
+  /** Resolves when nothing is in flight, at the latest after `ms`. */
   async idleWithin(ms: number): Promise<void> {
     const timer = new AbortController();
     await Promise.race([this.idle(), sleep(ms, timer.signal)]);

@@ -62,7 +62,7 @@ it('jobs that were started ahead of handlers that turn slow are given back, and 
     running--;
   });
   await expect.poll(() => turns.counts.completed, { timeout: 20_000 }).toBe(600);
-  // Only what runs is left active, and nothing more is begun.
+  // Only what runs is left active, and nothing more starts.
   await expect.poll(() => turns.counts.handedBack, { timeout: 20_000 }).toBeGreaterThan(0);
   await expect.poll(() => turns.counts.started - turns.counts.completed - turns.counts.handedBack).toBe(2);
   const { started } = turns.counts;

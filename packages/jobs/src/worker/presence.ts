@@ -1,10 +1,10 @@
-// Tells the world that this worker lives and what it works on (docs/protocol.md#heartbeats). Observability only.
+// Publishes the heartbeats of this worker (docs/protocol.md#heartbeats). For information only.
 
 import { type Loop, loop } from '@trellis/async';
 import { heartbeatSubject, type WorkerHeartbeat } from '@trellis/contracts';
 import type { WorkerScope } from './worker-scope.ts';
 
-/** Publishes a heartbeat at once and then every `intervalMs` until `signal` aborts. */
+/** Publishes a heartbeat immediately and then every `intervalMs` until `signal` aborts. */
 export function announceWorker(
   scope: WorkerScope,
   activeJobs: () => string[],

@@ -1,10 +1,9 @@
-// Pulls a queue's work messages, never more than there is room for: what was asked for and has not come yet counts as come.
-// Which consumer, and what becomes of a message, is left to the worker.
+// Pulls the work messages of a queue, never more than there is room for: requested messages count as arrived.
 import type { Consumer, ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import { sleep } from '@trellis/async';
 import { fetchEach } from '@trellis/nats';
 
-/** How long one pull stays open; a stop waits for it, so that nothing that was sent to it is lost. */
+/** How long one pull stays open, in milliseconds. A stop waits for its end, so that no message is lost. */
 const PULL_MS = 2_000;
 const PULL_LATE_MS = 1_000;
 
@@ -16,7 +15,7 @@ export class WorkPull {
   #fault: unknown;
   #wake = Promise.withResolvers<void>();
 
-  /** @param room how many messages may come, those under way included */
+  /** @param room how many messages may arrive, requested ones included */
   constructor(room: () => number, arrive: (message: JsMsg) => void) {
     this.#room = room;
     this.#receive = arrive;
@@ -32,7 +31,7 @@ export class WorkPull {
     if (this.#due() > 0) this.#wake.resolve();
   }
 
-  /** How many messages are to be asked for now: in few large pulls rather than one for every place, but never none. */
+  /** How many messages to request now: few large pulls rather than one per permit, but never none. */
   #due(): number {
     const free = this.#room() - this.#requested;
     return this.#requested > 0 && free < this.#requested ? 0 : free;
@@ -78,7 +77,7 @@ export class WorkPull {
     let messages: ConsumerMessages | undefined;
     let fault: unknown;
     const callback = (message: JsMsg) => {
-      // A pull that was renewed after a reconnect may bring more than was asked for.
+      // A pull that was renewed after a reconnect may bring more than requested.
       if (left > 0) {
         left--;
         this.#requested--;

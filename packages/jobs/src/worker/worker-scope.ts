@@ -1,4 +1,4 @@
-// What everything that works for one queue in one process shares: names, settings, connections, counters.
+// What all parts of one worker share: names, settings, connections, counters.
 
 import type { Logger } from '@trellis/async';
 import type { LifecycleEvent, QueuedJob } from '@trellis/contracts';
@@ -10,28 +10,28 @@ import type { Queue } from '../queue.ts';
 
 /** What a queue's worker has done since it started. */
 export interface WorkerCounts {
-  /** Work messages that arrived, deliveries of work already held not included. */
+  /** Work messages that arrived, without redeliveries of held work. */
   delivered: number;
-  /** Work messages that are no work of this queue; terminated. */
+  /** Work messages that do not belong to this queue; terminated. */
   quarantined: number;
-  /** Work that was not to be run any more. */
+  /** Work that had nothing to run any more. */
   discarded: number;
-  /** Work given back to look again later. */
+  /** Deliveries given back until later: backoff, or the job runs elsewhere. */
   waited: number;
-  /** Work given back because its key had no place for it. */
+  /** Deliveries given back because no lease of their key was free. */
   parked: number;
   started: number;
   completed: number;
-  /** Attempts that failed with another one to come. */
+  /** Attempts that failed and will be followed by another one. */
   retried: number;
   failed: number;
   dead: number;
   cancelled: number;
-  /** Runs that lost the place of their key: what they brought did not count. */
+  /** Attempts that lost the lease of their key: their outcome did not count. */
   superseded: number;
-  /** Handlers whose job somebody else ended while they ran. */
+  /** Handlers whose job was ended by others while they ran. */
   overtaken: number;
-  /** Started work given back because the host stops. */
+  /** Attempts handed back because the host stops. */
   handedBack: number;
   /** Deliveries given back because something unexpected failed. */
   faults: number;
@@ -55,13 +55,13 @@ export const newCounts = (): WorkerCounts => ({
   faults: 0,
 });
 
-/** What the worker around knows about its other work. */
+/** What the worker knows about its other deliveries. */
 interface WorkerHost {
-  /** Whether this worker is to start `next`, of the same key, when `held` has ended. */
+  /** Whether this worker starts `next`, of the same key, after `delivery` has ended. */
   startsNext(delivery: Delivery, keyHash: string, next: QueuedJob): boolean;
-  /** Whether the next job of a key needs nobody's help: its work is in hand here, or about to be delivered somewhere. */
+  /** Whether the next job of a key starts without help: its delivery is here, or about to arrive somewhere. */
   willArrive(keyHash: string, next: QueuedJob): boolean;
-  /** Whether other work in hand is of the same job. */
+  /** Whether the worker holds another delivery of the same job. */
   holdsOtherDelivery(delivery: Delivery): boolean;
 }
 
@@ -80,14 +80,14 @@ export interface WorkerScope {
   readonly log: Logger;
   readonly counts: WorkerCounts;
   readonly acks: AckBatcher;
-  /** Aborts when the host waits no longer: what is not stored by then is left to the next delivery. */
+  /** Aborts when the host no longer waits: whatever is not stored by then is left to the next delivery. */
   readonly halt: AbortSignal;
 }
 
-/** What lines about a job are written with. */
+/** A logger for lines about one job. */
 export type JobLog = Record<'debug' | 'info' | 'warn' | 'error', (facts: object, message: string) => void>;
 
-/** The scope's logger with the fields that every line about a job carries; costs nothing where nothing is written. */
+/** The scope's logger with the fields of the job; costs nothing when the line is not written. */
 export const jobLog = ({ log }: Pick<WorkerScope, 'log'>, event: LifecycleEvent): JobLog => new LogOfJob(log, event);
 
 class LogOfJob implements JobLog {

@@ -94,7 +94,7 @@ it('whatever happens: never more hold the key than may, nobody is lost, first st
         expect(record.active.length).toBeLessThanOrEqual(maxActive);
         const places = [...record.active, ...record.queued].map(({ jobId }) => jobId);
         expect(new Set(places).size).toBe(places.length);
-        // Everybody who was admitted is at exactly one place, in one order.
+        // Everybody who was admitted is at exactly one lease, in one order.
         expect([...places, ...ended, ...outside].sort()).toEqual([...admitted].sort());
         expect(started).toEqual(admitted.slice(0, started.length));
         expect(record.queued.map(({ jobId }) => jobId)).toEqual(admitted.slice(started.length));

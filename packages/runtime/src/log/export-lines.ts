@@ -37,7 +37,7 @@ const NAMES: Readonly<Record<string, string>> = {
 let provider: LoggerProvider | undefined;
 let api: LogApi | undefined;
 
-/** What is got before an SDK is set up does nothing for ever. */
+/** What is got before an SDK is set up does nothing forever. */
 function logApi(): LogApi {
   const now = logs.getLoggerProvider();
   if (now !== provider || !api) api = logs.getLogger('trellis');

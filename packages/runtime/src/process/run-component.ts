@@ -117,7 +117,7 @@ export async function runComponent<Config extends ComponentConfig>(options: Comp
       log.info({ port: (health.address() as AddressInfo).port }, 'health is served');
     }
     const starting = start(scope);
-    // A start may wait for a server for ever; a request to stop ends that too.
+    // A start may wait for a server forever; a request to stop ends that too.
     await Promise.race([starting, stopAsked]);
     starting.catch((error: unknown) => log.debug({ error }, 'the start was interrupted'));
     started = !signal.aborted;

@@ -1,6 +1,6 @@
 -- Records what a pass did and when the duty is due again; no row is changed when another owner has begun one.
 -- $1 duty · $2 epoch · $3 milliseconds until it is due · $4 duration in milliseconds · $5 counts as a JSON object
--- $6 problems as a JSON array · $7 error, or null · $8 where the next pass goes on, as a JSON object; null: as before
+-- $6 problems as a JSON array · $7 error, or null · $8 where the next pass continues, as a JSON object; null: as before
 update janitor_passes
 set lease_until = clock_timestamp(),
     due_at = clock_timestamp() + $3 * interval '1 millisecond',

@@ -1,4 +1,4 @@
--- Deletes the rows of jobs that start anew; their log lines go with delete-job-logs.
+-- Deletes the rows of jobs that start again; their log lines go with delete-job-logs.
 -- $1 ids
 delete from jobs
 where id = any ($1::text[])

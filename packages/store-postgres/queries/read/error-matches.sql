@@ -1,5 +1,5 @@
 -- How many texts of errors have a text in them, and how many jobs have one of these. The subquery hides the pattern from the
--- planner, which would otherwise plan anew for each.
+-- planner, which would otherwise plan again for each.
 -- $1 pattern that trigrams can find, or $2 one that they cannot  $3 texts looked at
 select count(*) as texts, coalesce(sum(count), 0)::bigint as jobs
 from (

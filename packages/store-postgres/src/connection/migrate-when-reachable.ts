@@ -3,7 +3,7 @@ import { backoffMs, sleep } from '@trellis/async';
 import { migratePostgres } from './migrate.ts';
 import type { Postgres } from './open-postgres.ts';
 
-/** Resolves when the schema is up to date, or `signal` aborts. Failures are logged and tried again for ever. */
+/** Resolves when the schema is up to date, or `signal` aborts. Failures are logged and tried again forever. */
 export async function migrateWhenReachable(postgres: Postgres, signal: AbortSignal): Promise<void> {
   for (let failures = 1; !signal.aborted; failures++) {
     try {

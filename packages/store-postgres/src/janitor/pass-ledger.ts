@@ -13,7 +13,7 @@ const sql = {
 export interface PassClaim {
   duty: string;
   epoch: number;
-  /** What the last pass left behind about where to go on; `{}` before the first. */
+  /** What the last pass left behind about where to continue; `{}` before the first. */
   state: unknown;
 }
 
@@ -29,7 +29,7 @@ export interface PassReport {
   problems: readonly PassProblem[];
   /** Why the pass failed; undefined when it ended well. */
   error: string | undefined;
-  /** Where the next pass goes on; undefined leaves it as it was. */
+  /** Where the next pass continues; undefined leaves it as it was. */
   state: unknown;
   /** When the duty is due again. */
   nextInMs: number;

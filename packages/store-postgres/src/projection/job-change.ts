@@ -18,7 +18,7 @@ export interface JobChange {
   /** The job as the store has it; undefined when it has no row. */
   before: FoldedJob | undefined;
   job: FoldedJob;
-  /** The job begins anew under an id that had a row: nothing of the old one stays, its log lines neither. */
+  /** The job begins again under an id that had a row: nothing of the old one stays, its log lines neither. */
   restarted: boolean;
   /** Log lines to add. */
   logs: LogLine[];
@@ -40,7 +40,7 @@ export interface BatchCommit {
 
 /** Changes of jobs by what is to be done with their rows; each sorted by id. */
 export interface WrittenChanges {
-  /** Ids of jobs that begin anew. */
+  /** Ids of jobs that begin again. */
   restarted: string[];
   inserts: JobChange[];
   updates: JobChange[];

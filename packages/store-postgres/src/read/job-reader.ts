@@ -170,7 +170,7 @@ export class JobReader {
     };
   }
 
-  /** What is planned anew each time are ids alone: the plan of all that is shown takes longer than another round trip. */
+  /** What is planned again each time are ids alone: the plan of all that is shown takes longer than another round trip. */
   async #shownByIds(filter: JobFilter, wanted: PageWanted): Promise<ShownPage> {
     const { places, more, ...counted } = await this.page(filter, wanted);
     const ids = places.map(({ id }) => id);

@@ -31,7 +31,7 @@ export interface PageWanted {
   limit: number;
   /** The page begins after this job. */
   after?: PagePlace | undefined;
-  /** Jobs passed over; 0 with `after`. */
+  /** Jobs skipped; 0 with `after`. */
   offset: number;
 }
 
@@ -76,7 +76,7 @@ export const isSearch = ({ search, ...others }: JobFilter): boolean =>
 
 /**
  * Whether a filter is read the same way whatever its values are, so that the server may keep the plan. How many jobs have a
- * time, or an error and something else, is different each time; offsets are passed over once.
+ * time, or an error and something else, is different each time; offsets are skipped once.
  */
 export function hasFixedPlan(filter: JobFilter, { offset }: PageWanted): boolean {
   const { since, until, search } = filter;
