@@ -1,5 +1,5 @@
-// Follows the heartbeats in the stream: first the last one of every worker, then each as it comes; starts over when it
-// cannot be sure to hear everything. What a heartbeat means is presence-book.ts.
+// Follows the heartbeats in the stream: first the last one of every worker, then each new one. Starts over when it may have
+// missed something. What a heartbeat means is presence-book.ts.
 import {
   type ConsumerMessages,
   DeliverPolicy,
@@ -24,26 +24,26 @@ export interface FollowOptions {
   stream: JobStream;
   signal: AbortSignal;
   log: Logger;
-  /** Replicas of the presence stream where it has to be made. */
+  /** Replicas of the presence stream, if it has to be created. */
   streamReplicas?: number | undefined;
   heard: (message: HeardMessage) => void;
-  /** Everything that the stream stored up to `at` (its own clock) was heard. */
+  /** Everything that the stream stored up to `at` (its own clock) was received. */
   caughtUp: (at: number, streamCreated: string) => void;
-  /** How often it is made sure that nothing is missed; default 1,000. */
+  /** Interval of the check for missed messages, in milliseconds; default 1,000. */
   checkEveryMs?: number;
 }
 
 /** Messages asked for at once. */
 const MAX_MESSAGES = 6_000;
-/** At the start it is asked so often whether everybody was heard. */
+/** The same interval until the first complete pass, in milliseconds. */
 const FIRST_CHECK_MS = 25;
-/** So many regular checks long nothing may come, although there is something to hear; then it starts over. */
+/** It starts over after this many checks without a message although there are some. */
 const PATIENCE = 3;
 /** What a consumer reports when it may have missed something. */
 const DISTURBANCES = new Set(['consumer_deleted', 'consumer_not_found', 'stream_not_found', 'heartbeats_missed']);
 
 /**
- * Follows until `signal` aborts or it has to start over, which the caller does by calling it again.
+ * Follows until `signal` aborts or it has to start over: then the caller calls it again.
  * @throws when the stream is not there, or does not answer
  */
 export async function followHeartbeats(options: FollowOptions): Promise<void> {
@@ -105,7 +105,7 @@ async function findSource(options: FollowOptions): Promise<Source> {
   if (found) return found;
   const jobs = await options.stream.jsm.streams.info(names.jobs);
   if (storesHeartbeats(jobs)) return { name: names.jobs, created: jobs.created, shared: true };
-  // A server that stands alone forgets its memory streams, with their configuration, when it ends.
+  // A single server loses its memory streams, configuration included, when it stops.
   await provision(nc, { names, replicas: options.streamReplicas, log: options.log });
   const made = await findPresence(options.stream);
   if (!made) throw new Error(`the stream ${names.presence} does not exist`);
@@ -147,17 +147,17 @@ async function check(
   let before = -1;
   let probe: { last: number; at: number } | undefined;
   while (!signal.aborted) {
-    // Heartbeats that come while the server answers may be beyond the end that it tells.
+    // Heartbeats that arrive while the server answers may lie beyond the end that it reports.
     const { sequence: deliveredBefore } = delivered;
     const info = await stream.jsm.streams.info(source.name);
     if (source.shared && !storesHeartbeats(info)) throw new Error('the stream stores heartbeats no longer');
     if (info.created !== source.created) throw new Error('the stream was made anew');
     const last = source.shared ? await lastHeartbeat(stream, source) : info.state.last_seq;
     if (last < deliveredBefore) throw new Error('the stream begins anew');
-    // A memory stream forgets; nothing may be left of what its end says.
+    // A memory stream drops old messages: nothing may be left before its end.
     const all = delivered.sequence >= last || info.state.messages === 0;
     const now = { last, at: serverTime(info) };
-    // While heartbeats keep coming the stream's end is always a little ahead: then the end of the last look counts.
+    // While heartbeats keep coming, the stream's end is always a little ahead: the end at the last check counts.
     const reached = all ? now : probe && delivered.sequence >= probe.last ? probe : undefined;
     if (reached) {
       caughtUp(reached.at, new Date(source.created).toISOString());

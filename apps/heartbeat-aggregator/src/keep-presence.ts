@@ -1,5 +1,5 @@
-// Keeps presence for as long as this replica holds the lease: heartbeats into the book, the book's changes into the store,
-// a bounded number of statements in each flush whatever comes in.
+// Keeps presence while this replica holds the lease: heartbeats into the book, the book's changes into the store, with a
+// bounded number of statements in each flush.
 import { type Logger, loop, sleep, waitForLease } from '@trellis/async';
 import type { JobStream } from '@trellis/nats';
 import type { HeardUpTo, Lease, PresenceStore } from '@trellis/store-postgres';
@@ -21,9 +21,9 @@ export interface KeepOptions {
   log: Logger;
   counts: PresenceCounts;
   metrics?: PresenceMetrics | undefined;
-  /** Take the lease also from an owner that may still live: a process that starts need not wait for its killed forerunner. */
+  /** Take the lease over also from an owner that may still live: a new process need not wait for its killed predecessor. */
   takeOver: boolean;
-  /** Called once presence is shown, or another replica sees to it. */
+  /** Called once presence is stored, or another replica keeps it. */
   settled: () => void;
 }
 
@@ -50,10 +50,10 @@ export async function keepPresence(options: KeepOptions): Promise<void> {
       const began = performance.now();
       await keeper.flush();
       options.metrics?.tell(options.counts);
-      // A store that is slow is left alone for as long as it took.
+      // A slow store gets a pause as long as its last write.
       const tookMs = performance.now() - began;
       const pauseMs = Math.max(settings.presenceFlushMs - tookMs, tookMs);
-      // The first time that everybody was heard is shown immediately.
+      // The first complete picture is stored immediately.
       const heardAll = keeper.heardAll.aborted ? [] : [keeper.heardAll];
       await sleep(pauseMs, AbortSignal.any([until, ...heardAll]));
     }
@@ -63,7 +63,7 @@ export async function keepPresence(options: KeepOptions): Promise<void> {
     await following;
     await store.leases
       .release(lease)
-      .catch((error: unknown) => log.warn({ error }, 'the lease of presence is not given back'));
+      .catch((error: unknown) => log.warn({ error }, 'the lease of presence could not be released'));
   }
 }
 
@@ -95,7 +95,7 @@ class Keeper {
     this.#book = new PresenceBook({ defaultIntervalMs: options.settings.presenceIntervalMs });
   }
 
-  /** Aborts when everybody was heard for the first time. */
+  /** Aborts when every worker was heard for the first time. */
   get heardAll(): AbortSignal {
     return this.#heardAll.signal;
   }
@@ -128,10 +128,10 @@ class Keeper {
   async flush(): Promise<void> {
     const { store, counts, settings, settled } = this.#options;
     const upTo = this.#upTo();
-    // Until everything was heard once, nobody is to be called late.
+    // Until every worker was heard once, no worker counts as late.
     if (!upTo) return this.#renew();
     const changes = this.#book.takeChanges();
-    // After an error all is heard again: the stream has the last heartbeat of everybody.
+    // After an error everything is read again: the stream holds the last heartbeat of every worker.
     if (!(await store.flush(this.#lease, changes, upTo))) throw new LeaseLost();
     settled();
     counts.flushes++;
@@ -162,7 +162,7 @@ class Keeper {
       return;
     }
     counts.heartbeats++;
-    // A stream that keeps heartbeats forever begins with workers long forgotten.
+    // A stream that keeps heartbeats forever starts with workers that are long forgotten.
     if (storedAt < (this.#book.knownUpTo ?? Date.now()) - settings.presenceRetention) return;
     this.#book.hear(read.heartbeat, storedAt);
   }

@@ -1,18 +1,18 @@
-// What is known of every worker that lives, or has only just gone: the latest heartbeat of each, how often it sends them,
-// and whether it is late. Pure but for its own memory, which their number bounds; times are passed in.
+// What is known of every worker that lives or is only just gone: its last heartbeat, its interval, whether it is late. Pure
+// except for its own memory, which the number of workers bounds; times are passed in.
 import type { WorkerPresence, WorkerStatus } from '@trellis/store-postgres';
 import type { Heartbeat } from './read-heartbeat.ts';
 
-/** A worker is late after so many of its intervals without a heartbeat, */
+/** A worker is late after this many of its intervals without a heartbeat, */
 const LATE_AFTER = 2.5;
 /** and gone after so many. */
 const GONE_AFTER = 6;
-/** Shorter intervals are taken for this one: nobody is late within a second. */
+/** Shorter intervals count as this one: no worker is late within a second. */
 const MIN_INTERVAL_MS = 400;
 const MAX_INTERVAL_MS = 600_000;
-/** Who is gone is remembered for so long: the stream may bring its last heartbeat again. */
+/** How long a gone worker is remembered, in milliseconds: the stream may bring its last heartbeat again. */
 const REMEMBER_MS = 600_000;
-/** Nothing was heard at all for so long: the silence was ours, or the server's. */
+/** After this long without any heartbeat the aggregator or the server was silent, not the workers. Milliseconds. */
 const DEAF_MS = 2_000;
 
 interface Worker {
@@ -23,7 +23,7 @@ interface Worker {
   intervalMs: number;
   /** Whether the interval was ever seen. */
   learned: boolean;
-  /** Heartbeats may have come that nobody heard: the next gap teaches nothing. */
+  /** Heartbeats may have been missed: the next gap says nothing about an interval. */
   resumed: boolean;
   /** What the store has is not what is known. */
   changed: boolean;
@@ -55,7 +55,7 @@ export class PresenceBook {
     return counts;
   }
 
-  /** Up to this instant (milliseconds since the epoch) every heartbeat was heard; undefined before the first. */
+  /** Every heartbeat up to this instant (milliseconds since 1970) was received; undefined before the first. */
   get knownUpTo(): number | undefined {
     return this.#knownUpTo;
   }
@@ -67,7 +67,7 @@ export class PresenceBook {
 
   /** A heartbeat that the stream stored at `at`, in stream order. */
   hear(heartbeat: Heartbeat, at: number): void {
-    // Before everything was heard once, what comes is old.
+    // Before the first complete pass, the messages are old.
     if (this.#knownUpTo !== undefined) this.heardUpTo(at);
     const key = keyOf(heartbeat);
     const worker = this.#workers.get(key);
@@ -77,7 +77,7 @@ export class PresenceBook {
       this.#workers.set(key, { ...fresh, learned: false, resumed: false, changed: true });
       return;
     }
-    // A new start of the consumer brings the last heartbeat of each worker again.
+    // A restarted consumer brings the last heartbeat of each worker again.
     if (at < worker.lastSeenAt) return;
     const heardAll = !worker.resumed && worker.status !== 'gone' && worker.lastSeenAt >= this.#resumedAt;
     if (at > worker.lastSeenAt && heardAll) learn(worker, at - worker.lastSeenAt);
@@ -87,13 +87,13 @@ export class PresenceBook {
     worker.changed = true;
   }
 
-  /** Every heartbeat up to `at` was heard, also when there was none. */
+  /** Every heartbeat up to `at` was received, even when there was none. */
   heardUpTo(at: number): void {
     if (this.#knownUpTo !== undefined && at - this.#knownUpTo > DEAF_MS) this.#resumedAt = at;
     this.#knownUpTo = Math.max(this.#knownUpTo ?? at, at);
   }
 
-  /** Judges every worker and hands out those that have changed since the last call. */
+  /** Decides the status of every worker and returns those that changed since the last call. */
   takeChanges(): WorkerPresence[] {
     const changes: WorkerPresence[] = [];
     for (const [key, worker] of this.#workers) {
@@ -124,8 +124,8 @@ export class PresenceBook {
 }
 
 /**
- * Follows the gaps between heartbeats: quickly when they grow, since a worker that is called late too early alarms
- * somebody; slowly when they shrink; by a bounded step, since some heartbeats may just be missing.
+ * Learns the interval from the gaps between heartbeats: quickly when they grow, to avoid false alarms; slowly when they
+ * shrink; in bounded steps, because heartbeats may be missing.
  */
 function learn(worker: Worker, gapMs: number): void {
   if (!worker.learned) {
@@ -142,7 +142,7 @@ function learn(worker: Worker, gapMs: number): void {
 const keyOf = ({ service, type, instanceId }: Pick<Heartbeat, 'service' | 'type' | 'instanceId'>): string =>
   `${service} ${type} ${instanceId}`;
 
-/** Keeps of a heartbeat only what is new: of thousands a second hardly anything then outlives its reading. */
+/** Keeps only the changed fields of a heartbeat: at thousands a second, hardly any garbage survives. */
 function learnNews(known: Heartbeat, heard: Heartbeat): void {
   known.concurrency = heard.concurrency;
   known.activeJobCount = heard.activeJobCount;

@@ -1,5 +1,5 @@
-// Presence as metrics: heartbeats and rows as they add up, workers as they are known to the replica that keeps presence.
-// A heartbeat costs none of this: the sums are handed over with each write.
+// Presence as metrics: counts of heartbeats and rows, and the workers known to the replica that keeps presence. A single
+// heartbeat costs nothing: the sums are reported with each write.
 import { countMetric, observeMetrics } from '@trellis/instrumentation';
 import type { PresenceBook } from './presence-book.ts';
 import type { PresenceCounts } from './presence-counts.ts';

@@ -1,4 +1,4 @@
-// Runs the duties: each on its own, one replica at a time, when it is due; records and logs what every pass did.
+// Runs each duty when it is due, on one replica at a time, and records what each pass did.
 // What a duty does is in duties/, what it decides in plan/plan-job.ts.
 import { type Logger, type Loop, loop, renewLease, sleep } from '@trellis/async';
 import type { PassClaim, PassLedger, PassReport } from '@trellis/store-postgres';
@@ -12,10 +12,10 @@ export interface SweepOptions {
   log: Logger;
 }
 
-/** Longest wait until a replica looks again whether a duty of which another one did the last pass is due. */
+/** Longest wait until a replica checks again whether a duty is due, in milliseconds. */
 const MAX_LOOK_MS = 1_000;
 
-/** Works a duty forever, in turns with the other replicas. */
+/** Works a duty until `signal` aborts, in turns with the other replicas. */
 export function workDuty(duty: Duty, options: SweepOptions): Loop {
   const { ledger, intervalMs, signal, log } = options;
   showDuty(duty.name);
@@ -24,7 +24,7 @@ export function workDuty(duty: Duty, options: SweepOptions): Loop {
     log,
     run: async () => {
       const claim = await ledger.claim(duty.name);
-      // Before that the duty is not due for anybody.
+      // Until then the duty is not due on any replica.
       const waitMs = claim ? await runPass(duty, claim, options) : Math.min(intervalMs, MAX_LOOK_MS);
       await sleep(waitMs, signal);
     },
@@ -61,7 +61,7 @@ async function runPass(
     const pass = { state: claim.state, signal: passSignal, log: passLog };
     result = await recordPass(duty.name, () => duty.run(pass));
   } catch (thrown) {
-    // What fails because the process stops has not failed.
+    // An error during a stop is no failure of the pass.
     if (!signal.aborted) error = thrown;
   } finally {
     ended.abort();
@@ -77,7 +77,7 @@ async function runPass(
   };
   logPass(passLog, report, error);
   if (await ledger.finish(claim, report)) return report.nextInMs;
-  passLog.warn('the pass took so long that another replica began the next');
+  passLog.warn('lease lost: another replica has started the next pass');
   return MAX_LOOK_MS;
 }
 

@@ -14,7 +14,7 @@ import { isEventType, isSubjectOf, MAX_JOB_ID_LENGTH, parseEventSubject } from '
 import { JOB_STATES } from './state.ts';
 import { readInstant } from './time.ts';
 
-/** Deepest nesting of arrays and objects that every store and every reader takes. */
+/** Deepest nesting of arrays and objects that every store and reader accepts. */
 export const MAX_NESTING = 1_000;
 
 export const QUARANTINE_CODES = [
@@ -94,8 +94,8 @@ function readContent(data: Uint8Array): Content {
 const STATES: ReadonlySet<unknown> = new Set(JOB_STATES);
 
 /**
- * The usual event is seen to be good without the schema, which is slow for so many: everything required is there, the owner
- * is that of the subject, and every store takes it. Whatever is wrong with any other, `findProblem` tells.
+ * A quick check accepts the usual event without the schema, which is slow for so many: all required fields are there, the
+ * owner is that of the subject, and every store accepts it. For any other event `findProblem` names what is wrong.
  */
 function isUsual({ subject }: StoredMessage, { text, body }: Content): boolean {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return false;
@@ -120,7 +120,7 @@ function isUsual({ subject }: StoredMessage, { text, body }: Content): boolean {
 
 type Problem = Pick<Quarantined, 'code' | 'reason' | 'storeCode'>;
 
-/** What sends a message to the quarantine; undefined when nothing does. Brings the body's required fields into their form. */
+/** Why a message goes to the quarantine; undefined when it does not. Normalises the required fields. */
 function findProblem(message: StoredMessage, content: Content): Problem | undefined {
   const subject = parseEventSubject(message.subject);
   if (!subject) return { code: 'bad-subject', reason: 'expected trellis.jobs.<service>.<type>.<jobId>.<event>' };
@@ -166,7 +166,7 @@ function findProblem(message: StoredMessage, content: Content): Problem | undefi
   return undefined;
 }
 
-/** Brings optional fields into their form; an odd one is left out. @returns the names of those */
+/** Normalises optional fields and drops odd ones. @returns the names of the dropped ones */
 function readOptionalFields(event: LifecycleEvent): string[] {
   const raw: Record<string, unknown> = event;
   const droppedFields: string[] = [];
@@ -192,7 +192,7 @@ function readOptionalFields(event: LifecycleEvent): string[] {
   return droppedFields;
 }
 
-/** Whether an optional field needs no schema to be seen as good. */
+/** Whether an optional field is plainly valid without its schema. */
 function isUsualField(field: string, value: unknown): boolean {
   switch (field) {
     case 'maxTries':
@@ -233,7 +233,7 @@ const hasOddEscapes = (text: string): boolean => text.includes('\\u') && /\\u(?:
 
 /**
  * Content that is valid JSON and that a store would refuse or silently change: NUL characters, lone surrogates,
- * extreme nesting, numbers that are no double. Cheap for the usual event: the place is looked for only on suspicion.
+ * extreme nesting, numbers that are no double. Cheap for the usual event: it searches only on suspicion.
  */
 function findUnstorable(text: string, raw: Record<string, unknown>): Unstorable | undefined {
   if (!hasOddEscapes(text) && isModest(raw, 1)) return undefined;

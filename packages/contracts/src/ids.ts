@@ -1,5 +1,5 @@
-// Ids that sort by time (ULIDs), and random ones. The ULID library asks the operating system for each of an id's sixteen
-// random characters, which costs more than the rest of a publish: random bytes are drawn in large pieces here.
+// Ids that sort by time (ULIDs), and random ones. The ULID library asks the operating system for each of the sixteen random
+// characters, which costs more than the rest of a publish: here random bytes come from a pool.
 import { randomFillSync } from 'node:crypto';
 import { hostname } from 'node:os';
 import { encodeTime } from 'ulid';

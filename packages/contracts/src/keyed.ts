@@ -1,4 +1,5 @@
-// Keyed concurrency: what a queue may declare, and the record of one key in the service's KV bucket (docs/protocol.md#keys). How a record changes is @trellis/lifecycle's business, writing it the SDK's.
+// Keyed concurrency: what a queue may declare, and the record of one key in the service's KV bucket (docs/protocol.md#keys).
+// @trellis/lifecycle decides how a record changes, the SDK writes it.
 import { z } from 'zod';
 import { JobContext } from './event.ts';
 import { Instant } from './time.ts';
@@ -24,7 +25,7 @@ export const KeyConcurrency = z.strictObject({
     .min(200)
     .max(24 * HOUR_MS)
     .default(120_000),
-  /** What becomes of an expired lease when another job wants its lease. */
+  /** What happens to an expired lease when another job needs one. */
   stalePolicy: z.enum(STALE_POLICIES).default('fail-stale'),
 });
 export type KeyConcurrency = z.infer<typeof KeyConcurrency>;
@@ -39,7 +40,7 @@ export type KeyQueuePolicy = z.infer<typeof KeyQueuePolicy>;
 /** A job that holds a lease of its key. */
 export const ActiveSlot = z.looseObject({
   jobId: z.string(),
-  /** Fences: whoever does not have it (any more) does not hold the lease. Never shown. */
+  /** Fencing token: proves that its bearer holds the lease. Never shown. */
   slotToken: z.string(),
   instanceId: z.string(),
   startedAt: Instant,
@@ -47,7 +48,7 @@ export const ActiveSlot = z.looseObject({
   leaseExpiresAt: Instant,
   tries: z.int().min(0),
   context: JobContext,
-  /** When its job was admitted, if this is its first turn: should it never start, it goes back to the head of the queue. */
+  /** Admission of the job, if this is its first lease: if it never starts, it goes back to the head of the queue. */
   queuedAt: Instant.optional(),
 });
 export type ActiveSlot = z.infer<typeof ActiveSlot>;
@@ -61,7 +62,7 @@ export const QueuedJob = z.looseObject({
 });
 export type QueuedJob = z.infer<typeof QueuedJob>;
 
-/** What last happened to a job that was not simply accepted; rejections leave no other trace. */
+/** The last decision other than a plain acceptance; a rejection leaves no other trace. */
 export const LastPolicy = z.looseObject({
   outcome: z.string(),
   /** `active-limit`, `queue-depth`, `coalesced`, `replaced`, `stale-blocked`, `stale`. */
@@ -100,7 +101,7 @@ export const keyRecordName = (service: string, jobType: string, keyHash: string)
 /** The records of one queue, or of one service. */
 export const keyRecordFilter = (service: string, jobType?: string): string => `${service}.${jobType ?? '*'}.*`;
 
-/** Core subject on which is said that a key has a free lease and jobs that wait. A hint only; the body is a KeyFreeHint. */
+/** Core NATS subject of the hint that a key has a free lease and waiting jobs; the body is a KeyFreeHint. */
 export const keyFreeSubject = (service: string, jobType: string): string =>
   `trellis.hints.${service}.${jobType}.key-free`;
 export const KeyFreeHint = z.looseObject({ key: z.string(), keyHash: KeyHash });

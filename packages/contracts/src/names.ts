@@ -16,7 +16,7 @@ export const ServiceName = SubjectToken.refine((name) => name !== 'workers', 'th
 export const JobType = SubjectToken;
 export const JobId = SubjectToken.max(MAX_JOB_ID_LENGTH, `expected at most ${MAX_JOB_ID_LENGTH} characters`);
 
-/** Whether `JobId` takes it, told without the schema, which is slow for every job. */
+/** The same check as `JobId`, without the schema, which is slow to run for every job. */
 export const isJobId = (value: unknown): value is string =>
   typeof value === 'string' && value.length <= MAX_JOB_ID_LENGTH && isSubjectToken(value);
 
@@ -77,7 +77,7 @@ export function parseEventSubject(subject: string): EventSubject | undefined {
   return service === 'workers' ? undefined : { service, jobType, jobId, eventType };
 }
 
-/** Whether a lifecycle event's subject has these four tokens; takes nothing apart, as there is one for each message. */
+/** Whether a lifecycle event's subject has these four tokens. Runs for each message, so it splits nothing. */
 export function isSubjectOf(subject: string, service: string, type: string, jobId: string, event: string): boolean {
   const typeAt = EVENT_PREFIX.length + service.length + 1;
   const idAt = typeAt + type.length + 1;

@@ -1,4 +1,4 @@
-// What a NATS URL says: where to connect, and as whom. The NATS client wants the two apart.
+// A NATS URL as server addresses and credentials: the NATS client takes the two separately.
 
 export interface NatsAddress {
   /** Without credentials. */
@@ -21,7 +21,7 @@ export function readNatsUrl(url: string): NatsAddress {
   return { servers, credentials };
 }
 
-/** A password with a bare `%` is taken unchanged. */
+/** A password with a bare `%` is used unchanged. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -8,7 +8,7 @@ export const PIPELINE_RECORD_KEY = 'history';
 
 const Sequence = z.int().min(0);
 
-/** An insert that was begun: what is in it is fixed by the range, that it counts once by the token. */
+/** An insert that has started: the range fixes its content, the token makes it count once. */
 export const Intent = z.object({
   /** `tail`: all messages of the range; `release`: those of the quarantine in the range that can be read now. */
   kind: z.enum(['tail', 'release']),
@@ -20,7 +20,7 @@ export type Intent = z.infer<typeof Intent>;
 
 export const PipelineRecord = z.looseObject({
   owner: z.string(),
-  /** Counts the owners: every taking of the lease is one more. */
+  /** Grows by 1 with each acquired lease. */
   epoch: z.int().min(1),
   /** RFC 3339 UTC; the owner keeps it in the future. */
   leaseUntil: z.iso.datetime(),
@@ -43,7 +43,7 @@ export const NOTHING_WRITTEN: PipelineRecord['written'] = { sequence: 0, storedA
 /** The record as JSON text. */
 export const encodePipelineRecord = (record: PipelineRecord): string => JSON.stringify(record);
 
-/** @throws naming the field when the record is not one of ours */
+/** @throws naming the wrong field */
 export function decodePipelineRecord(text: string): PipelineRecord {
   try {
     return PipelineRecord.parse(JSON.parse(text));

@@ -1,7 +1,7 @@
-// The words of telemetry: names of attributes, spans and operations, spelled the same in every process. Instruments (metrics)
-// are listed in @trellis/runtime; how all of it is exported is @trellis/telemetry's business.
+// Names of attributes, spans and operations, spelled the same in every process. Metrics are listed in
+// @trellis/instrumentation; @trellis/telemetry exports everything.
 
-/** Stands in the resource of all telemetry of ours; raised when the conventions that we follow change. */
+/** In the resource of all our telemetry; raised when the conventions change. */
 export const TELEMETRY_SCHEMA = 'trellis-1';
 
 /** Attribute keys. The messaging ones are OpenTelemetry's messaging conventions (still in development there). */

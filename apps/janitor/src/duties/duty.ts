@@ -16,22 +16,22 @@ type DutyName = (typeof DUTY_NAMES)[number];
 
 export type Counts = Record<string, number>;
 
-/** What a duty is given for one pass. */
+/** The input of one pass. */
 export interface Pass {
-  /** What the last pass returned as its state; `{}` at first. */
+  /** The state that the last pass returned; `{}` at first. */
   state: unknown;
-  /** Aborts when the process stops or another replica has taken the duty over: end soon, with what is done so far. */
+  /** Aborts when the process stops or the lease is lost: end soon, with what is done so far. */
   signal: AbortSignal;
   log: Logger;
 }
 
 export interface PassResult {
   counts: Counts;
-  /** What an operator should know. */
+  /** Problems that an operator should know. */
   problems?: PassProblem[];
   /** Where the next pass continues, as JSON; left out: as before. */
   state?: unknown;
-  /** There is more to do now: the next pass follows immediately. */
+  /** There is more to do: the next pass follows immediately. */
   more?: boolean;
 }
 

@@ -1,4 +1,4 @@
-// Duty `deadlines`: finds open jobs whose deadline is over by the index of the projection, looks at each in the stream, and
+// Duty `deadlines`: finds open jobs whose deadline has passed, by the projection's index; reads each from the stream, and
 // publishes `expired` for those whose execution has not ended.
 import type { JanitorRow, RowPlace } from '@trellis/store-postgres';
 import { z } from 'zod';
@@ -7,7 +7,7 @@ import { type JanitorPorts, Tally } from '../ports.ts';
 import { changeJob } from '../stream/change-job.ts';
 import type { Duty, Pass, PassResult } from './duty.ts';
 
-/** What earlier passes dealt with, and the sequence that the projection must reach to show it. */
+/** Jobs that earlier passes handled, and the sequence that the projection must reach to show it. */
 const State = z.object({
   streamCreated: z.string(),
   shownAt: z.int(),
@@ -26,7 +26,7 @@ async function run(ports: JanitorPorts, pass: Pass): Promise<PassResult> {
   if (projected?.streamCreated === undefined) return { counts: tally.counts };
   const { streamCreated, position } = projected;
   const known = State.safeParse(pass.state).data;
-  // While the projection is behind, its rows do not show what was published: they need no second look.
+  // While the projection lags, its rows do not show what was published: skip those jobs.
   const before = known?.streamCreated === streamCreated && position < known.shownAt ? known : undefined;
   const now = new Date(ports.now()).toISOString();
   let shownAt = before?.shownAt ?? 0;
@@ -45,7 +45,7 @@ async function run(ports: JanitorPorts, pass: Pass): Promise<PassResult> {
   return { counts: tally.counts, state };
 }
 
-/** @returns the sequence of the event that was published, or 0 */
+/** @returns the sequence of the published event, or 0 */
 async function expire(
   { stream, settings, now }: JanitorPorts,
   pass: Pass,
@@ -57,7 +57,7 @@ async function expire(
   const outcome = await changeJob(stream, row, (view) => planDeadline(view, { now: now(), instanceId }), {
     operation: 'expire',
     signal: pass.signal,
-    // An active job that logs all the time must end too: the stream's order decides then.
+    // An active job that logs all the time must expire too: the stream's order decides.
     insistAs: (_event, { job }) => `${row.id}:expired:${job?.originSequence}`,
   });
   if (outcome.kind === 'left') {

@@ -1,5 +1,5 @@
-// Duty `stranded-work`: finds out whether `created` and `retried` events still reach the work queue, and whether old pending
-// jobs are in it. Reports; where the operator wants it, recreates the queue, which no finished job notices.
+// Duty `stranded-work`: checks whether `created` and `retried` events still reach JOBS_WORK, and whether old pending jobs
+// have a message there. Reports. Where configured, recreates JOBS_WORK; finished jobs do not run again.
 import { type ConsumerConfig, JetStreamApiError } from '@nats-io/jetstream';
 import { eventSubject } from '@trellis/contracts';
 import { type JobStream, provision } from '@trellis/nats';
@@ -13,7 +13,7 @@ import type { Duty, Pass, PassResult } from './duty.ts';
 
 const State = z.object({
   rotation: RotationState,
-  /** Since when the queue has been ahead of JOBS, RFC 3339. */
+  /** Since when JOBS_WORK has been ahead of JOBS, RFC 3339. */
   aheadSince: z.string().optional(),
   recreatedAt: z.string().optional(),
 });
@@ -40,7 +40,7 @@ async function run(ports: JanitorPorts, pass: Pass): Promise<PassResult> {
   const rotation = rotate(before.rotation, page, stranded, settings.janitorSampleSize);
 
   const problems = describe(verdict, reported(rotation));
-  // The first look may have met a restore that is still in flight.
+  // The first check may have met a restore that is still running.
   const longAhead = aheadSince !== undefined && now - Date.parse(aheadSince) > settings.janitorWorkGraceMs;
   const cure = stranded.length > 0 || verdict.kind === 'behind' || longAhead;
   const state: State = {
@@ -68,7 +68,7 @@ async function lookAtQueue({ stream, work, settings }: JanitorPorts, now: number
   const arrived = lastSequence === 0 ? undefined : await work.messageAt(lastSequence);
   const { lastSequence: jobsLastSequence } = await stream.info();
   const after = arrived?.origin?.sequence;
-  // From there on, not the last of all: the server walks the whole stream for an event that never happened.
+  // From there on, not the last of all: for an event that never happened the server would scan the whole stream.
   const next =
     after === undefined || after >= jobsLastSequence
       ? []
@@ -82,7 +82,7 @@ async function lookAtQueue({ stream, work, settings }: JanitorPorts, now: number
   return judgeQueue({ jobsLastSequence, lastArrived, firstMissing }, now, settings.janitorWorkGraceMs);
 }
 
-/** A job that has waited for long, is not in the queue, and could be brought there by its origin. */
+/** A job that has waited too long, has no work message, and has an origin that could bring one. */
 async function isStranded({ stream, work }: JanitorPorts, row: JanitorRow, old: string): Promise<boolean> {
   if (row.originAt >= old) return false;
   if (await work.findByOrigin(row.originSequence)) return false;
@@ -111,7 +111,7 @@ function describe(verdict: QueueVerdict, stranded: { count: number; jobs: string
   return problems;
 }
 
-/** Deletes the work queue and recreates it: the server fills it again with all origins, and workers sort them out. */
+/** Deletes and recreates JOBS_WORK: the server fills it with all origins again, and workers discard what has ended. */
 async function recreateQueue({ nc, jsm, names, log }: JobStream, pass: Pass): Promise<void> {
   const { config } = await jsm.streams.info(names.work);
   const consumers: ConsumerConfig[] = [];
@@ -119,12 +119,12 @@ async function recreateQueue({ nc, jsm, names, log }: JobStream, pass: Pass): Pr
   pass.log.warn({ stream: names.work, consumers: consumers.length }, 'the work queue is made anew');
   await jsm.streams.delete(names.work);
   await provision(nc, { names, replicas: config.num_replicas, log });
-  // Workers of other implementations may not make their consumers again.
+  // Workers of other implementations may not create their consumers again.
   for (const consumer of consumers) {
     try {
       await jsm.consumers.add(names.work, consumer);
     } catch (error) {
-      // Its worker was quicker.
+      // Its worker created it first.
       if (!(error instanceof JetStreamApiError)) throw error;
       pass.log.info({ consumer: consumer.durable_name, error }, 'a work consumer is not made again by the janitor');
     }

@@ -12,10 +12,10 @@ import { historyPosition } from '../stream/history-position.ts';
 import type { Duty, Pass, PassResult } from './duty.ts';
 import { removeGone } from './remove-stale-rows.ts';
 
-/** Jobs are walked by age, round and round; the next pass continues after this one. */
+/** Jobs are walked by age in rounds; the next pass continues after this one. */
 const State = z.object({ after: z.object({ key: z.string(), id: z.string() }).optional() });
 
-/** Pages walked in one pass, whatever is found in them. */
+/** Most pages of one pass. */
 const MAX_PAGES = 10;
 
 export function purgeEnded(ports: JanitorPorts): Duty {
@@ -49,7 +49,7 @@ async function run(ports: JanitorPorts, pass: Pass): Promise<PassResult> {
   return { counts: tally.counts, state: { after }, more: !ended && (tally.counts.purged ?? 0) > 0 };
 }
 
-/** Up to where a purge is safe; undefined when a pipeline has never run, or is not of this stream. */
+/** The sequence up to which a purge is safe; undefined when a pipeline never ran, or belongs to another stream. */
 async function readBounds({ rows, stream, settings }: JanitorPorts): Promise<Bounds | undefined> {
   const info = await stream.info();
   const projected = await rows.projectedUpTo();
@@ -74,7 +74,7 @@ async function purgePage(
   const { settings } = ports;
   const now = ports.now();
   const due = page.filter((row) => isRetentionOver(row, settings.janitorRetention, now));
-  // In slices of a tenth of a second's worth, so that the rate holds from the first one on.
+  // In slices of 100 ms, so that the rate holds from the first slice on.
   const slice = Math.max(1, Math.round(settings.janitorPurgesPerSecond / 10));
   for (let at = 0; at < due.length && !pass.signal.aborted; at += slice) {
     const started = performance.now();
@@ -87,7 +87,7 @@ async function purgePage(
   }
 }
 
-/** @returns whether nothing of the job is left that was there when it was looked at */
+/** @returns whether everything that the stream held of the job is removed */
 async function purgeJob(
   { stream, now }: JanitorPorts,
   row: JanitorRow,

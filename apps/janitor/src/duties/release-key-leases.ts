@@ -9,7 +9,7 @@ import type { KeyEntry } from '../stream/key-buckets.ts';
 import { readJob } from '../stream/read-job.ts';
 import type { Duty, Pass, PassResult } from './duty.ts';
 
-/** The walk continues at this revision, by service. */
+/** The revision at which the walk continues, by service. */
 const State = z.object({ from: z.record(z.string(), z.int()) });
 
 export function freeKeyPlaces(ports: JanitorPorts): Duty {
@@ -67,7 +67,7 @@ async function tend(ports: JanitorPorts, pass: Pass, service: string, entry: Key
 
 /** Queued jobs that will never run: ended, or never created. */
 async function findEnded(ports: JanitorPorts, record: KeyRecord, now: Date): Promise<string[]> {
-  // The projection says which are worth a look at the stream.
+  // The projection says which jobs to check in the stream.
   const states = await ports.rows.statesOf(record.queued.map(({ jobId }) => jobId));
   const phantoms = new Set(phantomSuspects(record, now).map(({ jobId }) => jobId));
   const suspects = record.queued.filter(({ jobId }) => {
@@ -86,7 +86,7 @@ async function findOver(ports: JanitorPorts, record: KeyRecord, now: Date): Prom
   return over;
 }
 
-/** Whether the stream says that the job has ended, or holds nothing of it. */
+/** Whether the job has ended, or the stream holds nothing of it. */
 async function isOver({ stream }: JanitorPorts, { service, jobType }: KeyRecord, jobId: string): Promise<boolean> {
   const { job } = await readJob(stream, { service, type: jobType, id: jobId });
   return !job || isEnded(job.state);

@@ -1,5 +1,5 @@
-// Duty `stale-rows`: removes rows of jobs of which the stream holds nothing any more. They are found by the stream's first
-// sequence (age limit), and by a look at every row in turn (purged subjects).
+// Duty `stale-rows`: removes rows of jobs that the stream no longer holds. Finds them by the stream's first sequence (age
+// limit), and by checking every row in turn (purged subjects).
 import { jobFilter } from '@trellis/contracts';
 import { whenConnected } from '@trellis/nats';
 import type { JanitorRow, RowPlace } from '@trellis/store-postgres';
@@ -47,7 +47,7 @@ async function run(ports: JanitorPorts, pass: Pass): Promise<PassResult> {
   return { counts: tally.counts, state: { auditedUpTo: end } satisfies z.infer<typeof State>, more };
 }
 
-/** Removes those rows of which the stream holds no message. @returns how many */
+/** Removes the rows of jobs without a message in the stream. @returns how many */
 export async function removeGone(ports: JanitorPorts, page: JanitorRow[], streamCreated: string): Promise<number> {
   const looks = page.map((row) => ports.limit(async () => ((await isGone(ports, row)) ? [row] : [])));
   const gone = (await Promise.all(looks)).flat();
@@ -58,6 +58,6 @@ async function isGone({ stream }: JanitorPorts, { service, type, id }: JanitorRo
   await whenConnected(stream.nc);
   const query = { last_by_subj: jobFilter(service, type, id) };
   if (await stream.jsm.direct.getMessage(stream.names.jobs, query)) return false;
-  // A replica that lags has not seen the newest: only the leader knows that there is nothing.
+  // A replica may lag: only the leader knows that there is nothing.
   return (await stream.lastOfJob(service, type, id)) === undefined;
 }

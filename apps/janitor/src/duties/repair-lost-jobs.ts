@@ -1,5 +1,5 @@
-// Duty `lost-jobs`: finds started jobs that nobody will ever continue with: no work message, no worker, no lease, no sign of
-// life. Reports them; where the operator wants it, makes them run again (`failed`, then `retried`).
+// Duty `lost-jobs`: finds started jobs that nobody will continue: no work message, no worker, no lease, no recent event.
+// Reports them. Where configured, makes them run again (`failed`, then `retried`).
 
 import type { Logger } from '@trellis/async';
 import { jobFilter, type LifecycleEvent } from '@trellis/contracts';
@@ -22,7 +22,7 @@ export function repairLostJobs(ports: JanitorPorts): Duty {
 
 async function run(ports: JanitorPorts, pass: Pass): Promise<PassResult> {
   const tally = new Tally('checked', 'lost');
-  // Presence protects a job that runs; while nobody keeps it, no job can be called lost.
+  // Presence protects running jobs: while nobody keeps it, no job counts as lost.
   if (!(await ports.rows.isPresenceKept())) {
     const message = 'worker presence is not kept now, so lost jobs cannot be told from running ones';
     return { counts: { ...tally.counts, presenceUnknown: 1 }, problems: [{ code: 'presence-unknown', message }] };
@@ -59,7 +59,7 @@ async function check(
   tally: Tally,
 ): Promise<string[]> {
   const { stream, settings } = ports;
-  // Without its head it is not known which work message would be the job's.
+  // Without its first events it is not known which work message belongs to the job.
   if (pass.signal.aborted || row.headMissing || (await hasWork(ports, row))) return [];
   const view = await readJob(stream, row);
   const newerRun = view.events.some(({ sequence, event }) => isOrigin(event) && sequence > row.originSequence);
@@ -111,7 +111,7 @@ async function hasWork({ work }: JanitorPorts, row: JanitorRow): Promise<boolean
   return (await work.findByOrigin(row.originSequence)) !== undefined;
 }
 
-/** The lease on the job's key: the live one, or, where its record is gone, the one that the job began with. */
+/** The lease of the job's key: the live one, or, without a record, the one that the job started with. */
 async function leaseOf(
   { keys }: JanitorPorts,
   { id, service, type, concurrency }: FoldedJob,
@@ -122,13 +122,13 @@ async function leaseOf(
   return entry.record.active.find(({ jobId }) => jobId === id)?.leaseExpiresAt;
 }
 
-/** Workers that do not say which job they run may run any of their type. */
+/** A worker that does not report its active jobs may run any job of its type. */
 const mayRun = (worker: LiveWorker, row: JanitorRow): boolean =>
   worker.service === row.service &&
   worker.type === row.type &&
   (row.instanceId === undefined || worker.instanceId === row.instanceId);
 
-/** @returns the sequence; undefined when the job has moved on meanwhile */
+/** @returns the sequence; undefined when the job has changed since */
 async function publishAfter(
   { stream }: JanitorPorts,
   { signal }: Pass,

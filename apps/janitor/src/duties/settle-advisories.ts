@@ -1,5 +1,5 @@
-// Duty `advisories`: the server says that a work message used up its deliveries; its job is published as `dead` and the
-// message removed. Advisories wait in their stream while no janitor runs. What does not fit is counted and skipped.
+// Duty `advisories`: the server reports that a work message used up its deliveries. The job becomes `dead` and the message is
+// removed. Advisories wait in their stream while no janitor runs. Other advisories are counted and skipped.
 import { AckPolicy, type Consumer, JetStreamApiCodes, JetStreamApiError, type JsMsg } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { workConsumerName, workSubject } from '@trellis/contracts';
@@ -45,7 +45,7 @@ async function run(ports: JanitorPorts, pass: Pass): Promise<PassResult> {
       answers.push(ports.limit(() => settle(ports, pass, filters, message, tally)));
     }
     await Promise.all(answers);
-    // What is left waits for its next try.
+    // The rest waits for its next try.
     if (answers.length === 0) break;
   }
   return { counts: tally.counts };
@@ -68,7 +68,7 @@ async function openConsumer({ js, jsm, names, nc }: JobStream): Promise<Consumer
   return js.consumers.get(names.advisories, DURABLE);
 }
 
-/** Handles one advisory and acknowledges it; one that cannot be handled now comes again. */
+/** Handles one advisory and acknowledges it. One that cannot be handled now is delivered again. */
 async function settle(
   ports: JanitorPorts,
   pass: Pass,
@@ -145,11 +145,11 @@ function readAdvisory(message: JsMsg): Advisory | undefined {
   }
 }
 
-/** The later of what the advisory says and when it was stored: servers of a cluster have clocks of their own. */
+/** The later of the advisory's own time and its storage time: servers of a cluster have different clocks. */
 const raisedAt = (advisory: Advisory, message: JsMsg): number =>
   Math.max(Date.parse(advisory.timestamp), message.time.getTime());
 
-/** Whether a message of the work queue is one that a consumer could have been handed. */
+/** Whether a consumer could have received this work message. */
 class ConsumerFilters {
   readonly #stream: JobStream;
   readonly #known = new Map<string, Promise<readonly string[]>>();
@@ -161,7 +161,7 @@ class ConsumerFilters {
   async fits(consumer: string, message: WorkMessage, { service, jobType }: WorkOrigin): Promise<boolean> {
     if (message.subject !== workSubject(service, jobType)) return false;
     if (consumer === workConsumerName(service, jobType)) return true;
-    // Workers of other implementations may call their consumer as they like: then its filter tells.
+    // Other implementations name their consumers differently: the filter decides.
     const filters = this.#known.get(consumer) ?? this.#filtersOf(consumer);
     this.#known.set(consumer, filters);
     return (await filters).includes(message.subject);

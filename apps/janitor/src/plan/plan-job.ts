@@ -1,16 +1,16 @@
-// What the janitor decides about one job, given what the stream holds of it. Pure: the time is passed in; what is read and
-// published is the duties' business.
+// What the janitor decides about one job, given what the stream holds of it. Pure: the time is passed in. The duties read
+// and publish.
 import type { JobState, LifecycleEvent, StoredEvent } from '@trellis/contracts';
 import { deadlineOfRerun, type FoldedJob, isEnded, isOverdue } from '@trellis/lifecycle';
 import type { WorkOrigin } from '../stream/work-queue.ts';
 
-/** What a decision is made from: the job folded from the stream's leader, and its events. */
+/** The basis of a decision: the job folded from the stream's leader, and its events. */
 export interface JobView {
   job: FoldedJob | undefined;
   events: readonly StoredEvent[];
 }
 
-/** Publish an event on the condition that the job is as it was seen, or leave it for a reason that is counted. */
+/** Publish an event on the condition that the job has not changed, or leave the job for a reason that is counted. */
 export type JobPlan<Why extends string> = { kind: 'publish'; event: LifecycleEvent } | { kind: 'leave'; why: Why };
 
 const leave = <Why extends string>(why: Why): { kind: 'leave'; why: Why } => ({ kind: 'leave', why });
@@ -42,7 +42,7 @@ function janitorEvent(
 
 const DEADLINE_ERROR = 'job exceeded deadline';
 
-/** Ends a job whose deadline is over and whose execution has not ended. */
+/** Ends an open job whose deadline has passed. */
 export function planDeadline({ job }: JobView, acting: Acting): JobPlan<'gone' | 'ended' | 'not-due'> {
   if (!job) return leave('gone');
   if (isEnded(job.state)) return leave('ended');
@@ -60,8 +60,8 @@ export interface Exhaustion {
 }
 
 /**
- * Buries a job whose work message has used up its deliveries, if that message's run is still the job's present one. The
- * work message is to be removed in every case but `unknown-job`.
+ * Ends a job as `dead` when its work message has used up its deliveries, if that message belongs to the job's present run.
+ * The work message is removed in every case but `unknown-job`.
  */
 export function planExhaustion(
   { job, events }: JobView,
@@ -88,7 +88,7 @@ export function planExhaustion(
   return { kind: 'publish', event };
 }
 
-/** As a worker looks (docs/protocol.md#work-messages-and-consumers): a later `retried`, or a `created` that is not the first. */
+/** Superseded, as a worker decides it: a later `retried`, or a `created` that is not the first. */
 function isSuperseded(events: readonly StoredEvent[], origin: WorkOrigin): boolean {
   if (events.some(({ sequence, event }) => event.eventType === 'retried' && sequence > origin.sequence)) return true;
   const created = events.find(({ event }) => event.eventType === 'created');
@@ -107,15 +107,15 @@ export type LostVerdict =
   | { kind: 'lost'; job: FoldedJob }
   | { kind: 'alive'; why: 'ended' | 'quiet-too-short' | 'traced' };
 
-/** States in which somebody has work of the job held, or will be handed it. */
+/** States in which a worker holds a delivery of the job, or will receive one. */
 export const LOSABLE_STATES = ['active', 'retry'] as const satisfies JobState[];
 
-/** Whether nobody will ever continue with a started job: no work, no worker, no lease, and no heartbeat for `graceMs`. */
+/** Whether nobody will continue a started job: no work message, no worker, no lease, no event for `graceMs`. */
 export function judgeLost({ job, events }: JobView, traces: Traces, now: number, graceMs: number): LostVerdict {
   if (!job || !LOSABLE_STATES.some((state) => state === job.state)) return { kind: 'alive', why: 'ended' };
   const lastSign = events.at(-1)?.storedAt;
   if (lastSign === undefined || now - Date.parse(lastSign) < graceMs) return { kind: 'alive', why: 'quiet-too-short' };
-  // While it waits for its next attempt no worker holds it: only work in the queue can wake it.
+  // While it waits for its next attempt no worker holds it: only a work message can continue it.
   const worker = job.state === 'active' && traces.worker;
   const leased = traces.leaseExpiresAt !== undefined && Date.parse(traces.leaseExpiresAt) > now;
   return traces.workMessage || worker || leased ? { kind: 'alive', why: 'traced' } : { kind: 'lost', job };
@@ -131,7 +131,7 @@ export type RequeuePlan =
   | { kind: 'bury'; dead: LifecycleEvent }
   | { kind: 'leave'; why: 'payload-gone' };
 
-/** How a lost job runs again legally: only an ended job can be retried (docs/lifecycle.md). */
+/** How a lost job runs again: only an ended job can be retried (docs/lifecycle.md). */
 export function planRequeue(job: FoldedJob, events: readonly StoredEvent[], acting: Acting): RequeuePlan {
   if (job.tries >= job.maxTries) {
     const dead = { eventType: 'dead', state: 'dead', error: LOST_ERROR, reason: LOST_REASON } as const;

@@ -1,5 +1,5 @@
-// What the janitor decides about the streams and the projection as wholes: what may be removed, and whether work still
-// reaches the queue. Pure: the time is passed in.
+// What the janitor decides about the streams and the projection as a whole: what may be removed, and whether work messages
+// still arrive. Pure: the time is passed in.
 import type { JobState } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
 import type { JanitorRow, ProjectedUpTo } from '@trellis/store-postgres';
@@ -16,7 +16,7 @@ export function isProjectionOf(projected: ProjectedUpTo | undefined, stream: Str
   return projected?.streamCreated === stream.created && projected.position <= stream.lastSequence;
 }
 
-/** How long ended jobs stay, in milliseconds, by state; a state that is left out stays forever. */
+/** How long ended jobs stay, in milliseconds, by state; a missing state stays forever. */
 export type Retention = Partial<Record<JobState, number>>;
 
 /** Jobs created after this cannot be due; undefined when nothing ever is. */
@@ -49,15 +49,14 @@ export function mayPurge(
   now: number,
 ): 'yes' | 'pipelines' | 'window' {
   if (last.sequence > passedUpTo) return 'pipelines';
-  // Within the window the server would take a new job of the same id for a duplicate and store nothing.
+  // Within the duplicate window the server would drop a new job of the same id.
   return now - Date.parse(last.storedAt) > duplicateWindowMs + 1_000 ? 'yes' : 'window';
 }
 
 export interface QueueFacts {
   jobsLastSequence: number;
   /**
-   * The origin of the message that came last into the work queue, where that message is still there; what was taken out
-   * since tells nothing.
+   * The origin of the last message that arrived in JOBS_WORK, where that message is still there.
    */
   lastArrived: { originSequence: number } | undefined;
   /** The first `created` or `retried` of JOBS after that. */
@@ -68,10 +67,10 @@ export type QueueVerdict =
   | { kind: 'in-step' }
   /** An origin older than the grace has not arrived. */
   | { kind: 'behind'; missing: number; since: string; arrived: number }
-  /** The queue has what JOBS does not: JOBS was restored from an older copy, and what comes now is never copied. */
+  /** JOBS_WORK has what JOBS does not: JOBS was restored from an older copy, and new events are not copied. */
   | { kind: 'ahead'; jobsLastSequence: number; arrived: number };
 
-/** Compares the ends of JOBS and of the work queue. The server's own `lag` says 0 also when thousands are missing. */
+/** Compares the ends of JOBS and JOBS_WORK. The server's own `lag` is 0 even when thousands are missing. */
 export function judgeQueue(facts: QueueFacts, now: number, graceMs: number): QueueVerdict {
   const { jobsLastSequence, lastArrived, firstMissing } = facts;
   if (!lastArrived) return { kind: 'in-step' };
@@ -81,6 +80,6 @@ export function judgeQueue(facts: QueueFacts, now: number, graceMs: number): Que
   return { kind: 'behind', missing: firstMissing.sequence, since: firstMissing.storedAt, arrived };
 }
 
-/** Whether the cure may be tried (again): a queue that was recreated needs time to be seen in step. */
+/** Whether JOBS_WORK may be recreated (again): a recreated one needs time to catch up. */
 export const mayRecreate = (recreatedAt: string | undefined, now: number, graceMs: number): boolean =>
   recreatedAt === undefined || now - Date.parse(recreatedAt) > 2 * graceMs;

@@ -11,9 +11,9 @@ export type Finds = z.infer<typeof Finds>;
 
 export const RotationState = z.object({
   after: z.object({ key: z.string(), id: z.string() }).optional(),
-  /** Of the round that is in flight. */
+  /** Of the current round. */
   found: Finds,
-  /** Of the last whole round. */
+  /** Of the last complete round. */
   before: Finds,
 });
 export type RotationState = z.infer<typeof RotationState>;

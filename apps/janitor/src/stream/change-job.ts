@@ -1,5 +1,5 @@
-// One change of one job by the janitor: look at the stream's leader, decide, publish on the condition that nothing has
-// happened meanwhile; look again when something has. So no replica ever repeats what another one did.
+// One change of one job by the janitor: read from the stream's leader, decide, publish on the condition that nothing has
+// happened since; on a conflict read again. So no replica repeats what another one did.
 import { jobFilter, type LifecycleEvent, type SpanOperation } from '@trellis/contracts';
 import type { JobStream } from '@trellis/nats';
 import { actOnJob } from '../janitor-telemetry.ts';

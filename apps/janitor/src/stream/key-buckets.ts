@@ -25,7 +25,7 @@ export interface KeyPage {
 
 const BUCKET_PREFIX = `KV_${keyBucketName('')}`;
 const MAX_ROUNDS = 10;
-/** Two writers at once: on several servers the answer may also be the second. */
+/** Answers to a conflicting write; a cluster may give either. */
 const CONFLICTS: ReadonlySet<number> = new Set([
   JetStreamApiCodes.StreamWrongLastSequence,
   JetStreamApiCodes.StreamWrongLastSequenceUnknown,
@@ -81,8 +81,8 @@ export class KeyBuckets {
   }
 
   /**
-   * Changes a record by compare-and-set; `decide` is asked again for a record that somebody changed meanwhile.
-   * @returns what was decided for the record that was written, or that needs no change; undefined when it is gone
+   * Changes a record by compare-and-set; `decide` runs again when the record has changed.
+   * @returns the decision for the record that was written or needs no change; undefined when the record is gone
    */
   async change<Outcome>(
     entry: KeyEntry,
@@ -108,10 +108,10 @@ export class KeyBuckets {
     return undefined;
   }
 
-  /** Removes a record without a trace, unless it was changed since `revision`. @returns whether it was removed */
+  /** Purges a record unless it changed since `revision`. @returns whether it was removed */
   async prune(service: string, { name, revision }: KeyEntry): Promise<boolean> {
     const bucket = keyBucketName(service);
-    // The sequence is exclusive: what came after the revision stays.
+    // The sequence is exclusive: later revisions stay.
     const query = { filter: `$KV.${bucket}.${name}`, seq: revision + 1 };
     const { purged } = await this.#stream.jsm.streams.purge(`KV_${bucket}`, query);
     return purged > 0;

@@ -1,5 +1,5 @@
-// The JOBS_WORK stream as the janitor looks at it: one work message and the event that put it there, always from the leader.
-// What follows from what is found is decided in plan/plan-job.ts.
+// Reads JOBS_WORK for the janitor: one work message and the event that it comes from, always from the leader. What follows
+// from it is decided in plan/plan-job.ts.
 import { JetStreamApiError, type MsgRequest, type StoredMsg } from '@nats-io/jetstream';
 import { isSubjectToken, parseEventSubject } from '@trellis/contracts';
 import { type JobStream, whenConnected } from '@trellis/nats';
@@ -54,8 +54,8 @@ export class WorkQueue {
   }
 
   /**
-   * The work message that an origin put into the queue; undefined when it is not there (any more). Messages lie in the
-   * order of their origins, so this takes about log2(queue) looks.
+   * The work message of an origin; undefined when it is not there (any more). Messages are in the order of their origins:
+   * a binary search, about log2(messages) reads.
    */
   async findByOrigin(originSequence: number): Promise<WorkMessage | undefined> {
     const { firstSequence, lastSequence } = await this.state();
@@ -72,8 +72,8 @@ export class WorkQueue {
   }
 
   /**
-   * Removes a work message if it is still the one that `originSequence` put there: a queue that was recreated counts
-   * from 1 again. @returns whether it was removed
+   * Removes a work message if it still belongs to `originSequence`: a recreated stream counts from 1 again.
+   * @returns whether it was removed
    */
   async remove(sequence: number, originSequence: number): Promise<boolean> {
     const message = await this.messageAt(sequence);
@@ -129,7 +129,7 @@ function readOrigin(message: StoredMsg, jobsStream: string): WorkOrigin | undefi
   return { sequence, service, jobType, jobId, event: eventType };
 }
 
-/** Older servers do not say the original subject: the body does. */
+/** Older servers leave out the original subject: the body says it. */
 function subjectOfBody(data: Uint8Array): ReturnType<typeof parseEventSubject> {
   try {
     const body: unknown = JSON.parse(new TextDecoder().decode(data));

@@ -5,7 +5,7 @@ import type { IgnoredBecause } from '@trellis/lifecycle';
 export interface CurrentCounters {
   /** Times that this process took the pipeline over. */
   starts: number;
-  /** Those of them after which the projection was built from the start of the stream. */
+  /** Those after which the projection was rebuilt from the start of the stream. */
   rebuilds: number;
   batches: number;
   events: number;

@@ -1,10 +1,10 @@
-// The messages of a batch by what becomes of them: events, and what goes to quarantine because it cannot be read.
+// Sorts the messages of a batch: events, and messages that go to the quarantine because they cannot be read.
 import type { Quarantined, StoredEvent, StoredMessage } from '@trellis/contracts';
 import type { ReadBatch } from '../tail/tail-feed.ts';
 
 export interface DecodedEvent {
   stored: StoredEvent;
-  /** As it came, for the case that it ends in quarantine after all. */
+  /** The original message, in case that it goes to the quarantine after all. */
   message: StoredMessage;
 }
 

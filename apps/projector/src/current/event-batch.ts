@@ -1,5 +1,5 @@
-// What goes into one transaction: events of one or more batches of the tail, folded as they come. The events themselves are
-// kept only while it is one, so that a large batch takes no more memory than the jobs that it changes.
+// The content of one transaction: events of one or more batches of the tail, folded as they arrive. Events are kept only
+// while it is a single batch, so that a large one needs no more memory than the jobs that it changes.
 import type { Quarantined } from '@trellis/contracts';
 import type { ReadBatch } from '../tail/tail-feed.ts';
 import type { DecodedBatch } from './decode-batch.ts';

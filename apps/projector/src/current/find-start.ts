@@ -8,7 +8,7 @@ import type { CurrentStore, Lease } from '@trellis/store-postgres';
 export interface StartFacts {
   lease: Lease;
   stream: { created: string; firstSequence: number; lastSequence: number };
-  /** When the stream stored the message that is at the position now; undefined when there is none. */
+  /** When the stream stored the message at the checkpoint; undefined when there is none. */
   storedAtPosition: string | undefined;
   /** Whether any job has a row. */
   hasJobs: boolean;
@@ -30,13 +30,13 @@ export function whyRebuild({ lease, stream, storedAtPosition, hasJobs }: StartFa
 }
 
 export interface Start {
-  /** The lease with the identity of the stream that is there now, and the position to continue from. */
+  /** The lease with the identity of the present stream, and the checkpoint to continue from. */
   lease: Lease;
-  /** Greatest sequence of this stream in quarantine; beyond the position only while a projection is built again. */
+  /** Greatest sequence of this stream in quarantine; beyond the checkpoint only during a rebuild. */
   quarantinedUpTo: number;
   /** Whether the projection was emptied. */
   rebuilt: boolean;
-  /** Up to this sequence of the stream it is projected again, or for the first time after the fact; 0: from its position on. */
+  /** Events up to this sequence are projected again, or late; 0: the pipeline continues at its checkpoint. */
   rebuiltUpTo: number;
 }
 

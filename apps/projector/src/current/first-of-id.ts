@@ -1,5 +1,5 @@
-// Looks in the stream whether a `created` for an id that is taken is the first message of that id there: then the earlier
-// job was purged, and its id is free again (docs/protocol.md#headers-and-conditions).
+// Checks in the stream whether a `created` for a known id is the first message of that id: then the earlier job was purged,
+// and its id is free again (docs/protocol.md#headers-and-conditions).
 import { jobIdFilter } from '@trellis/contracts';
 import type { JobStream } from '@trellis/nats';
 import type { DecodedEvent } from './decode-batch.ts';
@@ -7,7 +7,7 @@ import type { DecodedEvent } from './decode-batch.ts';
 const AT_ONCE = 32;
 
 /**
- * Sequences of those `created` events for taken ids before which the stream holds nothing of their id.
+ * Sequences of the `created` events for known ids before which the stream holds nothing of their id.
  * @param known the ids that have a job
  */
 export async function findFirstOfId(

@@ -1,4 +1,4 @@
-// Folds the events of a batch onto the jobs that they touch. Pure: what must be looked up is handed in.
+// Folds the events of a batch onto the jobs that they touch. Pure: the jobs are passed in.
 import type { QuarantineCode, Quarantined, StoredMessage } from '@trellis/contracts';
 import { type FoldedJob, type IgnoredBecause, reduce } from '@trellis/lifecycle';
 import type { JobChange, StoreRefusal } from '@trellis/store-postgres';
@@ -8,7 +8,7 @@ import type { DecodedEvent } from './decode-batch.ts';
 export interface FoldInput {
   /** In stream order. */
   events: readonly DecodedEvent[];
-  /** The jobs of the touched ids as they were before, as far as there are any. */
+  /** The jobs of the touched ids before the batch, if any. */
   known: ReadonlyMap<string, FoldedJob>;
   /** Sequences of `created` events before which the stream holds nothing of their id (any more). */
   firstOfId: ReadonlySet<number>;
@@ -28,7 +28,7 @@ export interface FoldedBatch {
   applied: AppliedEvents;
 }
 
-/** A fold that goes on over several parts of a batch; what it keeps of an event is the effect on its job. */
+/** A fold over several parts of a batch; it keeps only the effect of an event on its job. */
 export class BatchFold {
   readonly #touched = new Map<string, Fold>();
   readonly #quarantined: Quarantined[] = [];
@@ -70,7 +70,7 @@ export class BatchFold {
       let outcome = reduce(fold.job, stored);
       const passed = fold.job?.lastSequence ?? 0;
       if (outcome.kind === 'ignored' && event.eventType === 'created' && sequence > passed && firstOfId.has(sequence)) {
-        // What the id stood for is gone from the stream: it begins again.
+        // The earlier job of the id is gone from the stream: the id starts again.
         outcome = reduce(undefined, stored);
         fold.restarted = fold.before !== undefined;
         fold.logs = [];

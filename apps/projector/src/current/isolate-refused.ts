@@ -1,5 +1,5 @@
-// Finds the events whose effect the store refuses, so that the rest of their batch can continue. Rare, so simple: the store is
-// asked about halves until single jobs are left, then about each job's events one after the other.
+// Finds the events whose effect the store refuses, so that the rest of their batch can be written. Rare, so simple: tries
+// halves of the batch until single jobs are left, then the events of each such job one by one.
 import type { CommitOutcome, JobChange, StoreRefusal } from '@trellis/store-postgres';
 import { type FoldInput, foldBatch } from './fold-batch.ts';
 

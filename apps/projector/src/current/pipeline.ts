@@ -1,4 +1,4 @@
-// The `current` pipeline: follows the JOBS stream and keeps one row per job true. Decode → fold → commit → ack; while a
+// The `current` pipeline: follows the JOBS stream and keeps one row per job up to date. Decode → fold → commit → ack; while a
 // batch is being written the next one is folded.
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '@trellis/async';
@@ -60,11 +60,11 @@ const TAIL_BATCH = 1_000;
 /** Quarantined messages of a batch that get a line of their own in the log. */
 const LOGGED_A_BATCH = 20;
 
-/** Part of the owner's name in the lease: no configuration can make two processes one owner. */
+/** Part of the owner's name in the lease, so that two processes with one configuration are two owners. */
 const PROCESS = randomUUID().slice(0, 8);
 
 /**
- * Projects until `signal` aborts or the pipeline is lost to another process or another stream; then it can be run again.
+ * Projects until `signal` aborts, the lease is lost, or the stream was recreated; then it can be run again.
  * @throws Error when the store or the stream cannot be used; what was not committed is read again by the next run
  */
 export async function runCurrentPipeline(options: CurrentPipelineOptions): Promise<void> {
@@ -146,7 +146,7 @@ class Run {
     let writing = Promise.resolve({ isolated: false });
     let batch: EventBatch | undefined;
     for await (const read of batches) {
-      // Folded onto what the former batch will have written, while it is being written.
+      // Folded onto the result of the previous batch while that batch is being written.
       batch ??= new EventBatch(read.first);
       await this.#add(batch, read);
       if (read.pending > 0 && this.#hasRoom(batch)) continue;
@@ -154,7 +154,7 @@ class Run {
       const next = isolated ? await this.#foldAgain(batch) : batch;
       batch = undefined;
       writing = this.#record(next, () => this.#write(next));
-      // Nobody may look for long: the next batch comes with the next event.
+      // The next batch comes with the next event, which may take long.
       writing.catch((error: unknown) => failed.abort(error));
     }
     await writing;
@@ -188,7 +188,7 @@ class Run {
     batch.add({ read, decoded, input }, this.#position < this.#start.quarantinedUpTo);
   }
 
-  /** A batch that was folded onto what the former one turned out not to have written. */
+  /** A batch that was folded onto the previous one, which was then not written. */
   async #foldAgain(batch: EventBatch): Promise<EventBatch> {
     if (!batch.only) throw new ReadAgain(batch.last);
     const again = new EventBatch(batch.first);

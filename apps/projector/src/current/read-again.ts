@@ -1,5 +1,5 @@
 // Asks the pipeline to read a range of the stream again.
-/** A batch that cannot be written as it is, and whose events are not kept: to be read again in smaller ones. */
+/** A batch that cannot be written and whose events are not kept: they are read again in smaller batches. */
 export class ReadAgain extends Error {
   override readonly name = 'ReadAgain';
   readonly upTo: number;

@@ -14,7 +14,7 @@ export interface ReleaseOptions {
   pageSize?: number;
 }
 
-/** Refused for what their effect would be, not because they could not be read. */
+/** Refused because of their effect, not because they could not be read. */
 const NOT_BY_READING: ReadonlySet<string> = new Set(['store-refused', 'foreign-owner']);
 
 /** @returns how many messages left the quarantine */
@@ -84,7 +84,7 @@ async function releaseJob(options: ReleaseOptions, jobId: string, readable: numb
   return released.length;
 }
 
-/** Only its sequence is looked at: what is foreign stays in quarantine as it is. */
+/** Only the sequence is used: foreign messages stay in quarantine unchanged. */
 const toMessage = (sequence: number, storedAt: string, subject: string) => ({
   sequence,
   storedAt,

@@ -1,4 +1,4 @@
-// Where the tail's side collects the next block while the writer's side inserts the former one. Bounded to one block.
+// The tail collects the next block here while the writer inserts the previous one. Bounded to one block.
 
 import { sleep } from '@trellis/async';
 import type { Decoded, QuarantineCode, StoredMessage } from '@trellis/contracts';
@@ -7,7 +7,7 @@ import { MAX_LINKS } from '../telemetry/project-batch.ts';
 
 export interface CollectedBlock {
   block: JournalBlock;
-  /** Stream sequence up to which everything is in this block or before it. */
+  /** Stream sequence up to which everything is in this block or in an earlier one. */
   passed: number;
   /** Acknowledges the last whole batch of the tail in it. */
   ack: () => void;
@@ -42,7 +42,7 @@ export class BlockBuffer {
     return this.block.rows >= this.#limit.rows || this.block.bytes >= this.#limit.bytes;
   }
 
-  /** Whether more is to come than is in it: so towards the end blocks become smaller, and the last one does not take long. */
+  /** Whether more messages wait than are in it: towards the end blocks get smaller, so that the last one is quick. */
   get fills(): boolean {
     return !this.full && this.#pending > this.block.rows;
   }
@@ -52,7 +52,7 @@ export class BlockBuffer {
     return this.#pending;
   }
 
-  /** Whether something is collected: rows, or passed sequences without any. */
+  /** Whether anything is collected: rows, or sequences without rows. */
   get waiting(): boolean {
     return this.#collected.passed > 0;
   }

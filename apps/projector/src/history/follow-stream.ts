@@ -1,5 +1,5 @@
-// From the stream into the journal: collects and encodes the next block while the former one is inserted, and paces the
-// inserts so that an event is soon visible and ClickHouse gets few and large parts. What writing means is journal-writer.ts.
+// From the stream into the journal: collects and encodes the next block during the insert of the previous one, and paces the
+// inserts: events become visible soon, and ClickHouse gets few large parts. How a block is written is journal-writer.ts.
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Logger } from '@trellis/async';
 import type { Intent } from '@trellis/contracts';
@@ -46,9 +46,9 @@ export interface FollowOptions {
 
 /** Messages of a range that are read from the stream in one go. */
 const BATCH_MESSAGES = 1_000;
-/** Encoded without a break; the other work of the process waits for so many. */
+/** Messages encoded without a break: other work of the process waits for them. */
 const SLICE_MESSAGES = 250;
-/** When everything is caught up, so many times as long as an insert took passes until the next one begins. */
+/** After catch-up, the pause before an insert is this many times the duration of the previous one. */
 const REST_FACTOR = 9;
 
 /**
@@ -125,7 +125,7 @@ async function record(options: FollowOptions, collected: CollectedBlock, write: 
   for (const [code, times] of quarantined) countMetric('trellis.projector.quarantined', { pipeline, code }, times);
 }
 
-/** What the range of a begun insert holds now; incomplete when the signal has aborted. */
+/** What the range of a started insert holds now; incomplete when the signal has aborted. */
 export async function readRange(
   options: Pick<FollowOptions, 'stream' | 'consumer' | 'lease' | 'signal' | 'log'>,
   intent: Intent,

@@ -1,12 +1,12 @@
-// Puts blocks into the journal exactly once: the range into the record, the block into ClickHouse, the position into the
-// record. Repeats an insert with the same token for as long as it takes; never skips. What was repeated is looked at.
+// Writes blocks into the journal exactly once: the range into the record, the block into ClickHouse, the checkpoint into the
+// record. Repeats an insert with the same token until it succeeds, then checks the result; never skips a block.
 import { backoffMs, type Logger, sleep } from '@trellis/async';
 import type { Intent } from '@trellis/contracts';
 import { type JournalBlock, JournalGone, type JournalStore } from '@trellis/store-clickhouse';
 import { type HistoryLease, LeaseLost } from './history-lease.ts';
 import { journalMismatch, keptSince } from './start-decision.ts';
 
-/** The journal is not what it was when the lease was taken: the history has to be looked at again. */
+/** The journal has changed since the lease was acquired: the start decision must be made again. */
 class JournalDiverged extends Error {
   override readonly name = 'JournalDiverged';
 }
@@ -19,7 +19,7 @@ export interface WriterOptions {
   signal: AbortSignal;
   /** Days for which ClickHouse keeps the history; undefined: forever. */
   ttlDays?: number | undefined;
-  /** Told about each failed insert, and with undefined when one has succeeded again. */
+  /** Called with the error of each failed insert, and with undefined after the next success. */
   storeFailed?: (error: unknown) => void;
 }
 
@@ -66,13 +66,13 @@ export class JournalWriter {
     if (block.rows > 0) await this.append(block, intent.token);
     if (intent.kind === 'release') return lease.update({ intent: null });
     if (block.rows > 0) await this.#verifyBlock(block);
-    // What was purged from the stream meanwhile is in the journal if the insert had arrived before, else nowhere.
+    // Messages purged from the stream since are in the journal if the insert had arrived, otherwise nowhere.
     const { generation, written } = lease.record;
     const greatest = await store.greatestMessage(generation, written.sequence);
     await lease.update({ position: intent.to, written: greatest ?? written, intent: null });
   }
 
-  /** @returns how often it was sent in vain, or without an answer */
+  /** @returns the number of tries that failed or had no reply */
   private async append(block: JournalBlock, token: string): Promise<number> {
     const { lease, store, log, signal, storeFailed } = this.#options;
     for (let failures = 0; ; ) {
@@ -116,7 +116,7 @@ export class JournalWriter {
     throw new JournalDiverged(rebuild);
   }
 
-  /** A server that was away may come back emptied, or restored from a backup. */
+  /** A server may come back empty, or restored from a backup. */
   async #verifyJournal(): Promise<void> {
     const { lease, store, ttlDays } = this.#options;
     const { record } = lease;

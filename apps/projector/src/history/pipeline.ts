@@ -1,5 +1,5 @@
-// The history pipeline: every message of the JOBS stream once in ClickHouse. Lease → migrations → may it go on? → finish what
-// was begun → release from the quarantine → follow the stream. Why this is exactly once: docs/adr/0003-history-exactly-once.md.
+// The history pipeline: every message of the JOBS stream once in ClickHouse. Lease → migrations → start decision → finish a
+// started insert → release the quarantine → follow the stream. Why exactly once: docs/adr/0003-history-exactly-once.md.
 import { randomUUID } from 'node:crypto';
 import { Kvm } from '@nats-io/kv';
 import type { Logger } from '@trellis/async';
@@ -23,7 +23,7 @@ import { decideStart, keptSince } from './start-decision.ts';
 
 const PIPELINES_BUCKET = 'JOBS_PIPELINES';
 
-/** What the pipeline does now, and what it has done since it was started. */
+/** What the pipeline does now, and its counts since the start. */
 export interface HistoryStatus {
   /** `standby`: another instance writes. */
   role: 'starting' | 'standby' | 'writing';
@@ -68,12 +68,12 @@ export interface HistoryPipelineOptions {
 const LIMIT: BlockLimits = { rows: 100_000, bytes: 32 * 1024 * 1024 };
 const PACE_MS: Pace = { caughtUp: 250, rest: 2_000, behind: 5_000 };
 
-/** Part of the owner's name in the record: no configuration can make two processes one owner. */
+/** Part of the owner's name in the record, so that two processes with one configuration are two owners. */
 const PROCESS = randomUUID().slice(0, 8);
 
 /**
  * Runs until `signal` aborts. Any number of instances may run: one writes, the others stand by.
- * @throws when it cannot go on as it is (lease lost, stream recreated, ClickHouse or NATS not there): to be run again
+ * @throws when it must start over (lease lost, stream recreated, ClickHouse or NATS unreachable): run it again
  */
 export async function runHistoryPipeline(options: HistoryPipelineOptions): Promise<void> {
   const { stream, owner, log, signal, leaseMs = 10_000 } = options;
@@ -130,7 +130,7 @@ async function write(
   const store = new JournalStore(clickhouse);
   const storeFailed = (storeError: unknown) => tell({ storeError });
   const writer = new JournalWriter({ lease, store, log, signal, ttlDays, storeFailed });
-  // Tables that are made now would not know the token of a block that is sent again.
+  // Tables created now would not know the token of a repeated block.
   if (lease.record.intent && (await pendingMigrations(clickhouse)).length > 0) {
     await lease.update({ rebuild: 'an insert was begun and not confirmed before tables were replaced' });
   }
@@ -178,7 +178,7 @@ async function write(
   });
 }
 
-/** Goes on with the history of the record, or begins a new one from the stream's start. */
+/** Continues the history of the record, or starts a new generation from the stream's start. */
 async function beginOrContinue(
   stream: JobStream,
   store: JournalStore,

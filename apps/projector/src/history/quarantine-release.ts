@@ -38,7 +38,7 @@ export async function releaseQuarantine(options: ReleaseOptions): Promise<number
   return released;
 }
 
-/** The rows of a release that was begun and perhaps not finished. */
+/** The rows of a release that started and may not have finished. */
 export async function releasedBlock(store: JournalStore, generation: number, intent: Intent): Promise<JournalBlock> {
   const block = new JournalBlock(generation);
   for await (const message of store.quarantined(generation, { first: intent.from, last: intent.to, released: true })) {

@@ -1,10 +1,10 @@
-// May a new owner continue with the history that it finds, or does it begin a new one from the stream's start? Pure.
+// Whether a new owner continues the history that it finds or starts a new generation from the stream's start. Pure.
 import type { PipelineRecord } from '@trellis/contracts';
 
 export interface Situation {
   record: Pick<PipelineRecord, 'streamCreated' | 'generation' | 'position' | 'written' | 'intent' | 'rebuild'>;
   stream: { created: string; lastSequence: number };
-  /** When the stream stored the message at `record.written.sequence`; undefined when it is there no more. */
+  /** When the stream stored the message at `record.written.sequence`; undefined when it is gone. */
   writtenStoredAt: string | undefined;
   journal: {
     /** The greatest generation begun in ClickHouse. */
@@ -12,7 +12,7 @@ export interface Situation {
     /** The greatest sequence of the record's generation that is at least `record.written.sequence`; 0: none. */
     greatestSequence: number;
   };
-  /** ClickHouse may have dropped what the stream stored before: by the retention. Undefined: it keeps everything. */
+  /** Retention may have dropped rows that the stream stored before this. Undefined: ClickHouse keeps everything. */
   keptSince: string | undefined;
 }
 
@@ -48,7 +48,7 @@ export function decideStart(situation: Situation): StartDecision {
   return mismatch === undefined ? { kind: 'continue' } : rebuild(mismatch);
 }
 
-/** What is wrong with the greatest sequence found in the journal; undefined when it is as the record says. */
+/** What is wrong with the greatest sequence in the journal; undefined when it agrees with the record. */
 export function journalMismatch(
   record: Pick<PipelineRecord, 'written' | 'intent'>,
   greatestSequence: number,

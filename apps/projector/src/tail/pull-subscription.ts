@@ -1,5 +1,5 @@
-// One durable consumer's messages, prefetched within a bound of messages and of bytes (the library's consume() takes only
-// one of the two). Says when it has ended and why; making the consumer and starting over is tail-stream.ts.
+// The messages of one durable consumer, prefetched within a bound of messages and of bytes (the library's `consume` takes only
+// one of the two). Reports its end and the reason. tail-stream.ts creates the consumer and starts over.
 import {
   createInbox,
   type Msg,
@@ -36,9 +36,9 @@ export interface PullOptions {
 
 const EXPIRES_MS = 20_000;
 const HEARTBEAT_MS = 2_000;
-/** Heartbeats that may be missing before the subscription is given up. */
+/** The subscription ends after this many missing heartbeats. */
 const MISSED_HEARTBEATS = 3;
-/** The bound is asked for in this many requests, so that some run while others are used up. */
+/** The bound is split into this many requests, so that some run while others are consumed. */
 const REQUESTS = 4;
 
 export interface Wanted {
@@ -107,7 +107,7 @@ export class PullSubscription implements Disposable {
     return this.#buffer.length - this.#taken;
   }
 
-  /** Messages of the consumer that had not been sent when the last one arrived. */
+  /** Messages of the consumer that were pending when the last one arrived. */
   get pending(): number {
     return this.#buffer.at(-1)?.pending ?? 0;
   }
@@ -186,7 +186,7 @@ export class PullSubscription implements Disposable {
     }
     const { reply = '' } = message;
     const info = deliveryInfo(reply);
-    // Every delivery counts one up: a hole means that a message was lost on its way.
+    // Delivery sequences have no gaps: a gap means that a message was lost.
     if (info.consumerSequence !== this.#consumerSequence + 1) {
       this.#end(new Error(`delivery ${this.#consumerSequence + 1} is missing, got ${info.consumerSequence}`));
       return;
@@ -247,7 +247,7 @@ interface DeliveryInfo {
   pending: number;
 }
 
-/** Where the tokens of the subject held begin; one place more, for its end. */
+/** Offsets of the subject's tokens; one more for its end. */
 const starts: number[] = [];
 
 /**

@@ -1,5 +1,5 @@
-// Gives every pipeline of this process the stream from its own position on. Pipelines that are near each other share one
-// tail; one that falls behind, or that another would have to wait for, gets a tail of its own until it has caught up.
+// Gives every pipeline of this process the stream from its own checkpoint. Pipelines that are close to each other share one
+// tail. A pipeline that falls behind gets a tail of its own until it has caught up.
 
 import type { Logger } from '@trellis/async';
 import type { JobStream } from '@trellis/nats';
@@ -19,7 +19,7 @@ export interface SharedTailOptions {
   idleCheckMs?: number | undefined;
   /** How far readers of one tail may be apart; default 2,000 messages, 4 MB. */
   window?: FeedOptions['window'];
-  /** A reader that is not near the stream's end waits for others so long, in twice so long a time; default 15,000. */
+  /** A reader far from the stream's end waits for others at most this long within twice this time; default 15,000. */
   patienceMs?: number;
 }
 
@@ -102,7 +102,7 @@ export class SharedTail {
     }
   }
 
-  /** Lets others that have just begun, a little behind, come to the place of this tail while there is much to read for all. */
+  /** Lets readers that start a little behind catch up with this tail while there is much to read. */
   async #waitForNewcomers({ owner, created }: TailFeed): Promise<void> {
     const isNewcomer = (other: TailFeed) =>
       other.created === created &&
@@ -116,7 +116,7 @@ export class SharedTail {
 }
 
 const PATIENCE_MS = 15_000;
-/** Pipelines of one process begin within seconds of each other: one has tables to make, the other has not. */
+/** Pipelines of one process start within seconds of each other: one has tables to create. */
 const NEWCOMER_MS = 10_000;
 const LOOK_MS = 20;
 const NEAR_MESSAGES = 200_000;

@@ -1,5 +1,5 @@
-// One tail of the stream with its messages read, for the reader that opened it and for others in this process that are near:
-// a message is fetched and parsed once for all of them. Who reads from which feed is shared-tail.ts.
+// One tail of the stream for the reader that opened it and for others close to it: each message is fetched and parsed once for
+// all of them. shared-tail.ts decides who reads from which feed.
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { type Decoded, decodeEvent, type StoredMessage } from '@trellis/contracts';
 import { boundYoungGeneration } from '@trellis/runtime';
@@ -20,7 +20,7 @@ export interface FeedOptions extends Omit<TailOptions, 'maxMessages' | 'maxBytes
 
 /** Half of it is what two or three batches of the tail allocate: most of that is garbage by then. */
 const YOUNG_BYTES = 16 * 1024 * 1024;
-/** Decoded without a break; the other work of the process waits for so many. */
+/** Messages decoded without a break: other work of the process waits for them. */
 const SLICE = 250;
 /** Bytes of one batch; twice as many are prefetched, in four requests that each have room for the largest message. */
 const BATCH_BYTES = 4 * 1024 * 1024;
@@ -79,7 +79,7 @@ export class TailFeed implements AsyncDisposable {
   }
 
   /**
-   * What follows for `reader`; undefined when it has to go on elsewhere, or was stopped.
+   * The next batch for `reader`; undefined when it must continue elsewhere, or was stopped.
    * @throws to the owner: what the tail throws
    */
   async batchFor(reader: Reader): Promise<ReadBatch | undefined> {
@@ -113,7 +113,7 @@ export class TailFeed implements AsyncDisposable {
     return this.#messages >= messages || this.#bytes >= bytes;
   }
 
-  /** Waits for those behind; false when `reader` has to leave because they are too slow for it. */
+  /** Waits for the readers behind; false when `reader` must leave because they are too slow. */
   async #room(reader: Reader): Promise<boolean> {
     while (this.#isFull && !this.#ended && !reader.signal.aborted) {
       // Whoever is near the end of the stream is to stay there.
@@ -168,8 +168,8 @@ export class TailFeed implements AsyncDisposable {
 }
 
 /**
- * The first of what waits for a reader, as one batch of `maxMessages` at most: batches that another one took as the messages
- * came are small, and whoever fell behind by them would fall further behind, taking them one by one.
+ * Joins the batches that wait for a reader, up to `maxMessages`: small batches taken one by one would let a reader fall
+ * further behind.
  */
 function joined(waiting: readonly ReadBatch[], maxMessages: number): ReadBatch {
   const taken: ReadBatch[] = [];

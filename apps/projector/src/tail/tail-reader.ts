@@ -1,4 +1,4 @@
-// Somebody's place in the stream, and how long he waits for others there.
+// The position of one reader in the stream, and how long it waits for others.
 import { sleep } from '@trellis/async';
 
 export class Reader {

@@ -1,5 +1,5 @@
-// Follows the JOBS stream from a stored position, in order and without holes, forever. The position belongs to the
-// caller: the durable consumer is recreated there at every start and after every disturbance, and shows how far it is.
+// Follows the JOBS stream from a checkpoint, in order and without gaps. The caller owns the checkpoint: the durable consumer is
+// recreated there at every start and after every disturbance, and shows the progress.
 import { AckPolicy, DeliverPolicy, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { backoffMs, type Logger, sleep } from '@trellis/async';
@@ -17,7 +17,7 @@ export interface TailBatch {
   lastStoredAt: string | undefined;
   /** Messages still waiting in the stream after this batch. */
   pending: number;
-  /** Tells the consumer that everything up to `last` is done. For show: the caller's position decides. */
+  /** Acknowledges everything up to `last`. For display only: the caller's checkpoint decides. */
   ack(): void;
 }
 
@@ -89,7 +89,7 @@ export async function* tailStream(options: TailOptions): AsyncGenerator<TailBatc
       if (error instanceof StreamRecreated || stream.nc.isClosed()) throw error;
       log.warn({ consumer, position: position.next - 1, error }, 'the stream cannot be followed now');
     }
-    // The first new start is prompt: most often the connection has just come back.
+    // The first restart has no wait: most often the connection has just come back.
     await sleep(backoffMs(++failures, 20, 2_000), signal);
   }
 }
@@ -124,7 +124,7 @@ async function openConsumer({ stream, consumer, maxMessages }: TailOptions, posi
     ack_policy: AckPolicy.All,
     // It is recreated at every start, so nothing of it need be on disk.
     mem_storage: true,
-    // What is unacknowledged is bounded by what is pulled; a store that is down for hours must not cause redeliveries.
+    // Unacknowledged messages are bounded by the pulls; a store that is down for hours must not cause redeliveries.
     max_ack_pending: -1,
     ack_wait: nanos(24 * 3_600_000),
   });
@@ -197,8 +197,8 @@ function toBatch(
 }
 
 /**
- * After a while without messages: is there really none? Passes sequences at the end of the stream that are deleted or of
- * other subjects; ends the subscription when the stream holds a message that was not delivered.
+ * Checks after a while without messages whether there are really none. Skips sequences at the end of the stream that are
+ * deleted or of other subjects; ends the subscription when the stream holds a message that was not delivered.
  */
 async function passIdle(
   pull: PullSubscription,

@@ -1,4 +1,4 @@
-// Tells in the log how far a pipeline is that has much to catch up with.
+// Logs the progress of a pipeline during a long catch-up.
 import type { Logger } from '@trellis/async';
 
 const EVERY_MS = 5_000;

@@ -1,4 +1,4 @@
-// Whether a pipeline does its work (or stands by for it): what GET /ready says of it.
+// Whether a pipeline works or stands by, for GET /ready.
 
 export class PipelineHealth {
   #trouble: unknown = new Error('not started yet');

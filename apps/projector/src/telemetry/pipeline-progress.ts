@@ -1,4 +1,4 @@
-// How far the pipelines of this process are, and what that means for their lag: looked up in the stream when somebody reads the
+// Checkpoint and lag of the pipelines of this process; the lag is read from the stream when somebody reads the
 // metrics, so that a pipeline that hangs shows it.
 import { ALL_EVENTS_FILTER, optionalEventFields, QUARANTINE_CODES } from '@trellis/contracts';
 import { countMetric, observeMetrics } from '@trellis/instrumentation';

@@ -1,4 +1,4 @@
-// What is recorded of one batch of a pipeline, whatever its size: a span that links to the first jobs in it, its size, its time.
+// Telemetry of one batch of a pipeline: a span with links to its first jobs, its size, its duration.
 // What is counted of the events in it is the pipelines' business.
 import { SpanKind, trace } from '@opentelemetry/api';
 import { ATTR, LINK, MESSAGING_SYSTEM, spanName } from '@trellis/contracts';
@@ -15,7 +15,7 @@ export interface ProjectedBatch {
   /** Stream sequences. */
   first: number;
   last: number;
-  /** `traceparent` of the jobs in it; those after the first `MAX_LINKS` are not looked at. */
+  /** `traceparent` of the jobs in it; those after the first `MAX_LINKS` are ignored. */
   jobs: Iterable<string>;
 }
 
