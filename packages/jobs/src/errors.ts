@@ -23,8 +23,8 @@ export class AdmissionRejected extends Error {
   constructor(key: string, reason: 'active-limit' | 'queue-depth') {
     super(
       reason === 'active-limit'
-        ? `key ${key}: as many jobs as may be active are under way, and none may wait`
-        : `key ${key}: as many jobs as may wait are waiting`,
+        ? `key ${key}: \`maxActive\` jobs of this key are running, and queueing is off (\`maxQueuedPerKey: 0\`)`
+        : `key ${key}: \`maxQueuedPerKey\` jobs of this key are waiting`,
     );
     this.key = key;
     this.reason = reason;

@@ -18,7 +18,7 @@ export { MAX_ACTIVE_JOBS, type WorkerPresence, type WorkerStatus } from './prese
 export { type CommitOutcome, CurrentStore, Fenced } from './projection/current-store.ts';
 export { type BatchCommit, type JobChange, NOT_LOADED } from './projection/job-change.ts';
 export type { Lease } from './projection/pipeline-leases.ts';
-export { writeChanges } from './projection/plan-writes.ts';
+export { planWrites } from './projection/plan-writes.ts';
 export { type JanitorDuty, JobReader, type PipelinePosition } from './read/job-reader.ts';
 export type { ReadJob } from './read/job-row.ts';
 export type { Bodies } from './read/list-query.ts';

@@ -15,7 +15,7 @@ import {
   PassLedger,
   type PassProblem,
   type Postgres,
-  writeChanges,
+  planWrites,
 } from '@trellis/store-postgres';
 import { freshPostgres, startTestNats, type TestNats } from '@trellis/test-support';
 import pLimit from 'p-limit';
@@ -224,7 +224,7 @@ class StepProjection {
       from: this.#position,
       to: lastSequence,
       toStoredAt: undefined,
-      changes: writeChanges(changes),
+      changes: planWrites(changes),
       quarantined: [],
       released: [],
     });

@@ -16,7 +16,7 @@ export interface DecodedBatch {
   droppedFields: string[];
 }
 
-export function sortBatch({ messages, decoded }: Pick<ReadBatch, 'messages' | 'decoded'>): DecodedBatch {
+export function partitionBatch({ messages, decoded }: Pick<ReadBatch, 'messages' | 'decoded'>): DecodedBatch {
   const batch: DecodedBatch = { events: [], quarantined: [], droppedFields: [] };
   let index = 0;
   for (const message of messages) {

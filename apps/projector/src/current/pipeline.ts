@@ -5,14 +5,14 @@ import type { Logger } from '@trellis/async';
 import { countMetric } from '@trellis/instrumentation';
 import { type FoldedJob, isEnded } from '@trellis/lifecycle';
 import type { JobStream } from '@trellis/nats';
-import { CurrentStore, Fenced, type JobChange, type Lease, NOT_LOADED, writeChanges } from '@trellis/store-postgres';
+import { CurrentStore, Fenced, type JobChange, type Lease, NOT_LOADED, planWrites } from '@trellis/store-postgres';
 import { type ReadBatch, SharedTail } from '../tail/shared-tail.ts';
 import { StreamRecreated } from '../tail/tail-stream.ts';
 import { CatchUpProgress } from '../telemetry/catch-up-progress.ts';
 import type { PipelineProgress } from '../telemetry/pipeline-progress.ts';
 import { projectBatch } from '../telemetry/project-batch.ts';
 import { type CurrentCounters, count, newCounters } from './counters.ts';
-import { sortBatch } from './decode-batch.ts';
+import { partitionBatch } from './decode-batch.ts';
 import { EventBatch } from './event-batch.ts';
 import { findStart, type Start } from './find-start.ts';
 import { findFirstOfId } from './first-of-id.ts';
@@ -169,7 +169,7 @@ class Run {
   async #add(batch: EventBatch, read: ReadBatch): Promise<void> {
     const { store, stream } = this.#options;
     const former = this.#former;
-    const decoded = sortBatch(read);
+    const decoded = partitionBatch(read);
     const { events } = decoded;
     const kept = new Map<string, FoldedJob>();
     const asked = new Set<string>();
@@ -212,7 +212,7 @@ class Run {
         from: this.#position,
         to: batch.last,
         toStoredAt: batch.lastStoredAt,
-        changes: writeChanges(folded.changes),
+        changes: planWrites(folded.changes),
         quarantined: [...batch.unreadable, ...folded.quarantined],
         released: this.#projectedAgain(batch, folded),
       });

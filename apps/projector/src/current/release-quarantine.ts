@@ -3,7 +3,7 @@
 import type { Logger } from '@trellis/async';
 import { decodeEvent, type Quarantined } from '@trellis/contracts';
 import type { JobStream } from '@trellis/nats';
-import { type BatchCommit, type CurrentStore, type Lease, writeChanges } from '@trellis/store-postgres';
+import { type BatchCommit, type CurrentStore, type Lease, planWrites } from '@trellis/store-postgres';
 import { foldBatch } from './fold-batch.ts';
 
 export interface ReleaseOptions {
@@ -71,7 +71,7 @@ async function releaseJob(options: ReleaseOptions, jobId: string, readable: numb
     from: lease.position,
     to: lease.position,
     toStoredAt: lease.positionStoredAt,
-    changes: writeChanges(change ? [{ ...change, before, restarted: before !== undefined }] : []),
+    changes: planWrites(change ? [{ ...change, before, restarted: before !== undefined }] : []),
     quarantined: [],
     released,
   };

@@ -1,5 +1,5 @@
 // What every changing RPC does: find the job, decide, publish one event, wait until it is projected, answer with the
-// job (docs/protocol.md#rpcs). What is decided is the method's business.
+// job (docs/protocol.md#rpcs). The method decides.
 import {
   EVENT_TYPES,
   type EventType,
@@ -34,11 +34,11 @@ export interface Command {
   reason: string | undefined;
   /** Asked again whenever the job has changed since. */
   decide: (job: FoldedJob) => Decision | Promise<Decision>;
-  /** What is left to do by the one whose event was stored. Its failure is logged and changes no answer. */
+  /** Work left to the caller whose event was stored. Its failure is logged and does not change the reply. */
   afterwards?: (job: FoldedJob, sequence: number) => Promise<void>;
 }
 
-/** Where a job stands: `lastSequence` is what a condition is put on. */
+/** A job and the sequence for a condition on it. */
 interface Standing {
   job: FoldedJob;
   lastSequence: number;
@@ -56,7 +56,7 @@ interface Done {
 }
 
 const MAX_ROUNDS = 20;
-/** Shorter than callers wait: an unclear outcome is told to them while they still listen. */
+/** Shorter than the timeout of callers: they still get a reply when the outcome is unclear. */
 const PUBLISH_TIMEOUT_MS = 6_000;
 
 /**
@@ -82,7 +82,7 @@ export async function runCommand(command: Command, call: Call, ports: Ports): Pr
 
 async function settle(command: Command, call: Call, ports: Ports): Promise<Done> {
   let standing = await findJob(command.id, ports);
-  // Rows and replicas may be behind: nobody is refused by them alone.
+  // Rows and replicas may lag: a refusal is never based on them alone.
   let fromLeader = false;
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const decision = await command.decide(standing.job);
@@ -116,7 +116,7 @@ async function settle(command: Command, call: Call, ports: Ports): Promise<Done>
     const job = wholeJob(read, events, standing.job);
     standing = { job, lastSequence };
     fromLeader = true;
-    // Lost against the same action of somebody else: the winner's job is what was asked for.
+    // Another caller was quicker with the same action: the result is the requested one.
     const winner = effective(events).find(
       (one) => one.event.eventType === event.eventType && one.sequence > (after ?? 0),
     );
@@ -150,7 +150,7 @@ async function lookAgain({ job: known, lastSequence: seen }: Standing, ports: Po
   return { job: wholeJob(read.job, read.events, known), lastSequence: read.lastSequence };
 }
 
-/** A job whose head is gone from the stream cannot be told from what is left of it alone: it continues from what was known. */
+/** A job whose first events are gone from the stream: folded onto its row. */
 function wholeJob(read: FoldedJob, events: StoredEvent[], known: FoldedJob): FoldedJob {
   if (!read.headMissing) return read;
   return events.reduce((job, stored) => {
@@ -159,7 +159,7 @@ function wholeJob(read: FoldedJob, events: StoredEvent[], known: FoldedJob): Fol
   }, known);
 }
 
-/** Events after which a decision could be another one: all that change a job, but for what a running handler reports. */
+/** Events that may change a decision: all but the reports of a running handler. */
 const DECISIVE_EVENTS: EventType[] = EVENT_TYPES.filter(
   (type) => TRANSITIONS[type].from.length > 0 && !['progress', 'logged', 'heartbeat'].includes(type),
 );

@@ -1,5 +1,5 @@
 // Marks an active job whose worker is gone, where the job was read from the stream; rows of the projection come with the mark.
-// Nothing is ever decided by it: what becomes of such a job is between JetStream, its next worker and the janitor (docs/protocol.md#work-messages-and-consumers).
+// For display only: JetStream, the next worker and the janitor decide what becomes of such a job.
 import type { Job } from '@trellis/contracts';
 import { type PresenceReader, StoreUnavailable } from '@trellis/store-postgres';
 

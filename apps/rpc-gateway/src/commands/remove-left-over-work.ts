@@ -1,12 +1,11 @@
-// Takes the work message of an earlier run out of the work queue, so that nobody has to find out that it is superseded.
-// Only housekeeping: a message that stays is skipped by the worker that meets it.
+// Removes the work message of an earlier run. Housekeeping only: a worker discards a message that stays.
 import { JetStreamApiError } from '@nats-io/jetstream';
 import type { Logger } from '@trellis/async';
 import { decodeEvent, type EventType, eventSubject } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
 import { type JobStream, whenConnected } from '@trellis/nats';
 
-/** Events in which a worker, or the janitor, names the message of the work queue. */
+/** Events in which a worker or the janitor names the work message. */
 const NAMING_EVENTS: EventType[] = ['started', 'retry', 'failed', 'dead'];
 const NO_MESSAGE_FOUND = 10_057;
 

@@ -1,5 +1,5 @@
-// How an ended job is made to run again, for Jobs.Retry and Jobs.ReplayDLQ: one `retried` event with everything that a
-// worker needs (docs/protocol.md#rpcs). Which state each of the two accepts is theirs to say.
+// Runs an ended job again, for Jobs.Retry and Jobs.ReplayDLQ: one `retried` event with everything that a worker needs
+// (docs/protocol.md#rpcs). Each method says which state it accepts.
 import {
   decodeEvent,
   type EventType,
@@ -62,12 +62,12 @@ export function retriedEvent(job: FoldedJob, origins: Origins, now: Date): Comma
     payload: withPayload.payload,
     maxTries,
     ...(deadline === undefined ? {} : { deadline }),
-    // Which key the job is of; who held its place before is nobody's business any more.
+    // The key of the job, without its earlier lease.
     ...(concurrency === undefined ? {} : { concurrency: { key: concurrency.key, keyHash: concurrency.keyHash } }),
   };
 }
 
-/** From the stream's leader: a row may be redacted. Of several `created` only the first ever counted. */
+/** From the stream's leader: a row may be redacted. Of several `created` only the first one counts. */
 async function readOrigins(stream: JobStream, { service, type, id }: FoldedJob): Promise<Origins> {
   const subject = (event: EventType) => eventSubject(service, type, id, event);
   const found = await Promise.all([stream.lastOf(subject('retried')), stream.nextOf(subject('created'), 1)]);

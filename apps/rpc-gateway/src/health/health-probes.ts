@@ -1,4 +1,4 @@
-// Asks every part that the jobs system stands on whether it works, each within a bounded time.
+// Checks every part of the system, each within a bounded time.
 // What the answers mean together is methods/health.ts.
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { singleFlight, sleep } from '@trellis/async';
@@ -48,7 +48,7 @@ export function healthProbes(options: HealthProbesOptions): HealthProbes {
     }
   };
   return {
-    // Many ask immediately when something is wrong, and each answer is a dozen questions.
+    // In an incident many callers ask at the same time, and each reply needs a dozen checks.
     check: singleFlight(async () => {
       const pipelines = askedOnce(() => reader.pipelines());
       const streamInfo = askedOnce(() => stream.info());
@@ -129,7 +129,7 @@ async function pipelineFinding(
   return { status: 'healthy', ...found };
 }
 
-/** What all duties of the janitor did last, told by the worst of them. */
+/** The last passes of all duties of the janitor; the worst one decides. */
 function janitorFinding(duties: JanitorDuty[], overdueMs: number): Finding {
   if (duties.length === 0) return { status: 'degraded', message: 'has not run yet' };
   const latest = (instants: (string | undefined)[]): string | undefined =>
@@ -153,7 +153,7 @@ function janitorFinding(duties: JanitorDuty[], overdueMs: number): Finding {
     return { status: 'degraded', ...found, message };
   }
   const failed = duties.filter(({ error }) => error !== undefined);
-  // Why is in the janitor's log: such texts are not written for callers.
+  // The reason is in the janitor's log: its texts are not written for callers.
   if (failed.length > 0) return { status: 'degraded', ...found, message: `the last pass of ${namesOf(failed)} failed` };
   const [problem] = problems;
   if (problem) {

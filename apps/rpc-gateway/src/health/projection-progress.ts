@@ -1,5 +1,4 @@
-// Waits until the projection has passed a stream sequence. However many wait, one poller asks the store, and none
-// when nobody waits.
+// Waits until the projection has passed a stream sequence. One poller asks the store for all waiters, none while nobody waits.
 import { type Logger, sleep } from '@trellis/async';
 
 export interface ProjectionProgressOptions {
@@ -37,7 +36,7 @@ export class ProjectionProgress {
         },
       };
       this.#waiters.add(waiter);
-      // A timer of its own: a store that hangs must not hold the answer up.
+      // A separate timer: a store that hangs must not delay the reply.
       void sleep(timeoutMs, timer.signal).then(() => waiter.settle(false));
       if (!this.#polling) void this.#poll();
     });

@@ -1,4 +1,4 @@
-// Jobs.Cancel: ends a job that waits, asks a running one to end (docs/protocol.md#rpcs).
+// Jobs.Cancel: cancels a waiting job, requests the cancellation of a running one (docs/protocol.md#rpcs).
 import type { CancelRequest, LifecycleEvent } from '@trellis/contracts';
 import { type FoldedJob, isEnded, statesAccepting } from '@trellis/lifecycle';
 import { type Decision, runCommand, stateConflict } from '../commands/job-command.ts';
@@ -25,7 +25,7 @@ export function decideCancel(job: FoldedJob, force: boolean): Decision {
   if (isEnded(job.state))
     return { kind: 'refuse', fault: stateConflict('Jobs.Cancel', job, statesAccepting('cancelled')) };
   if (job.state !== 'active') return { kind: 'publish', event: CANCELLED, when: 'unchanged' };
-  // One id for the whole run: the stream takes the same request of any number of callers for one.
+  // One message id for the whole run: the stream stores the request once for any number of callers.
   const messageId = (event: string) => `${job.id}:${event}:${job.originSequence}`;
   if (force) return { kind: 'publish', event: CANCELLED, when: 'always', messageId: messageId('cancelled') };
   if (job.cancelRequestedAt !== undefined) return { kind: 'answer' };

@@ -1,4 +1,4 @@
-// Jobs.Get: one job, whole. The projection answers; a job that it does not know yet is looked for in the stream.
+// Jobs.Get: one job, whole. From the projection; a job that it does not have yet is read from the stream.
 import type { JobReply } from '@trellis/contracts';
 import { toWireJob } from '@trellis/lifecycle';
 import { notFound } from '../commands/job-command.ts';

@@ -18,13 +18,13 @@ interface FoundKey {
   record: KeyRecord | undefined;
 }
 
-/** A display key does not determine its hash (`1` and `"1"` look alike): jobs that have it tell, else the bucket. */
+/** A display key does not determine its hash (`1` and `"1"` look alike): the projection's jobs decide, else the bucket. */
 async function findKey({ service, type, key }: GetKeyRequest, { reader, stream }: Ports): Promise<FoundKey> {
   const known = await reader.keyHashes(service, type, key);
   if (known.length > 1) throw ambiguous(key, known);
   const [keyHash] = known;
   if (keyHash !== undefined) return { keyHash, record: await keyRecordOf(stream, { service, type, keyHash }) };
-  // The way out of an ambiguous key: its hash.
+  // For an ambiguous key, callers give its hash.
   if (KeyHash.safeParse(key).success) {
     const record = await keyRecordOf(stream, { service, type, keyHash: key });
     if (record) return { keyHash: key, record };

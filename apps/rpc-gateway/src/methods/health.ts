@@ -10,7 +10,7 @@ export const health = defineMethod({
   },
 });
 
-/** As bad as the worst part: only parts without which operators get no answers are ever unhealthy. */
+/** The status of the worst part. Only parts that operators cannot do without are ever unhealthy. */
 function overallStatus(checks: readonly HealthCheck[]): HealthReply['status'] {
   const worst = (status: HealthCheck['status']) => checks.some((check) => check.status === status);
   if (worst('unhealthy')) return 'unhealthy';

@@ -1,4 +1,4 @@
-// Jobs.History: what has happened to one job, event by event, with the state after each and why one changed nothing.
+// Jobs.History: the events of one job, each with the state after it, or the reason why it changed nothing.
 import type { HistoryEntry, HistoryReply, StoredEvent } from '@trellis/contracts';
 import { type FoldedJob, reduce } from '@trellis/lifecycle';
 import { readEvents } from '../reads/read-events.ts';

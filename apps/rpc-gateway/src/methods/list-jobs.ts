@@ -75,7 +75,7 @@ function describePage(
   return { ...fields, ...nextPage(fields.offset + read, last, start.order) };
 }
 
-/** The jobs of the places with bodies, as many as `maxBytes` can hold: bodies that nobody would see are not read. */
+/** The jobs with bodies, as many as `maxBytes` can hold: bodies that would be left out are not read. */
 async function readBodies(
   reader: JobReader,
   places: PagePlace[],

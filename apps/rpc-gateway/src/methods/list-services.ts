@@ -17,7 +17,7 @@ export const listServices = defineMethod({
     ]);
     const asOf = pipelines.find(({ name }) => name === 'presence')?.storedAt;
     const reply: ListServicesReply = { entries: services.map(toEntry), count: total, offset, limit };
-    // Who has not been heard of since then cannot be told from who was not listened to.
+    // A worker that was silent since then may only not have been heard.
     if (asOf !== undefined) reply.presenceAsOf = asOf;
     return withNext(reply);
   },

@@ -1,4 +1,4 @@
-// Jobs.Trace: the picture of one job, with the spans and logs of everything that it touched.
+// Jobs.Trace: the spans and logs of everything that one job touched, as one tree.
 import type { TraceReply } from '@trellis/contracts';
 import { traceLinks } from '../reads/trace-link.ts';
 import { defineMethod } from '../rpc/method.ts';

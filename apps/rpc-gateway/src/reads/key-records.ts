@@ -1,5 +1,4 @@
-// The live records of keyed concurrency, as the buckets of the services hold them now, read from the leader. What a record
-// means is @trellis/lifecycle's business; nothing is ever written here.
+// Reads the key records of the services' buckets from the leader. Never writes.
 import { DeliverPolicy, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { sleep } from '@trellis/async';
 import {

@@ -15,7 +15,7 @@ const Packed = z.tuple([z.enum(['newest', 'oldest']), z.iso.datetime(), z.string
 export const encodeCursor = ({ order, createdAt, id, passed }: Cursor): string =>
   Buffer.from(JSON.stringify([order, createdAt, id, passed])).toString('base64url');
 
-/** The cursor that a text stands for; undefined when it is none of ours. */
+/** The cursor in a text; undefined when it is not one of this gateway's. */
 export function decodeCursor(text: string): Cursor | undefined {
   let packed: unknown;
   try {

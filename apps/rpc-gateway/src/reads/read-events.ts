@@ -1,4 +1,4 @@
-// Every event of a job: from the stream, which is the truth, and what it no longer holds from the history in ClickHouse.
+// Every event of a job: from the stream, and from the history in ClickHouse what the stream no longer holds.
 import { Fault, type StoredEvent } from '@trellis/contracts';
 import type { JobStream } from '@trellis/nats';
 import type { HistoryReader, JobAddress } from '@trellis/store-clickhouse';
@@ -67,7 +67,7 @@ async function readHistory(
   return { service, type, events };
 }
 
-/** Who holds a place of a key is secret: with the token one could end another's job. */
+/** The slot token stays secret: with it a caller could end another worker's attempt. */
 function withoutToken(stored: StoredEvent): StoredEvent {
   const { concurrency } = stored.event;
   if (concurrency?.slotToken === undefined) return stored;

@@ -1,4 +1,4 @@
-// Jobs of the projection as the RPCs show them. What the fields mean is @trellis/contracts' business.
+// Jobs of the projection as the RPCs show them.
 import type { Job } from '@trellis/contracts';
 import { toWireJob } from '@trellis/lifecycle';
 import type { ReadJob } from '@trellis/store-postgres';
@@ -11,7 +11,7 @@ export function shownJob(job: ReadJob, traceUrlTemplate: string | undefined): Jo
   return Object.assign(shown, traceLinks(shown.context.traceId, traceUrlTemplate));
 }
 
-/** Jobs as the store shows them, with commas between, and links to their traces where the site has some. */
+/** JSON of jobs with commas between, with links to their traces where a tracing tool is configured. */
 export function linkedJobs(jobs: string, traceUrlTemplate: string | undefined): string {
   if (traceUrlTemplate === undefined) return jobs;
   const linked = (JSON.parse(`[${jobs}]`) as Job[]).map((job) => withTraceLink(job, traceUrlTemplate));

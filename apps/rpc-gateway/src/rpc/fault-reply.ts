@@ -1,5 +1,5 @@
-// From whatever a method threw to the refusal that the caller gets: header fields and body of an error reply
-// (docs/protocol.md#errors). Nothing internal leaves: no SQL, no stack, no address.
+// From a thrown error to the error reply: headers and body (docs/protocol.md#errors). Nothing internal leaves the gateway: no
+// SQL, no stack, no address.
 import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
 import {
   ClosedConnectionError,

@@ -1,4 +1,4 @@
-// Makes replies fit into one message and says what was left out (docs/protocol.md#errors). Pure.
+// Shortens replies to fit into one message and names what was left out (docs/protocol.md#rpcs). Pure.
 import type { Job, JobReply } from '@trellis/contracts';
 
 /** Characters that are left of an error that does not fit even without bodies. */

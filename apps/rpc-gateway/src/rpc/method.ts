@@ -1,5 +1,5 @@
-// What one RPC of the gateway is: a file under methods/ gives its name and how it is answered. Reading requests,
-// fitting replies into a message and answering errors is the same for all and is not the method's business.
+// What one RPC is: a file under methods/ gives its name and its handler. Reading requests, fitting replies into a message and
+// replying to errors is the same for all methods.
 
 import type { Logger } from '@trellis/async';
 import type { Job, RpcMethod, RpcReply, RpcRequest } from '@trellis/contracts';

@@ -1,4 +1,4 @@
-// What is recorded of every RPC: a span that continues the caller's trace, how many there are, how long they take, what they
+// Telemetry of every RPC: a span in the caller's trace, counts, durations, and what they
 // are refused with.
 import type { MsgHdrs } from '@nats-io/transport-node';
 import { context, isSpanContextValid, type Span, SpanKind, trace } from '@opentelemetry/api';
@@ -8,7 +8,7 @@ import { extractHeaders, failSpan, linkTo, observeMetrics, recordMetric } from '
 /** How a request ended. */
 export type RpcOutcome = { code: 'ok' } | { code: FaultCode; error: unknown };
 
-/** What a method is asked, counted here and not by instruments: each of theirs costs as much as the request's JSON. */
+/** Counts of one method, kept here: recording them with instruments would cost as much as the request's JSON. */
 export class RpcFigures {
   readonly method: string;
   /** How requests ended: with `ok`, or the code of a fault. */

@@ -1,5 +1,5 @@
 // The methods as a NATS service: one endpoint each, discoverable by $SRV.PING/INFO/STATS, a bounded number of requests
-// at once, and an answer to every request whatever happens. What the methods do is their own business.
+// in flight, and a reply to every request.
 import { type ServiceMsg, Svcm } from '@nats-io/services';
 import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/transport-node';
 import { aborted, type Logger, Semaphore } from '@trellis/async';
@@ -26,8 +26,8 @@ export interface RpcServiceOptions {
 }
 
 /**
- * Answers until `signal` aborts, then takes no further requests and waits until those held are answered.
- * @throws Error when the service ends unasked: the framework gives up when one of its subscriptions does
+ * Serves until `signal` aborts, then takes no further requests and waits for the replies in flight.
+ * @throws Error when the service ends by itself: the framework stops when one of its subscriptions does
  */
 export async function serveUntilStopped(options: RpcServiceOptions, signal: AbortSignal): Promise<void> {
   const { nc, methods, log, maxConcurrent, maxWaiting } = options;
@@ -40,7 +40,7 @@ export async function serveUntilStopped(options: RpcServiceOptions, signal: Abor
     version: SERVICE_VERSION,
     description: 'The jobs admin RPCs (trellis.jobs@v1)',
     queue: QUEUE_GROUP,
-    // The framework's own figures see only the synchronous part of a handler.
+    // The framework measures only the synchronous part of a handler.
     statsHandler: (endpoint) => Promise.resolve(describeFigures(figures.get(endpoint.subject))),
   });
   using _shown = showFigures([...figures.values()]);
@@ -78,7 +78,7 @@ interface OneRequest {
   permits: Semaphore | undefined;
 }
 
-/** Answers one request. Never rejects: a handler that does leaves its caller waiting. */
+/** Replies to one request. Never rejects: a rejection would leave the caller without a reply. */
 async function answerOne({ method, message, options, requestId, traceId, permits }: OneRequest): Promise<RpcOutcome> {
   const { nc, ports, log } = options;
   const started = performance.now();

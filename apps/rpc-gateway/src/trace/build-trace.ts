@@ -1,5 +1,5 @@
-// The picture of a job: its events, and the spans and log records of its traces, put together into one tree. Pure.
-// A span that never arrived is shown from the event that tells of it, so that what was below it keeps its place.
+// The trace of a job: its events, and the spans and log records of its traces, as one tree. Pure. A span that never arrived is
+// made from the event that mentions it, so that its children keep their parent.
 import { ATTR, LINK, type StoredEvent, type TraceLog, type TraceNode } from '@trellis/contracts';
 import type { Log, Span } from '@trellis/store-traces';
 import { nodeOfAttempt, nodeOfCreation, nodeOfLostParent, nodeOfSpan } from './draft-nodes.ts';
@@ -12,7 +12,7 @@ export interface PictureParts {
   jobs: readonly (readonly StoredEvent[])[];
   spans: readonly Span[];
   logs: readonly Log[];
-  /** Spans and logs could not be read: that one is not there says nothing. */
+  /** Spans and logs could not be read: a missing one says nothing. */
   eventsOnly?: boolean;
 }
 
@@ -144,8 +144,8 @@ class PictureGraph {
   }
 
   /**
-   * For the creation of a job whose span never arrived: who made it was killed with the span in its hands, so its attempt's
-   * span is lost as well. The lost attempt of the same trace that continued then.
+   * For the creation of a job whose span never arrived: its creator was killed, so the span of the creator's attempt is lost
+   * too. The lost attempt of the same trace that ran then.
    */
   #makerOfLost(node: DraftNode): string | undefined {
     const { jobId = '', spanId, traceId, startMs } = node;

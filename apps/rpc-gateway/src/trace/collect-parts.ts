@@ -1,5 +1,5 @@
-// Gathers what the picture of a job is made of: its events, the spans and log records of its traces, and the events and traces
-// of the jobs that it made or that made it. How it all belongs together is build-trace.ts.
+// Collects the parts of a job's trace: its events, the spans and log records of its traces, and the same of the jobs that it
+// created or that created it. build-trace.ts puts them together.
 
 import type { Logger } from '@trellis/async';
 import { Fault, type StoredEvent } from '@trellis/contracts';

@@ -1,4 +1,4 @@
-// Makes a picture fit into one message: first without what is least missed, then with fewer log lines, then with fewer nodes.
+// Shortens a trace to fit into one message: first the least important fields, then log lines, then nodes.
 // Pure.
 import type { TraceReply } from '@trellis/contracts';
 import { jsonBytes } from '../rpc/fit-reply.ts';

@@ -1,4 +1,4 @@
-// The spans of a picture and how they hang below one another: every one has one parent, one has none, and there is no circle.
+// The spans of a trace as a tree: each has one parent, one has none, and there is no circle.
 // Pure. Where spans come from and where lost ones belong is build-trace.ts.
 import type { TraceNode } from '@trellis/contracts';
 

@@ -1,7 +1,7 @@
 import { freshPostgres } from '@trellis/test-support';
 import { describe, expect, it } from 'vitest';
 import { openPostgres } from './open-postgres.ts';
-import { sentTogether } from './pipelined-statements.ts';
+import { allPipelined } from './pipelined-statements.ts';
 
 describe('a connection to Postgres', () => {
   it('reads instants as RFC 3339 UTC with milliseconds, and whole numbers as numbers', async () => {
@@ -57,7 +57,7 @@ describe('a connection to Postgres', () => {
     await postgres.query('create table t (x int primary key)');
     const insert = { name: 'insert', text: 'insert into t values ($1)' };
     const inserted = (...values: number[]) =>
-      postgres.transaction((client) => sentTogether(...values.map((value) => client.query(insert, [value]))));
+      postgres.transaction((client) => allPipelined(...values.map((value) => client.query(insert, [value]))));
     await expect(inserted(1, 2, 1, 3)).rejects.toMatchObject({ code: '23505' });
     expect((await postgres.query('select * from t')).rows).toEqual([]);
     await inserted(1, 2, 3);

@@ -1,8 +1,7 @@
-// Connections to Postgres: one pool with the schema, the time zone and the types that the queries count on.
-// What is stored is the business of the stores that are given one.
+// Connections to Postgres: one pool with the schema, the time zone and the types that the queries rely on.
 import { type Logger, silentLogger } from '@trellis/async';
 import pg from 'pg';
-import { sentTogether } from './pipelined-statements.ts';
+import { allPipelined } from './pipelined-statements.ts';
 
 export interface PostgresOptions {
   url: string;
@@ -20,7 +19,7 @@ export interface PostgresOptions {
 
 export type Row = Record<string, unknown>;
 
-/** A statement that every connection keeps once it has run it: the server then neither parses nor, mostly, plans it again. */
+/** A statement that each connection keeps prepared: the server does not parse it again, and mostly does not plan it again. */
 export interface PreparedSql {
   /** One name, one text. */
   name: string;
@@ -75,7 +74,7 @@ export function openPostgres(options: PostgresOptions): Postgres {
       .join(' '),
     types: { getTypeParser },
   });
-  // A connection that breaks while nobody waits for an answer must not end the process.
+  // An idle connection that breaks must not end the process.
   pool.on('error', (error) => log.warn({ error }, 'an idle connection to Postgres broke'));
   pool.on('connect', (client) => client.on('error', (error) => log.debug({ error }, 'a connection to Postgres broke')));
 
@@ -114,14 +113,14 @@ async function transaction<T>(pool: pg.Pool, work: (client: Queryable) => Promis
     const begun = client.query('begin');
     const query: Queryable['query'] = (sql, values, timeoutMs) => run(client, sql, values, timeoutMs);
     // The first statement need not wait for the answer.
-    const [, result] = await sentTogether(begun, work({ query }));
+    const [, result] = await allPipelined(begun, work({ query }));
     await client.query('commit');
     return result;
   } catch (error) {
     await client.query('rollback').catch((cause: Error) => {
       broken = cause;
     });
-    // A connection whose answer did not come in time still waits for it.
+    // A connection whose reply timed out still waits for it: it is not reused.
     if (error instanceof Error && /timeout/i.test(error.message)) broken ??= error;
     throw error;
   } finally {
@@ -129,7 +128,7 @@ async function transaction<T>(pool: pg.Pool, work: (client: Queryable) => Promis
   }
 }
 
-/** What is sent before the event loop turns goes to the socket in one write: for small statements the write is most of the cost. */
+/** Statements of one turn of the event loop go to the socket in one write: for small ones the write is most of the cost. */
 function inOneWrite({ connection: { stream } }: pg.PoolClient): void {
   stream.cork();
   process.nextTick(() => stream.uncork());

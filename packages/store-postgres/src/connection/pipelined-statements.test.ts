@@ -1,17 +1,17 @@
 import { expect, it } from 'vitest';
-import { sentTogether } from './pipelined-statements.ts';
+import { allPipelined } from './pipelined-statements.ts';
 
 const failed = (code: string) => Object.assign(new Error(code), { code });
 
 it('answers in the order of the statements', async () => {
-  expect(await sentTogether(Promise.resolve(1), Promise.resolve('two'))).toEqual([1, 'two']);
-  expect(await sentTogether()).toEqual([]);
+  expect(await allPipelined(Promise.resolve(1), Promise.resolve('two'))).toEqual([1, 'two']);
+  expect(await allPipelined()).toEqual([]);
 });
 
 it('does not end before the last statement has its answer, also when the first one failed', async () => {
   const last = Promise.withResolvers<void>();
   let ended = false;
-  const together = sentTogether(Promise.reject(failed('23505')), last.promise).finally(() => (ended = true));
+  const together = allPipelined(Promise.reject(failed('23505')), last.promise).finally(() => (ended = true));
   together.catch(() => undefined);
   await new Promise((resolve) => setImmediate(resolve));
   expect(ended).toBe(false);
@@ -20,6 +20,6 @@ it('does not end before the last statement has its answer, also when the first o
 });
 
 it('fails with what made the transaction fail, wherever it was sent', async () => {
-  await expect(sentTogether(Promise.reject(failed('25P02')), Promise.reject(failed('22P02')))).rejects.toThrow('22P02');
-  await expect(sentTogether(Promise.resolve(), Promise.reject(failed('25P02')))).rejects.toThrow('25P02');
+  await expect(allPipelined(Promise.reject(failed('25P02')), Promise.reject(failed('22P02')))).rejects.toThrow('22P02');
+  await expect(allPipelined(Promise.resolve(), Promise.reject(failed('25P02')))).rejects.toThrow('25P02');
 });

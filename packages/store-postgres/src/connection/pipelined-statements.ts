@@ -1,11 +1,11 @@
-// Waits for statements of one transaction that were sent without waiting for each other's answers. On a connection that
-// pipelines they share a round trip; the server works them one after the other either way, and none after one that failed.
+// Waits for pipelined statements of one transaction: they are sent without waiting for each other and share a round trip. The
+// server runs them in order, and none after a failed one.
 
 /**
  * The answers, once all of them are there: a statement that is sent after its transaction has ended would count by itself.
  * @throws what made the transaction fail, not what the server says to the statements after it
  */
-export async function sentTogether<Answers extends unknown[]>(
+export async function allPipelined<Answers extends unknown[]>(
   ...sent: { [At in keyof Answers]: Promise<Answers[At]> }
 ): Promise<Answers> {
   const settled = await Promise.allSettled(sent);

@@ -9,7 +9,7 @@ export interface StoreRefusal {
   reason: string;
 }
 
-/** What Postgres says about the content that it refused; undefined when the error is not about content. */
+/** Why Postgres refused the content; undefined when the error is not about content. */
 export function contentRefusal(error: unknown): StoreRefusal | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
   return CONTENT.test(error.code) ? { storeCode: error.code, reason: error.message } : undefined;

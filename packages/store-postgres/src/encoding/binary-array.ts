@@ -1,5 +1,4 @@
-// Writes values as an array of PostgreSQL's in its binary form, for a parameter of a statement: nothing is quoted here, and
-// nothing taken apart there. Which values make a row is job-columns.ts.
+// Encodes values as a PostgreSQL array in binary form, for a parameter of a statement: no quoting here, no parsing there.
 import { millisOf } from '@trellis/contracts';
 
 /** Object ids of the element types, which are the same in every PostgreSQL. */
@@ -51,7 +50,7 @@ export class BinaryArray {
     this.#at = this.#bytes.writeInt32BE(NULL_LENGTH, this.#at);
   }
 
-  /** What is no text in Unicode comes out as none either, so that PostgreSQL refuses it. */
+  /** Text that is not valid Unicode stays invalid, so that PostgreSQL refuses it. */
   text(value: string): void {
     const start = this.#at + 4;
     this.#text(value, 0);
@@ -76,7 +75,7 @@ export class BinaryArray {
     this.#bytes[this.#at++] = value ? 1 : 0;
   }
 
-  /** @param instant RFC 3339 UTC; what is no instant is refused by PostgreSQL */
+  /** @param instant RFC 3339 UTC; PostgreSQL refuses anything else */
   timestamptz(instant: string): void {
     this.#begin(8);
     this.#at = this.#bytes.writeInt32BE(8, this.#at);

@@ -3,7 +3,7 @@ import type { FoldedJob } from '@trellis/lifecycle';
 import type { JobChange } from '../projection/job-change.ts';
 import { BinaryArray } from './binary-array.ts';
 
-/** Bounds of what one statement is given: enough for its own cost not to count, little enough to be in memory twice. */
+/** Bounds of one statement: large enough to amortise its cost, small enough to be in memory twice. */
 const CHUNK_ROWS = 1_000;
 const CHUNK_BYTES = 4_000_000;
 
@@ -37,7 +37,7 @@ class Bodies {
   /** Size of the payload in bytes of JSON. Both are null where it did not change. */
   readonly payloadBytes: BinaryArray;
   readonly result: BinaryArray;
-  /** What is to be done with the result in the row: `set`, `clear`, or null for nothing. */
+  /** Action on the result in the row: `set`, `clear`, or null for none. */
   readonly resultChange: BinaryArray;
 
   /** @param rows expected */

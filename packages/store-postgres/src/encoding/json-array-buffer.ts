@@ -1,5 +1,5 @@
-// Writes many small rows as one JSON array into memory that is used again. As one text, megabytes of it in every flush,
-// they would be garbage that only a full collection removes, and would make the heap grow.
+// Encodes many small rows as one JSON array into a reused buffer. As a string, megabytes in every flush would be garbage that
+// only a full collection removes.
 
 const FIRST_BYTES = 65_536;
 

@@ -1,4 +1,4 @@
-// What the janitor reads of the projection, in bounded pages, and the one thing that it removes: rows of jobs of which the
+// What the janitor reads from the projection, in bounded pages, and the one thing that it removes: rows of jobs of which the
 // stream holds nothing any more.
 import type { Concurrency, JobState } from '@trellis/contracts';
 import type { Postgres, Queryable, Row } from '../connection/open-postgres.ts';
@@ -53,7 +53,7 @@ export interface RowPlace<Key extends string | number> {
   id: string;
 }
 
-/** Deadlines before an instant were dealt with, as far as their rows were projected at the time. */
+/** Deadlines that earlier passes handled, as far as their rows were projected then. */
 export interface HandledDeadlines {
   before: string;
   projectedUpTo: number;
@@ -114,7 +114,7 @@ export class JanitorRows {
     return new Map(rows.map(({ id, state }) => [id, state]));
   }
 
-  /** How far the projection has come; undefined when nothing was projected yet. */
+  /** The projection's checkpoint; undefined when nothing was projected yet. */
   async projectedUpTo(): Promise<ProjectedUpTo | undefined> {
     const { rows } = await this.#postgres.query<PositionRow>(sql.position);
     return toProjectedUpTo(rows[0]);
@@ -130,7 +130,7 @@ export class JanitorRows {
     return rows.map((row) => ({ service: row.service, type: row.type, instanceId: row.instance_id }));
   }
 
-  /** Whether somebody keeps worker presence now, and it was right within the last `maxAgeMs`. */
+  /** Whether a replica keeps worker presence now, and it was current within the last `maxAgeMs`. */
   async isPresenceKept(maxAgeMs = 60_000): Promise<boolean> {
     const { rows } = await this.#postgres.query<{ kept: boolean | null }>(sql.presence, [maxAgeMs]);
     return rows[0]?.kept === true;
@@ -143,7 +143,7 @@ export class JanitorRows {
    */
   remove(rows: readonly Pick<JanitorRow, 'id' | 'lastSequence'>[], streamCreated: string): Promise<number> {
     return this.#postgres.transaction(async (client) => {
-      // The projector begins each of its transactions with this row: whoever holds it is alone.
+      // The projector locks this row first in each transaction: its holder is the only writer.
       const locked = await client.query<PositionRow>(sql.lockPosition);
       const projected = toProjectedUpTo(locked.rows[0]);
       if (projected?.streamCreated !== streamCreated) return 0;

@@ -1,5 +1,5 @@
-// Which duty of the janitor is due, who works it, and what its last pass did: one row a duty. The time is the database's,
-// so that replicas agree whatever their clocks say. What a duty does is the janitor's business.
+// Which duty of the janitor is due, which replica works it, and what its last pass did: one row per duty. Uses the database's
+// clock, so that replicas agree.
 import type { Queryable } from '../connection/open-postgres.ts';
 import { sqlFile } from '../connection/sql-file.ts';
 
@@ -9,11 +9,11 @@ const sql = {
   finish: sqlFile('janitor/finish-pass'),
 };
 
-/** The right to work a duty until the lease is over, or the pass is finished. */
+/** The lease of a duty, until it expires or the pass is finished. */
 export interface PassClaim {
   duty: string;
   epoch: number;
-  /** What the last pass left behind about where to continue; `{}` before the first. */
+  /** Where the last pass stopped; `{}` before the first. */
   state: unknown;
 }
 
@@ -46,7 +46,7 @@ export class PassLedger {
     this.leaseMs = leaseMs;
   }
 
-  /** Begins a pass; undefined while the duty is not due, or somebody else works it. */
+  /** Acquires the lease of a due duty; undefined while it is not due, or another replica works it. */
   async claim(duty: string): Promise<PassClaim | undefined> {
     type Claimed = { epoch: number; state: unknown };
     const { rows } = await this.#postgres.query<Claimed>(sql.claim, [duty, this.#owner, this.leaseMs]);
@@ -54,12 +54,12 @@ export class PassLedger {
     return claimed && { duty, ...claimed };
   }
 
-  /** Lengthens the lease; false when somebody else has begun a pass. */
+  /** Renews the lease; false when another replica has started a pass. */
   async renew({ duty, epoch }: PassClaim): Promise<boolean> {
     return (await this.#postgres.query(sql.renew, [duty, epoch, this.leaseMs])).rowCount === 1;
   }
 
-  /** Ends a pass and records it; false when somebody else has begun one, in which case nothing is recorded. */
+  /** Ends a pass and records it; false, and nothing recorded, when another replica has started one. */
   async finish({ duty, epoch }: PassClaim, report: PassReport): Promise<boolean> {
     const { rowCount } = await this.#postgres.query(sql.finish, [
       duty,

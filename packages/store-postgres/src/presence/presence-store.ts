@@ -34,7 +34,7 @@ export class PresenceStore {
     this.leases = new PipelineLeases(postgres, PresenceStore.pipeline, options.leaseMs);
   }
 
-  /** Takes the lease, whoever has it; the former owner's next flush writes nothing. */
+  /** Takes over the lease from any owner; the former owner's next flush writes nothing. */
   async takeOver(owner: string): Promise<Lease> {
     const { rows } = await this.#postgres.query<{ epoch: number }>(sql.takeOver, [owner, this.leases.leaseMs]);
     const epoch = rows[0]?.epoch ?? 0;

@@ -4,9 +4,9 @@ import { changed, newJob, openTestCurrentStore, STREAM_CREATED } from '../testin
 import { anyFoldedJob, foldedJob } from '../testing/folded-job.ts';
 import { CurrentStore, Fenced } from './current-store.ts';
 import { NOT_LOADED } from './job-change.ts';
-import { writeChanges } from './plan-writes.ts';
+import { planWrites } from './plan-writes.ts';
 
-const commit = { toStoredAt: undefined, changes: writeChanges([]), quarantined: [], released: [] };
+const commit = { toStoredAt: undefined, changes: planWrites([]), quarantined: [], released: [] };
 
 describe('a batch', () => {
   it('comes back as it was written, whatever a job holds', async () => {
@@ -143,13 +143,13 @@ describe('the fence', () => {
         ...commit,
         from: 0,
         to: 5,
-        changes: writeChanges([newJob(foldedJob({ tries: 1 }))]),
+        changes: planWrites([newJob(foldedJob({ tries: 1 }))]),
       }),
       test.store.commitBatch(test.lease, {
         ...commit,
         from: 0,
         to: 6,
-        changes: writeChanges([newJob(foldedJob({ tries: 2 }))]),
+        changes: planWrites([newJob(foldedJob({ tries: 2 }))]),
       }),
     ]);
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
@@ -168,7 +168,7 @@ describe('the fence', () => {
       ...commit,
       from: 0,
       to: 5,
-      changes: writeChanges([newJob(foldedJob({}))]),
+      changes: planWrites([newJob(foldedJob({}))]),
     });
     await expect(late).rejects.toThrow(Fenced);
     await expect(test.store.clear(test.lease, 0)).rejects.toThrow(Fenced);

@@ -1,16 +1,16 @@
-// The projection of current state in Postgres: jobs, their log lines, their counts, the quarantine, and the position, moved
-// on together in one transaction under the pipeline's fence. What an event does to a job is @trellis/lifecycle's business.
+// The projection of current state in Postgres: jobs, log lines, counts, quarantine and checkpoint, changed together in one
+// transaction under the pipeline's fence.
 import type { QuarantineCode, Quarantined } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
 import type { Postgres, PreparedSql, Queryable } from '../connection/open-postgres.ts';
-import { sentTogether } from '../connection/pipelined-statements.ts';
+import { allPipelined } from '../connection/pipelined-statements.ts';
 import { preparedSqlFile, sqlFile } from '../connection/sql-file.ts';
 import { contentRefusal, type StoreRefusal } from '../connection/store-refusal.ts';
 import { insertParameters, updateParameters } from '../encoding/job-columns.ts';
 import { addErrorCounts } from './error-counts.ts';
 import type { BatchCommit, JobChange } from './job-change.ts';
 import { type Lease, PipelineLeases } from './pipeline-leases.ts';
-import { fromJobRow, inChunks, type LoadedJobRow, toLogRows, writeChanges } from './plan-writes.ts';
+import { fromJobRow, inChunks, type LoadedJobRow, planWrites, toLogRows } from './plan-writes.ts';
 
 const sql = {
   advance: preparedSqlFile('projection/advance-position'),
@@ -28,7 +28,7 @@ const sql = {
   clear: sqlFile('projection/clear-projection'),
 };
 
-/** Another owner has the pipeline now, or its position is not where this one believed it to be. */
+/** Another owner has the lease of the pipeline, or its checkpoint is not the expected one. */
 export class Fenced extends Error {
   override readonly name = 'Fenced';
 }
@@ -37,7 +37,7 @@ export type CommitOutcome =
   | { kind: 'committed' }
   /** The store refuses the content of some row; nothing was written. */
   | { kind: 'refused'; refusal: StoreRefusal }
-  /** A row is not as `before` says: somebody removed or added it since it was loaded; nothing was written. */
+  /** A row differs from `before`: it was removed or added since it was loaded; nothing was written. */
   | { kind: 'outdated' };
 
 /** Ends a transaction without writing anything. */
@@ -83,9 +83,9 @@ export class CurrentStore {
     return this.#write(lease, batch, false);
   }
 
-  /** What commitBatch would say of these changes; writes nothing. */
+  /** The outcome that commitBatch would have; writes nothing. */
   tryChanges(lease: Lease, position: number, jobs: readonly JobChange[]): Promise<CommitOutcome> {
-    const changes = writeChanges(jobs);
+    const changes = planWrites(jobs);
     const batch = { from: position, to: position, toStoredAt: undefined, changes, quarantined: [], released: [] };
     return this.#write(lease, batch, true);
   }
@@ -123,7 +123,7 @@ export class CurrentStore {
   async #write(lease: Lease, batch: BatchCommit, dryRun: boolean): Promise<CommitOutcome> {
     try {
       return await this.#postgres.transaction(async (client) => {
-        const [, outcome] = await sentTogether(this.#advance(client, lease, batch), writeBatch(client, lease, batch));
+        const [, outcome] = await allPipelined(this.#advance(client, lease, batch), writeBatch(client, lease, batch));
         if (dryRun || outcome.kind !== 'committed') throw new RollBack(outcome);
         return outcome;
       });
@@ -170,7 +170,7 @@ async function writeBatch(client: Queryable, lease: Lease, batch: BatchCommit): 
   const { restarted, inserts, updates, logs, counts, errors } = changes;
   const removing =
     restarted.length > 0 ? [client.query(sql.deleteJobs, [restarted]), client.query(sql.deleteLogs, [restarted])] : [];
-  // A guard in each statement leaves rows alone that are not as the changes take them to be.
+  // A guard in each statement skips rows that differ from what the changes expect.
   const inserting = write(client, sql.insert, insertParameters(inserts));
   const updating = write(client, sql.update, updateParameters(updates));
   const deltas = counts.values().map((delta) => JSON.stringify(delta));
@@ -184,11 +184,11 @@ async function writeBatch(client: Queryable, lease: Lease, batch: BatchCommit): 
     const rows = JSON.stringify(quarantined.map(toQuarantineRow));
     adding.push(client.query(sql.quarantine, [lease.streamCreated, rows]));
   }
-  const [[removed], inserted, updated] = await sentTogether(
-    sentTogether(...removing),
+  const [[removed], inserted, updated] = await allPipelined(
+    allPipelined(...removing),
     inserting,
     updating,
-    sentTogether(...adding),
+    allPipelined(...adding),
   );
   const isWhole =
     (removed?.rowCount ?? 0) === restarted.length && inserted === inserts.length && updated === updates.length;
@@ -202,7 +202,7 @@ async function write(client: Queryable, statement: PreparedSql, chunks: Iterable
   let written = 0;
   let running: Promise<{ rowCount: number }> | undefined;
   for (const parameters of chunks) {
-    // These were made while the server was busy with the former ones.
+    // These were encoded while the server was busy with the previous ones.
     written += (await running)?.rowCount ?? 0;
     running = client.query(statement, parameters);
   }

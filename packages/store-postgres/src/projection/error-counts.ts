@@ -1,8 +1,8 @@
-// How many jobs have each text of an error, kept by whoever writes or removes rows of jobs, in the same transaction.
+// Counts jobs by error text, in the transaction that writes or removes their rows.
 // What reads the numbers is read/find-page.ts.
 
 import type { Queryable } from '../connection/open-postgres.ts';
-import { sentTogether } from '../connection/pipelined-statements.ts';
+import { allPipelined } from '../connection/pipelined-statements.ts';
 import { preparedSqlFile } from '../connection/sql-file.ts';
 import { BinaryArray } from '../encoding/binary-array.ts';
 import type { ErrorDeltas } from './error-deltas.ts';
@@ -37,7 +37,7 @@ function add(deltas: Map<string, number>, error: string | undefined, delta: numb
   else deltas.set(error, sum);
 }
 
-/** @param client of a transaction that holds the position: whoever does is alone */
+/** @param client in a transaction that holds the checkpoint's row: there is no other writer */
 export async function addErrorCounts(client: Queryable, deltas: ErrorDeltas): Promise<void> {
   if (deltas.size === 0) return;
   const numbers = new BinaryArray('bigint', 12 * deltas.size);
@@ -45,7 +45,7 @@ export async function addErrorCounts(client: Queryable, deltas: ErrorDeltas): Pr
   const sent: Promise<unknown>[] = [client.query(sql.add, [textsOf(deltas.keys()), numbers.toParameter()])];
   const less = [...deltas].filter(([, delta]) => delta < 0).map(([error]) => error);
   if (less.length > 0) sent.push(client.query(sql.deleteUnused, [textsOf(less)]));
-  await sentTogether(...sent);
+  await allPipelined(...sent);
 }
 
 function textsOf(errors: Iterable<string>): Buffer {

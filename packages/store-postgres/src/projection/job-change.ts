@@ -1,4 +1,4 @@
-// What a batch of events changes, in the vocabulary of jobs: the port between the projector and its store.
+// What a batch of events changes, in terms of jobs: the port between the projector and its store.
 import type { JobState, LogEntry, Quarantined } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
 import type { ErrorDeltas } from './error-deltas.ts';
@@ -31,15 +31,15 @@ export interface BatchCommit {
   to: number;
   /** When the stream stored the message at `to`; undefined when there is none any more. */
   toStoredAt: string | undefined;
-  /** From `writeChanges`. */
-  changes: WrittenChanges;
+  /** From `planWrites`. */
+  changes: PlannedWrites;
   quarantined: Quarantined[];
   /** Sequences that leave the quarantine, because they are projected now. */
   released: number[];
 }
 
-/** Changes of jobs by what is to be done with their rows; each sorted by id. */
-export interface WrittenChanges {
+/** Changes of jobs by the statement that writes them; each sorted by id. */
+export interface PlannedWrites {
   /** Ids of jobs that begin again. */
   restarted: string[];
   inserts: JobChange[];

@@ -1,5 +1,5 @@
-// Who works a pipeline: a lease row with an epoch that grows with every owner. The time is the database's, so the clocks of
-// the owners do not matter; the lease only avoids idle fights, what protects the data is the fence in each transaction.
+// The lease of a pipeline: a row with an epoch that grows with every owner. Uses the database's clock. The lease only avoids
+// contention; the fence in each transaction protects the data.
 import type { Postgres } from '../connection/open-postgres.ts';
 import { sqlFile } from '../connection/sql-file.ts';
 
@@ -32,12 +32,12 @@ export class PipelineLeases {
     this.leaseMs = leaseMs;
   }
 
-  /** Takes the lease; undefined while another owner has it. */
+  /** Acquires the lease; undefined while another owner has it. */
   async acquire(owner: string): Promise<Lease | undefined> {
     type Taken = { epoch: number; position: number; position_stored_at: string | null; stream_created: string | null };
     const rows = await this.#postgres
       .transaction(async (client) => {
-        // A new epoch must survive a crash of the server, and nobody need wait behind a transaction of the former owner.
+        // A new epoch must survive a crash of the server; do not wait behind a transaction of the former owner.
         await client.query("set local synchronous_commit = on; set local lock_timeout = '2s'");
         return (await client.query<Taken>(sql.acquire, [this.#pipeline, owner, this.leaseMs])).rows;
       })
@@ -58,12 +58,12 @@ export class PipelineLeases {
     );
   }
 
-  /** Lengthens the lease; false when another owner has taken it. */
+  /** Renews the lease; false when another owner has it. */
   async renew(lease: Lease): Promise<boolean> {
     return (await this.#postgres.query(sql.renew, [lease.pipeline, lease.epoch, this.leaseMs])).rowCount === 1;
   }
 
-  /** Gives the lease back. */
+  /** Releases the lease. */
   async release(lease: Lease): Promise<void> {
     await this.#postgres.query(sql.release, [lease.pipeline, lease.epoch]);
   }

@@ -1,13 +1,13 @@
-// Changes of jobs by what is to be done with their rows, their log lines as rows, and a row of `jobs` as a folded job.
+// Plans the writes of changed jobs by statement; converts log lines to rows and rows of `jobs` to folded jobs.
 
 import type { JobContext } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
 import type { Row } from '../connection/open-postgres.ts';
 import { errorDeltas } from './error-counts.ts';
-import { countDeltas, type JobChange, NOT_LOADED, type WrittenChanges } from './job-change.ts';
+import { countDeltas, type JobChange, NOT_LOADED, type PlannedWrites } from './job-change.ts';
 
 /** @param changes each job once */
-export function writeChanges(changes: readonly JobChange[]): WrittenChanges {
+export function planWrites(changes: readonly JobChange[]): PlannedWrites {
   const sorted = changes.toSorted((a, b) => (a.job.id < b.job.id ? -1 : 1));
   const isNew = ({ before, restarted }: JobChange) => before === undefined || restarted;
   return {

@@ -1,5 +1,5 @@
-// From a statement of queries/ and the values of one question to the statement that somebody would write for just that
-// question, so that the server plans it once and not for every question again. What the statements are for is page-plan.ts.
+// Specialises a statement of queries/ for the values of one request: unused conditions are removed, so that the server keeps
+// one plan for each kind of request. page-plan.ts chooses the statements.
 import { JOB_STATES } from '@trellis/contracts';
 
 /** A condition of its own line that a null parameter lets fall away, as in `and ($1::text is null or service = $1)`. */

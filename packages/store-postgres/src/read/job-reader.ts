@@ -1,5 +1,5 @@
-// Reads the projection for the admin RPCs: one job, pages, counts, how far the pipelines are. Never writes.
-// Which statement fits a filter is page-plan.ts; what a row means is job-row.ts.
+// Reads the projection for the admin RPCs: one job, pages, counts, checkpoints. Never writes. page-plan.ts chooses the
+// statement for a filter.
 
 import { BatchLoader } from '@trellis/async';
 import type { JobState } from '@trellis/contracts';
@@ -26,7 +26,7 @@ export { type Bodies, COUNT_LIMIT, LIST_PAYLOAD_BYTES, MAX_LOG_LINES } from './l
 
 /** Jobs whose bodies one statement reads at most: each may be as large as a message. */
 const WHOLE_JOBS_AT_ONCE = 64;
-/** Statements for single jobs that run at the same time; what is asked meanwhile shares the next one. */
+/** Concurrent statements for single jobs; further requests share the next one. */
 const WHOLE_JOBS_STATEMENTS = 2;
 
 export interface PageOfIds extends Counted {
@@ -68,7 +68,7 @@ export interface JanitorDuty {
   error: string | undefined;
   /** What an operator should know. */
   problems: { code: string; message: string }[];
-  /** For how long it has been due with nobody working on it, in milliseconds. */
+  /** How long it has been due without a pass, in milliseconds. */
   overdueMs: number;
 }
 

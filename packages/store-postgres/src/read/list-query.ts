@@ -1,4 +1,4 @@
-// Puts the statements of pages, counts and jobs together, so that whatever is asked is one statement and one round trip.
+// Combines the statements for a page, its count and its jobs into one statement and one round trip.
 // Which of them fits a filter is page-plan.ts.
 import type { JobState } from '@trellis/contracts';
 import { bindSql } from './bind-sql.ts';
@@ -178,7 +178,7 @@ function shownByIds(
 function shownText(most: number, shown: readonly unknown[], inStates: boolean): string {
   const bound: unknown[] = [];
   const page = bind({ query: 'page-of-ids', values: [[], most] }, bound);
-  // One job is looked for where it is: who asks alone waits for every node of a plan.
+  // One job alone: the plan should have as few nodes as possible.
   const found =
     most === 1
       ? 'select null::bigint as count, 1 as place, jobs.* from jobs where id = ($1::text[])[1]'

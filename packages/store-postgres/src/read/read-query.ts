@@ -1,4 +1,4 @@
-// Runs the statements of queries/read/ and says plainly when the store cannot answer.
+// Runs the statements of queries/read/ and reports when the store cannot answer.
 // What the statements are for is job-reader.ts.
 import type { PreparedSql, Queryable, Row } from '../connection/open-postgres.ts';
 import { sqlFile } from '../connection/sql-file.ts';
@@ -43,7 +43,7 @@ export type ReadQuery = PageQuery | OtherQuery;
 
 const isPageQuery = (name: ReadQuery): boolean => (PAGE_QUERIES as readonly string[]).includes(name);
 
-/** The store does not answer now; the same question may be answered later. The message carries no address and no SQL. */
+/** The store does not answer now; the same request may succeed later. The message has no address and no SQL. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
 }

@@ -5,7 +5,7 @@ import { openPostgres, type Postgres, type Row } from '../connection/open-postgr
 import { type CommitOutcome, CurrentStore } from '../projection/current-store.ts';
 import type { BatchCommit, JobChange } from '../projection/job-change.ts';
 import type { Lease } from '../projection/pipeline-leases.ts';
-import { writeChanges } from '../projection/plan-writes.ts';
+import { planWrites } from '../projection/plan-writes.ts';
 import { JobReader } from '../read/job-reader.ts';
 
 export interface TestCurrentStore extends AsyncDisposable {
@@ -38,7 +38,7 @@ export async function openTestCurrentStore(): Promise<TestCurrentStore> {
     reader: new JobReader(postgres),
     async commit(changes, rest = {}) {
       const batch = { from: position, to: position + 1, toStoredAt: undefined, quarantined: [], released: [] };
-      const outcome = await store.commitBatch(lease, { ...batch, changes: writeChanges(changes), ...rest });
+      const outcome = await store.commitBatch(lease, { ...batch, changes: planWrites(changes), ...rest });
       if (outcome.kind === 'committed') position = rest.to ?? position + 1;
       return outcome;
     },
