@@ -3,6 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { type Logger, sleep } from '@trellis/async';
 import {
+  connectionName,
   DEFAULT_HEARTBEAT_INTERVAL_MS,
   JobType,
   newInstanceId,
@@ -90,7 +91,9 @@ export async function createService<Queues extends Record<string, Queue>>(
     throw new ValidationError('joinTraceMs', `expected milliseconds, at least 0, found ${joinTraceMs}`);
   const log = options.log ?? createLogger({ name, instanceId });
   const own =
-    'url' in options.nats ? await connectNats({ ...options.nats, name: `${name} ${instanceId}`, log }) : undefined;
+    'url' in options.nats
+      ? await connectNats({ ...options.nats, name: connectionName(name, instanceId), log })
+      : undefined;
   const nc = own ?? (options.nats as NatsConnection);
   let stream: JobStream;
   let records: KeyRecords | undefined;

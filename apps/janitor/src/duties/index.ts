@@ -4,7 +4,7 @@ import type { Duty } from './duty.ts';
 import { expireDeadlines } from './expire-deadlines.ts';
 import { findStrandedWork } from './find-stranded-work.ts';
 import { purgeEnded } from './purge-ended.ts';
-import { freeKeyPlaces } from './release-key-leases.ts';
+import { releaseKeyLeases } from './release-key-leases.ts';
 import { removeStaleRows } from './remove-stale-rows.ts';
 import { repairLostJobs } from './repair-lost-jobs.ts';
 import { settleAdvisories } from './settle-advisories.ts';
@@ -16,5 +16,5 @@ export const allDuties = (ports: JanitorPorts): Duty[] => [
   purgeEnded(ports),
   findStrandedWork(ports),
   repairLostJobs(ports),
-  freeKeyPlaces(ports),
+  releaseKeyLeases(ports),
 ];

@@ -5,7 +5,7 @@ import { waitFor } from '@trellis/test-support';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { JanitorConfig } from '../config.ts';
 import { type JanitorFixture, type JobIdentity, newJob, startFixture } from '../testing/janitor-fixture.ts';
-import { freeKeyPlaces } from './release-key-leases.ts';
+import { releaseKeyLeases } from './release-key-leases.ts';
 
 let fixture: JanitorFixture;
 let kv: KV;
@@ -56,7 +56,7 @@ const recordOf = async (letter: string): Promise<KeyRecord | undefined> =>
 const queuedIn = async (letter: string) => (await recordOf(letter))?.queued.map(({ jobId }) => jobId);
 
 const pass = (settings: Partial<JanitorConfig> = {}, state: unknown = {}) =>
-  fixture.pass(freeKeyPlaces(fixture.ports(settings)), state);
+  fixture.pass(releaseKeyLeases(fixture.ports(settings)), state);
 
 async function created(job = keyed()): Promise<JobIdentity> {
   await fixture.publish(job, 'created');
@@ -192,13 +192,13 @@ describe('the places of a key', () => {
       await interfere();
       return change(...args);
     });
-    const duties = ['a', 'b'].map((instanceId) => freeKeyPlaces(fixture.ports({ instanceId })));
+    const duties = ['a', 'b'].map((instanceId) => releaseKeyLeases(fixture.ports({ instanceId })));
     const passes = await Promise.all(duties.map((duty) => fixture.pass(duty)));
 
     expect(passes.reduce((sum, { counts }) => sum + (counts.dropped ?? 0), 0)).toBe(5);
     expect(await queuedIn('a')).toEqual(jobs.slice(5).map(({ id }) => id));
-    fixture.replica('janitor-a', (ports) => [freeKeyPlaces(ports)], { janitorKeyIdleMs: 1 });
-    fixture.replica('janitor-b', (ports) => [freeKeyPlaces(ports)], { janitorKeyIdleMs: 1 });
+    fixture.replica('janitor-a', (ports) => [releaseKeyLeases(ports)], { janitorKeyIdleMs: 1 });
+    fixture.replica('janitor-b', (ports) => [releaseKeyLeases(ports)], { janitorKeyIdleMs: 1 });
     await putRecord('b');
     await waitFor(async () => (await recordOf('b')) === undefined, { what: 'the idle record to go' });
     expect(await fixture.recorded('key-places')).toMatchObject({ error: null });

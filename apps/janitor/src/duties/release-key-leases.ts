@@ -12,7 +12,7 @@ import type { Duty, Pass, PassResult } from './duty.ts';
 /** The revision at which the walk continues, by service. */
 const State = z.object({ from: z.record(z.string(), z.int()) });
 
-export function freeKeyPlaces(ports: JanitorPorts): Duty {
+export function releaseKeyLeases(ports: JanitorPorts): Duty {
   return { name: 'key-places', run: (pass) => run(ports, pass) };
 }
 
