@@ -224,9 +224,11 @@ it('a lease is renewed for as long as the handler runs, and its own parked messa
   const service = await bench.service(keyed({ heartbeatTtlMs: 1_000 }, { maxDeliver: 1 }));
   const first = gate();
   const second = gate();
-  await service.jobs.work.handle((job) => (job.payload.n === 1 ? first.opened : second.opened));
+  // Either worker may receive either job.
+  const run = (job: { payload: { n: number } }) => (job.payload.n === 1 ? first.opened : second.opened);
+  await service.jobs.work.handle(run);
   const other = await bench.service(keyed({ heartbeatTtlMs: 1_000 }, { maxDeliver: 1 }), { name: service.name });
-  await other.jobs.work.handle(() => second.opened);
+  await other.jobs.work.handle(run);
   const one = await service.jobs.work.create({ origin: 'foo', n: 1 });
   await bench.event(one.id, 'started');
   const two = await service.jobs.work.create({ origin: 'foo', n: 2 });
