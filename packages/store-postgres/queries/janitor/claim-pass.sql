@@ -1,6 +1,6 @@
--- Begins a pass of a duty when it is due and nobody works it; a new epoch fences the former owner.
+-- Starts a pass of a duty when it is due and no replica runs it. The new epoch fences the former owner.
 -- $1 duty · $2 owner · $3 length of the lease in milliseconds
--- Returns one row when the pass is the caller's, none while it is not due or somebody else's.
+-- Returns one row when the caller holds the lease; none when the duty is not due or another replica runs it.
 insert into janitor_passes as p (duty, epoch, owner, lease_until, due_at, started_at)
 values ($1, 1, $2, clock_timestamp() + $3 * interval '1 millisecond', clock_timestamp(), clock_timestamp())
 on conflict (duty) do update

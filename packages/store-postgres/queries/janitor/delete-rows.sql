@@ -1,6 +1,6 @@
--- Deletes the rows of jobs that are as they were when they were looked at.
+-- Deletes the rows of jobs that have not changed since they were read.
 -- $1 ids · $2 last_sequence of each
--- Returns the deleted ones, for the counts and the log lines.
+-- Returns the deleted jobs, so that their counts and log lines can be removed too.
 delete from jobs
 using unnest($1::text[], $2::bigint[]) as gone (id, last_sequence)
 where jobs.id = gone.id and jobs.last_sequence = gone.last_sequence

@@ -1,6 +1,7 @@
--- Records what a pass did and when the duty is due again; no row is changed when another owner has begun one.
+-- Records what a pass did and when the duty is due again. Changes no row when another owner has started a pass.
 -- $1 duty · $2 epoch · $3 milliseconds until it is due · $4 duration in milliseconds · $5 counts as a JSON object
--- $6 problems as a JSON array · $7 error, or null · $8 where the next pass continues, as a JSON object; null: as before
+-- $6 problems as a JSON array · $7 error, or null · $8 where the next pass continues, as a JSON object; null keeps the old one
+-- Returns no row.
 update janitor_passes
 set lease_until = clock_timestamp(),
     due_at = clock_timestamp() + $3 * interval '1 millisecond',

@@ -1,6 +1,6 @@
--- A page of the open jobs whose deadline is over, in the order of their deadlines.
--- $1 the instant up to which a deadline is over · $2 $3 after this deadline and id · $4 page size
--- $5 $6 without the jobs whose deadline was before $5 and whose row has not changed since it was projected up to sequence $6
+-- One page of the open jobs whose deadline has expired, by deadline.
+-- $1 now: deadlines before it have expired · $2 $3 after this deadline and id · $4 page size
+-- $5 $6 skips jobs whose deadline was before $5 and whose row has not changed since it was projected up to sequence $6
 select id, service, type, state, created_at, updated_at, deadline, instance_id, concurrency,
        head_missing, origin_at, origin_sequence, first_sequence, last_sequence
 from jobs

@@ -1,4 +1,4 @@
--- A page of the jobs all of whose events came before a sequence, in the order of their first events.
+-- One page of the jobs whose events all came before a sequence, by first sequence.
 -- $1 the sequence · $2 $3 after this first_sequence and id · $4 page size
 select id, service, type, state, created_at, updated_at, deadline, instance_id, concurrency,
        head_missing, origin_at, origin_sequence, first_sequence, last_sequence

@@ -1,4 +1,4 @@
--- A page of all jobs in the order of their ids.
+-- One page of all jobs, by id.
 -- $1 after this id · $2 page size
 select id, service, type, state, created_at, updated_at, deadline, instance_id, concurrency,
        head_missing, origin_at, origin_sequence, first_sequence, last_sequence

@@ -1,4 +1,4 @@
--- A page of the jobs in one state, created before an instant, oldest first.
+-- One page of the jobs in one state that were created before an instant, oldest first.
 -- $1 state, not `completed` · $2 created before · $3 $4 after this created_at and id · $5 page size
 select id, service, type, state, created_at, updated_at, deadline, instance_id, concurrency,
        head_missing, origin_at, origin_sequence, first_sequence, last_sequence

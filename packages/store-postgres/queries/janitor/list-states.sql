@@ -1,4 +1,4 @@
--- The states of jobs, by id; jobs without a row are left out.
+-- The states of jobs. Jobs without a row are left out.
 -- $1 ids
 select id, state
 from jobs

@@ -1,4 +1,4 @@
--- The workers of some job types that are not gone, without what they work on.
+-- The workers of some job types that are not gone, without their active jobs.
 -- $1 services · $2 the type of each
 select workers.service, workers.type, workers.instance_id
 from workers

@@ -1,4 +1,4 @@
--- How far the projection has come, and of which stream; until the transaction ends it goes no further.
+-- The checkpoint of the projection, and the stream that it belongs to. Locks the checkpoint until the transaction ends.
 -- Returns no row when nothing was projected yet.
 select position, stream_created
 from pipelines

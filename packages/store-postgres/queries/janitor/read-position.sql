@@ -1,4 +1,5 @@
--- How far the projection has come, and of which stream. Returns no row when nothing was projected yet.
+-- The checkpoint of the projection, and the stream that it belongs to.
+-- Returns no row when nothing was projected yet.
 select position, stream_created
 from pipelines
 where name = 'current'

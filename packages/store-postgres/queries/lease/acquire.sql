@@ -1,6 +1,6 @@
--- Takes the lease of a pipeline when it is free, over, or already the caller's; a new epoch fences the former owner.
+-- Acquires the lease of a pipeline when it is free, has expired, or is the caller's. The new epoch fences the former owner.
 -- $1 pipeline name · $2 owner · $3 length of the lease in milliseconds
--- Returns one row when the lease is the caller's now, none while somebody else holds it.
+-- Returns one row when the caller holds the lease now; none while another owner holds it.
 insert into pipelines as p (name, epoch, owner, lease_until, position)
 values ($1, 1, $2, clock_timestamp() + $3 * interval '1 millisecond', 0)
 on conflict (name) do update

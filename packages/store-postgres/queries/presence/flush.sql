@@ -1,8 +1,8 @@
--- Writes what was heard of workers since the last flush, and renews the lease of presence; nothing is written when another
--- owner has taken it. A row that knows of a later heartbeat stays as it is.
--- $1 epoch · $2 length of the lease in milliseconds · $3 last stream sequence heard · $4 up to when presence is right
+-- Writes the heartbeats heard since the last flush and renews the lease of presence. Writes nothing when another owner has the
+-- lease. A row with a later heartbeat stays unchanged.
+-- $1 epoch · $2 length of the lease in milliseconds · $3 last stream sequence heard · $4 instant up to which presence is correct
 -- $5 creation time of the stream · $6 workers as a JSON array, each once
--- Returns one row: whether the lease is still the caller's.
+-- Returns one row: whether the caller still holds the lease.
 with held as (
   update pipelines
   set position = $3, position_stored_at = $4, stream_created = $5,
@@ -21,7 +21,7 @@ with held as (
     "heartbeatIntervalMs" integer, concurrency integer, version text, "activeJobs" text[], "activeJobCount" integer
   )
   where exists (select from held)
-  -- One order for all who lock these rows.
+  -- One lock order for all writers of these rows.
   order by r.service collate "C", r.type collate "C", r."instanceId" collate "C"
   on conflict (service, type, instance_id) do update
     set status = excluded.status,

@@ -1,4 +1,5 @@
--- Forgets workers that have been gone for long enough.
--- $1 last seen before
+-- Deletes workers that are gone and were last seen before an instant.
+-- $1 the instant
+-- Returns no row.
 delete from workers
 where status = 'gone' and last_seen_at < $1

@@ -1,5 +1,4 @@
--- The workers that are not gone, and those that were seen within the last quarter of an hour, as a new owner of presence must
--- know them.
+-- The workers that a new owner of presence must know: those that are not gone, and those seen within the last 15 minutes.
 select service, type, instance_id, status, first_seen_at, last_seen_at, heartbeat_interval_ms, concurrency, version,
        active_jobs, active_job_count
 from workers

@@ -1,5 +1,6 @@
--- Takes the lease of presence, whoever has it; the new epoch fences the former owner.
+-- Takes over the lease of presence from any owner. The new epoch fences the former owner.
 -- $1 owner · $2 length of the lease in milliseconds
+-- Returns one row: the epoch.
 insert into pipelines as p (name, epoch, owner, lease_until, position)
 values ('presence', 1, $1, clock_timestamp() + $2 * interval '1 millisecond', 0)
 on conflict (name) do update

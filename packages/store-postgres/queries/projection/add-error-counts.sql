@@ -1,5 +1,6 @@
--- Adds to the number of jobs that have each text of an error.
--- $1 texts, each once · $2 by how much their numbers change
+-- Adds to the number of jobs that have each error text.
+-- $1 texts, each once · $2 change of the number for each
+-- Returns no row.
 insert into job_errors as e (id, lowered, count)
 select md5(error)::uuid, lower(error), delta
 from unnest($1::text[], $2::bigint[]) as r (error, delta)

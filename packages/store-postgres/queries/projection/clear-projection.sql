@@ -1,2 +1,3 @@
--- Empties the projection before it is rebuilt from the start of the stream. The quarantine stays.
+-- Empties the projection before a rebuild from the start of the stream. The quarantine stays.
+-- Returns no row.
 truncate jobs, job_logs, job_counts, job_errors

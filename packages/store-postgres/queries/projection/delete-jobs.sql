@@ -1,4 +1,5 @@
--- Deletes the rows of jobs that start again; their log lines go with delete-job-logs.
+-- Deletes the rows of restarted jobs. Their log lines are deleted by delete-job-logs.
 -- $1 ids
+-- Returns no row.
 delete from jobs
 where id = any ($1::text[])

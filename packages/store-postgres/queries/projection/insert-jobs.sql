@@ -1,6 +1,6 @@
--- Writes jobs that have no row yet.
--- $1 … $31 an array for each column of r (see job-columns.ts), sorted by id; a row whose id has come in meanwhile is left
--- as it is
+-- Inserts jobs that have no row yet. A row that was inserted meanwhile under the same id stays unchanged.
+-- $1 … $31 one array for each column of r (see job-columns.ts), sorted by id
+-- Returns no row.
 insert into jobs (
   id, state, tries, max_tries, updated_at, started_at, completed_at, deadline, cancel_requested_at, last_error,
   instance_id, payload, payload_bytes, result, progress, concurrency, queue_policy, handed_back, origin_sequence,

@@ -1,5 +1,7 @@
--- Puts messages into quarantine. After the stream was restored from an older copy a sequence can stand for another message.
+-- Puts messages into quarantine. Overwrites by sequence: in a stream restored from an older copy a sequence can name another
+-- message.
 -- $1 creation time of the stream · $2 rows as a JSON array, bodies in base64
+-- Returns no row.
 insert into quarantine (stream_created, sequence, stored_at, subject, code, reason, store_code, body)
 select $1, sequence, stored_at, subject, code, reason, store_code, decode(body, 'base64')
 from json_to_recordset($2) as r (

@@ -1,5 +1,5 @@
--- A page of the quarantined messages of one stream, in stream order.
--- $1 creation time of the stream · $2 sequence after which the page begins · $3 last sequence wanted · $4 page size
+-- One page of the quarantined messages of one stream, in stream order.
+-- $1 creation time of the stream · $2 after this sequence · $3 up to this sequence · $4 page size
 select sequence, stored_at, subject, code, reason, store_code, body
 from quarantine
 where stream_created = $1 and sequence > $2 and sequence <= $3

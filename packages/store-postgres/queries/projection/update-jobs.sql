@@ -1,5 +1,7 @@
--- Writes jobs that have a row. Bodies that did not change are not sent, so that they stay where they are on disk.
--- $1 … $22 an array for each column of r (see job-columns.ts), sorted by id; only a row that is older is changed
+-- Updates jobs that have a row. Bodies that did not change are not sent, so that Postgres need not write them again.
+-- Changes only rows with an older last_sequence.
+-- $1 … $22 one array for each column of r (see job-columns.ts), sorted by id
+-- Returns no row.
 update jobs
 set state = r.state,
     tries = r.tries,

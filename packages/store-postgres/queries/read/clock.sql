@@ -1,2 +1,2 @@
--- The store's clock: the cheapest question that proves that it answers.
+-- The server's clock: the cheapest query that proves that it answers.
 select now() as now

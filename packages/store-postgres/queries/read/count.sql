@@ -1,5 +1,6 @@
--- How many jobs there are of a service, a type, some states: exact, from the counters and not from the jobs.
--- $1 service  $2 type  $3 states (any of)
+-- The exact number of jobs by service, type and states. Read from the counters, not from the jobs.
+-- $1 service · $2 type · $3 states (any of)
+-- Returns one row.
 select coalesce(sum(count), 0)::bigint as count
 from job_counts
 where ($1::text is null or service = $1)

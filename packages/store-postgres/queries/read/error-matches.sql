@@ -1,6 +1,7 @@
--- How many texts of errors have a text in them, and how many jobs have one of these. The subquery hides the pattern from the
--- planner, which would otherwise plan again for each.
--- $1 pattern that trigrams can find, or $2 one that they cannot  $3 texts looked at
+-- How many error texts match a pattern, and how many jobs have one of these errors. The subquery hides the pattern from the
+-- planner, which would otherwise plan each pattern anew.
+-- $1 pattern that a trigram index can find, or $2 pattern that it cannot · $3 most texts counted
+-- Returns one row.
 select count(*) as texts, coalesce(sum(count), 0)::bigint as jobs
 from (
   select count

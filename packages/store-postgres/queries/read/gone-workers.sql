@@ -1,5 +1,5 @@
--- Which of these workers are gone. One that was never heard of, or is long forgotten, is not known to be.
--- $1 services  $2 the type of each  $3 the instance id of each
+-- Which of these workers are known to be gone. Workers that were never seen, or were deleted, are left out.
+-- $1 services · $2 the type of each · $3 the instance id of each
 select workers.service, workers.type, workers.instance_id
 from unnest($1::text[], $2::text[], $3::text[]) as wanted (service, type, instance_id)
 join workers

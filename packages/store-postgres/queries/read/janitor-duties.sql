@@ -1,4 +1,5 @@
--- What each duty of the janitor did last, and for how long it has been overdue with nobody working on it.
+-- The last pass of each janitor duty, and for how many milliseconds the duty is overdue while no replica runs it.
+-- Returns one row for each duty, by name.
 select duty, finished_at, succeeded_at, error, problems,
   case
     when lease_until > clock_timestamp() then 0

@@ -1,9 +1,8 @@
--- The jobs of a page, in its order, with what the page says of itself (see read-page-of-ids.sql): a page with jobs that are
--- gone, or that has none, has rows without an id. Bodies stay where they are unless asked for: a payload of more than $4
--- bytes becomes {"$omitted": bytes}.
--- In front of it goes: with page as (count, id, place)
--- $1 states (any of)  $2 whole payload?  $3 result?  $4 payload bytes shown in any case  $5 characters of the error
--- $6 log lines, the newest, in the order in which they were written
+-- The jobs of a page in its order, with the number of matches (see page/page-of-ids.sql). `id` is null for jobs that are gone
+-- and for an empty page. A payload of more than $4 bytes becomes {"$omitted": bytes} unless $2 is true.
+-- Needs in front of it: with page as (count, id, place)
+-- $1 states (any of) · $2 whole payload? · $3 result? · $4 bytes up to which a payload is shown · $5 characters of the error
+-- $6 number of log lines: the newest, in the order in which they were written
 select page.count, jobs.id, service, type, state, tries, max_tries, request_id, trace_id, traceparent, tracestate,
   jobs.created_at, updated_at, started_at, completed_at, deadline, cancel_requested_at,
   case when length(last_error) > $5 then left(last_error, $5) || '…' else last_error end as last_error,

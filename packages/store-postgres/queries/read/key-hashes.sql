@@ -1,5 +1,5 @@
--- The hashes behind a display key, among the newest $4 jobs of a queue that have it: different keys may look alike.
--- $1 service  $2 type  $3 display key  $4 jobs looked at
+-- The key hashes behind a display key, among the newest $4 jobs of a queue that have it. Different keys may share a display key.
+-- $1 service · $2 type · $3 display key · $4 most jobs examined
 select distinct key_hash
 from (
   select concurrency ->> 'keyHash' as key_hash

@@ -1,4 +1,6 @@
--- How many messages are in quarantine, counted no further than $1, and how many of these came within $2 milliseconds.
+-- The number of quarantined messages, counted up to a limit, and how many of these are recent.
+-- $1 the limit · $2 milliseconds within which a message is recent
+-- Returns one row.
 select count(*) as size,
   count(*) filter (where quarantined_at > now() - $2::float8 * interval '1 millisecond') as recent
 from (

@@ -1,6 +1,7 @@
--- For how many seconds the longest waiting pending job of every queue has waited: among the first that were created, since
--- there is no index by the start of a run. 0 where none waits.
--- $1 how many of the first
+-- For how many seconds the longest waiting pending job of each queue has waited; 0 when none waits. Examines the jobs that were
+-- created first, because no index has the start of a run.
+-- $1 jobs examined for each queue
+-- Returns one row for each queue.
 select counts.service, counts.type, coalesce(extract(epoch from now() - waiting.since), 0)::float8 as age
 from job_counts as counts
 left join lateral (

@@ -1,6 +1,6 @@
--- One page of the services, by name: those that have workers, present or gone, and those whose jobs wait for one. In any
--- case one row with how many services there are; `name` is null where the page is empty.
--- $1 states in which a job wants a worker  $2 limit  $3 offset
+-- One page of the services, by name: those with workers, present or gone, and those with jobs that wait for a worker.
+-- $1 states in which a job needs a worker · $2 limit · $3 offset
+-- Returns at least one row with the number of services; `name` is null when the page is empty.
 with waiting as (
   select service, sum(count)::bigint as jobs
   from job_counts

@@ -1,9 +1,9 @@
--- The jobs of a page as the RPCs show them: JSON that reaches the caller as it is, since reading a row into values and writing
--- them again costs more than all else. What is null is left out. The id, the service and the type are tokens of a subject,
--- which need no escapes. A payload of more than $3 bytes becomes {"$omitted": bytes}.
--- In front of it goes: with found as (count, place, every column of jobs); where the page has no job, its id is null
--- $1 whole payload?  $2 result?  $3 payload bytes shown in any case  $4 characters of the error
--- $5 log lines, the newest, in the order in which they were written
+-- The jobs of a page as JSON in the form of the RPCs. Callers get it unchanged: reading a row into values and encoding them again
+-- would cost more than everything else. Null fields are left out. The id, the service and the type are subject tokens, which need
+-- no escapes. A payload of more than $3 bytes becomes {"$omitted": bytes} unless $1 is true.
+-- Needs in front of it: with found as (count, place, every column of jobs); `id` is null when the page has no job
+-- $1 whole payload? · $2 result? · $3 bytes up to which a payload is shown · $4 characters of the error
+-- $5 number of log lines: the newest, in the order in which they were written
 select count, place, id, created_at, concat(
   '{"id":"' || id || '","service":"' || service || '","type":"' || type || '","state":"' || state
     || '","context":{"requestId":' || to_json(request_id)::text || ',"traceId":' || to_json(trace_id)::text

@@ -1,6 +1,6 @@
--- The workers of some services, those that live first, then the latest heard; with how many each service has of each status
--- and when its last heartbeat was.
--- $1 services  $2 workers of each service  $3 ids of active jobs of each worker
+-- The workers of some services: live ones first, then the most recently seen. Each row has the number of workers of its service
+-- by status, and the time of the service's last heartbeat.
+-- $1 services · $2 most workers of each service · $3 most active job ids of each worker
 select service, type, instance_id, status, first_seen_at, last_seen_at, heartbeat_interval_ms, concurrency, version,
   active_jobs[1:$3] as active_jobs, active_job_count, live, late, gone, service_seen_at
 from (

@@ -1,17 +1,16 @@
-// Brings the schema up to date: the plain .sql files of migrations/, in the order of their names, each once.
-// Files are only ever added.
+// Migrates the schema: runs the .sql files of migrations/ in the order of their names, each once. Files are only added.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Postgres, Queryable } from './open-postgres.ts';
 
-/** A migration of a large table may take long. */
+/** One hour: a migration may rewrite a large table. */
 const MIGRATION_TIMEOUT_MS = 3_600_000;
 const FOLDER = fileURLToPath(new URL('../../migrations', import.meta.url));
 
 /**
- * Applies what was not applied yet. Any number of processes may start at once: one migrates, the others wait for it.
- * All in one transaction: a migration that fails leaves the schema as it was.
+ * Applies the pending migrations in one transaction: a migration that fails leaves the schema unchanged. Safe when several
+ * processes start at the same time: one migrates, the others wait for it.
  * @returns names of the migrations applied now
  */
 export async function migratePostgres(postgres: Postgres): Promise<string[]> {
@@ -29,7 +28,7 @@ export async function migratePostgres(postgres: Postgres): Promise<string[]> {
     const storage = migrationTable(client);
     const executed = new Set(await storage.executed());
     if (names.every((name) => executed.has(name))) return [];
-    // Loaded where it has something to do: it takes 12 MB, and most starts find everything done.
+    // Loaded only when migrations are pending: it takes 12 MB, and most starts have none.
     const { Umzug } = await import('umzug');
     const umzug = new Umzug({
       migrations: names.map((name) => ({
@@ -40,7 +39,7 @@ export async function migratePostgres(postgres: Postgres): Promise<string[]> {
       logger: undefined,
     });
     const applied = (await umzug.up()).map(({ name }) => name);
-    if (applied.length > 0) log.info({ schema, applied }, 'the schema of Postgres was migrated');
+    if (applied.length > 0) log.info({ schema, applied }, 'migrated the Postgres schema');
     return applied;
   });
 }

@@ -1,4 +1,4 @@
-// Connections to Postgres: one pool with the schema, the time zone and the types that the queries rely on.
+// The connection pool: sets the schema, the time zone and the type parsers that the queries rely on.
 import { type Logger, silentLogger } from '@trellis/async';
 import pg from 'pg';
 import { allPipelined } from './pipelined-statements.ts';
@@ -12,23 +12,23 @@ export interface PostgresOptions {
   applicationName?: string;
   /** Session settings of every connection, such as `statement_timeout`. */
   settings?: Record<string, string>;
-  /** Longest wait for an answer before the connection is given up; default 60,000. */
+  /** Longest wait for a result, in milliseconds, before the connection is closed; default 60,000. */
   queryTimeoutMs?: number;
   log?: Logger;
 }
 
 export type Row = Record<string, unknown>;
 
-/** A statement that each connection keeps prepared: the server does not parse it again, and mostly does not plan it again. */
+/** A statement that each connection keeps prepared: the server parses it once, and mostly plans it once. */
 export interface PreparedSql {
-  /** One name, one text. */
+  /** Unique for each text. */
   name: string;
   text: string;
 }
 
-/** Runs one statement with `$n` parameters, or several without. */
+/** Runs one statement with `$n` parameters, or several statements without parameters. */
 export interface Queryable {
-  /** @param timeoutMs longest wait for the answer, instead of the pool's */
+  /** @param timeoutMs longest wait for the result, instead of `queryTimeoutMs` */
   query<R extends Row = Row>(
     sql: string | PreparedSql,
     values?: unknown[],
@@ -49,9 +49,9 @@ export interface Postgres extends Queryable, AsyncDisposable {
 const DEFAULT_SCHEMA = 'trellis_jobs';
 
 /**
- * A pool of connections; each is made when first needed, so a server that is down shows in the first query.
- * bigint comes back as a number, timestamptz as RFC 3339 UTC with milliseconds.
- * @throws Error when `schema` is no plain lower-case name
+ * Opens a pool. It connects with the first query, so a server that is down makes that query fail.
+ * Reads bigint as a number and timestamptz as RFC 3339 UTC with milliseconds.
+ * @throws {Error} when `schema` is not a plain lower-case name
  */
 export function openPostgres(options: PostgresOptions): Postgres {
   const { url, schema = DEFAULT_SCHEMA, log = silentLogger(), queryTimeoutMs = 60_000 } = options;
@@ -66,7 +66,7 @@ export function openPostgres(options: PostgresOptions): Postgres {
     connectionTimeoutMillis: 5_000,
     query_timeout: queryTimeoutMs,
     keepAlive: true,
-    // Statements of a transaction that do not wait for each other share a round trip.
+    // Pipelined statements of a transaction share a round trip.
     pipeline: true,
     keepAliveInitialDelayMillis: 10_000,
     options: Object.entries(settings)
@@ -74,9 +74,9 @@ export function openPostgres(options: PostgresOptions): Postgres {
       .join(' '),
     types: { getTypeParser },
   });
-  // An idle connection that breaks must not end the process.
-  pool.on('error', (error) => log.warn({ error }, 'an idle connection to Postgres broke'));
-  pool.on('connect', (client) => client.on('error', (error) => log.debug({ error }, 'a connection to Postgres broke')));
+  // Without a listener, a broken idle connection would end the process.
+  pool.on('error', (error) => log.warn({ error }, 'idle Postgres connection broke'));
+  pool.on('connect', (client) => client.on('error', (error) => log.debug({ error }, 'Postgres connection broke')));
 
   return {
     schema,
@@ -109,18 +109,18 @@ async function transaction<T>(pool: pg.Pool, work: (client: Queryable) => Promis
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
-    inOneWrite(client);
-    const begun = client.query('begin');
+    corkUntilNextTick(client);
+    const started = client.query('begin');
     const query: Queryable['query'] = (sql, values, timeoutMs) => run(client, sql, values, timeoutMs);
-    // The first statement need not wait for the answer.
-    const [, result] = await allPipelined(begun, work({ query }));
+    // The first statement does not wait for the reply to `begin`.
+    const [, result] = await allPipelined(started, work({ query }));
     await client.query('commit');
     return result;
   } catch (error) {
     await client.query('rollback').catch((cause: Error) => {
       broken = cause;
     });
-    // A connection whose reply timed out still waits for it: it is not reused.
+    // A connection whose reply timed out still waits for that reply: do not reuse it.
     if (error instanceof Error && /timeout/i.test(error.message)) broken ??= error;
     throw error;
   } finally {
@@ -128,8 +128,8 @@ async function transaction<T>(pool: pg.Pool, work: (client: Queryable) => Promis
   }
 }
 
-/** Statements of one turn of the event loop go to the socket in one write: for small ones the write is most of the cost. */
-function inOneWrite({ connection: { stream } }: pg.PoolClient): void {
+/** Sends the statements of this event loop turn in one socket write: for small statements the write is most of the cost. */
+function corkUntilNextTick({ connection: { stream } }: pg.PoolClient): void {
   stream.cork();
   process.nextTick(() => stream.uncork());
 }

@@ -6,5 +6,5 @@ import type { PreparedSql } from './open-postgres.ts';
 export const sqlFile = (name: string): string =>
   readFileSync(new URL(`../../queries/${name}.sql`, import.meta.url), 'utf8');
 
-/** The same for statements that run often: each connection keeps it prepared. */
+/** The same as a prepared statement, for statements that run often. */
 export const preparedSqlFile = (name: string): PreparedSql => ({ name, text: sqlFile(name) });

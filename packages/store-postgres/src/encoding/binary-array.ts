@@ -1,7 +1,7 @@
-// Encodes values as a PostgreSQL array in binary form, for a parameter of a statement: no quoting here, no parsing there.
+// Encodes values as a PostgreSQL array in binary format, for a statement parameter: no quoting here, no parsing by the server.
 import { millisOf } from '@trellis/contracts';
 
-/** Object ids of the element types, which are the same in every PostgreSQL. */
+/** Object ids (OIDs) of the element types; the same in every PostgreSQL. */
 const ELEMENT = { text: 25, bigint: 20, boolean: 16, timestamptz: 1184, jsonb: 3802 } as const;
 const HEADER_BYTES = 20;
 const NULL_LENGTH = -1;
@@ -9,12 +9,12 @@ const JSONB_VERSION = 1;
 /** 2000-01-01, from which PostgreSQL counts microseconds, in milliseconds since 1970. */
 const EPOCH_MS = Date.UTC(2000);
 const TWO_32 = 2 ** 32;
-/** Longest text that is first written and then measured. */
+/** Longest text, in UTF-16 units, that is written before its bytes are counted. */
 const SHORT_TEXT = 256;
-/** No byte of UTF-8. */
-const NO_TEXT = 0xff;
-/** An instant that PostgreSQL refuses as out of range: the last number but one, as the last one means infinity. */
-const NO_INSTANT = [0x7fff_ffff, 0xffff_fffe] as const;
+/** A byte that never occurs in UTF-8. */
+const INVALID_BYTE = 0xff;
+/** An instant that PostgreSQL refuses as out of range: the second greatest number, because the greatest means infinity. */
+const INVALID_INSTANT = [0x7fff_ffff, 0xffff_fffe] as const;
 
 export class BinaryArray {
   readonly #element: keyof typeof ELEMENT;
@@ -22,13 +22,13 @@ export class BinaryArray {
   #at = HEADER_BYTES;
   #elements = 0;
 
-  /** @param expectedBytes of all elements together; more is made room for */
+  /** @param expectedBytes size of all elements together; the array grows when they need more */
   constructor(element: keyof typeof ELEMENT, expectedBytes: number) {
     this.#element = element;
     this.#bytes = Buffer.allocUnsafe(HEADER_BYTES + expectedBytes);
   }
 
-  /** The array; nothing can be added afterwards. */
+  /** The encoded array. Nothing can be added afterwards. */
   toParameter(): Buffer {
     const bytes = this.#bytes;
     // One dimension, perhaps with nulls, from subscript 1.
@@ -46,15 +46,15 @@ export class BinaryArray {
   }
 
   null(): void {
-    this.#begin(0);
+    this.#startElement(0);
     this.#at = this.#bytes.writeInt32BE(NULL_LENGTH, this.#at);
   }
 
-  /** Text that is not valid Unicode stays invalid, so that PostgreSQL refuses it. */
+  /** Adds a text. Text that is not valid Unicode stays invalid, so that PostgreSQL refuses it. */
   text(value: string): void {
     const start = this.#at + 4;
     this.#text(value, 0);
-    if (!value.isWellFormed()) this.#bytes[start] = NO_TEXT;
+    if (!value.isWellFormed()) this.#bytes[start] = INVALID_BYTE;
   }
 
   /** @param text JSON */
@@ -64,25 +64,25 @@ export class BinaryArray {
 
   /** A whole number of at most 53 bits. */
   bigint(value: number): void {
-    this.#begin(8);
+    this.#startElement(8);
     this.#at = this.#bytes.writeInt32BE(8, this.#at);
     this.#int64(Math.floor(value / TWO_32), value >>> 0);
   }
 
   boolean(value: boolean): void {
-    this.#begin(1);
+    this.#startElement(1);
     this.#at = this.#bytes.writeInt32BE(1, this.#at);
     this.#bytes[this.#at++] = value ? 1 : 0;
   }
 
   /** @param instant RFC 3339 UTC; PostgreSQL refuses anything else */
   timestamptz(instant: string): void {
-    this.#begin(8);
+    this.#startElement(8);
     this.#at = this.#bytes.writeInt32BE(8, this.#at);
-    // In two halves: the microseconds of far years are no double.
+    // In two halves of 32 bits: a double cannot hold the microseconds of distant years.
     const millis = millisOf(instant) - EPOCH_MS;
     if (Number.isNaN(millis)) {
-      this.#int64(...NO_INSTANT);
+      this.#int64(...INVALID_INSTANT);
       return;
     }
     const high = Math.floor(millis / TWO_32);
@@ -98,7 +98,7 @@ export class BinaryArray {
 
   #text(value: string, versionBytes: number): void {
     const room = value.length <= SHORT_TEXT ? 3 * value.length : Buffer.byteLength(value);
-    this.#begin(versionBytes + room);
+    this.#startElement(versionBytes + room);
     const start = this.#at + 4;
     if (versionBytes > 0) this.#bytes[start] = JSONB_VERSION;
     const written = versionBytes + this.#bytes.write(value, start + versionBytes);
@@ -106,8 +106,8 @@ export class BinaryArray {
     this.#at = start + written;
   }
 
-  /** Makes room for an element of at most so many bytes. */
-  #begin(bytes: number): void {
+  /** Starts an element and makes room for `bytes` bytes of it. */
+  #startElement(bytes: number): void {
     this.#elements++;
     const wanted = this.#at + 4 + bytes;
     if (wanted <= this.#bytes.length) return;

@@ -1,23 +1,23 @@
-// Changed jobs as parameters of insert-jobs and update-jobs: one array for each column, in the order of the statements.
+// Encodes changed jobs as parameters of insert-jobs and update-jobs: one array for each column, in the order of the statements.
 import type { FoldedJob } from '@trellis/lifecycle';
 import type { JobChange } from '../projection/job-change.ts';
 import { BinaryArray } from './binary-array.ts';
 
-/** Bounds of one statement: large enough to amortise its cost, small enough to be in memory twice. */
+/** Limits of one statement: large enough to amortise its cost, small enough to be in memory twice. */
 const CHUNK_ROWS = 1_000;
 const CHUNK_BYTES = 4_000_000;
 
-/** The parameters of insert-jobs, chunk by chunk, each made when it is asked for. */
+/** The parameters of insert-jobs, chunk by chunk; encodes each chunk when the iterator reaches it. */
 export function* insertParameters(changes: readonly JobChange[]): Generator<Buffer[]> {
-  for (const [chunk, bodies] of inChunks(changes)) yield [...changingColumns(chunk, bodies), ...lastingColumns(chunk)];
+  for (const [chunk, bodies] of inChunks(changes)) yield [...mutableColumns(chunk, bodies), ...immutableColumns(chunk)];
 }
 
 /** The same for update-jobs. */
 export function* updateParameters(changes: readonly JobChange[]): Generator<Buffer[]> {
-  for (const [chunk, bodies] of inChunks(changes)) yield changingColumns(chunk, bodies);
+  for (const [chunk, bodies] of inChunks(changes)) yield mutableColumns(chunk, bodies);
 }
 
-/** Payloads and results, which may be large, are written first: they tell how many rows make a chunk. */
+/** Encodes payloads and results first: they may be large, and their size decides how many rows a chunk has. */
 function* inChunks(changes: readonly JobChange[]): Generator<[JobChange[], Bodies]> {
   let start = 0;
   const rows = Math.min(CHUNK_ROWS, changes.length);
@@ -34,13 +34,13 @@ function* inChunks(changes: readonly JobChange[]): Generator<[JobChange[], Bodie
 
 class Bodies {
   readonly payload: BinaryArray;
-  /** Size of the payload in bytes of JSON. Both are null where it did not change. */
+  /** Size of the payload as JSON, in bytes. Payload and size are null when the payload did not change. */
   readonly payloadBytes: BinaryArray;
   readonly result: BinaryArray;
-  /** Action on the result in the row: `set`, `clear`, or null for none. */
+  /** What to do with the result in the row: `set`, `clear`, or null to keep it. */
   readonly resultChange: BinaryArray;
 
-  /** @param rows expected */
+  /** @param rows expected number of rows */
   constructor(rows: number) {
     this.payload = new BinaryArray('jsonb', 256 * rows);
     this.payloadBytes = new BinaryArray('bigint', 12 * rows);
@@ -70,7 +70,7 @@ class Bodies {
   }
 }
 
-const changingColumns = (changes: readonly JobChange[], bodies: Bodies): Buffer[] => [
+const mutableColumns = (changes: readonly JobChange[], bodies: Bodies): Buffer[] => [
   texts(changes, (job) => job.id),
   texts(changes, (job) => job.state),
   numbers(changes, (job) => job.tries),
@@ -95,8 +95,8 @@ const changingColumns = (changes: readonly JobChange[], bodies: Bodies): Buffer[
   numbers(changes, (job) => job.lastSequence),
 ];
 
-/** What stays as it is for as long as the job has its row. */
-const lastingColumns = (changes: readonly JobChange[]): Buffer[] => [
+/** Columns that never change while the job has its row. */
+const immutableColumns = (changes: readonly JobChange[]): Buffer[] => [
   texts(changes, (job) => job.service),
   texts(changes, (job) => job.type),
   texts(changes, (job) => job.context.requestId),
@@ -118,7 +118,7 @@ function texts(changes: readonly JobChange[], read: (job: FoldedJob) => string |
   return array.toParameter();
 }
 
-/** As bigint also where the column is smaller: a number that grows out of it is refused, not cut off. */
+/** As bigint even when the column is smaller: a number out of its range is refused, not truncated. */
 function numbers(changes: readonly JobChange[], read: (job: FoldedJob) => number): Buffer {
   const array = new BinaryArray('bigint', 12 * changes.length);
   for (const { job } of changes) array.bigint(read(job));

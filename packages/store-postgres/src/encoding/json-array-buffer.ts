@@ -1,16 +1,16 @@
-// Encodes many small rows as one JSON array into a reused buffer. As a string, megabytes in every flush would be garbage that
-// only a full collection removes.
+// Encodes many small rows as one JSON array into a reused buffer. Strings of megabytes in every flush would be garbage that
+// only a full garbage collection removes.
 
 const FIRST_BYTES = 65_536;
 
 export class JsonArrayBuffer {
   #bytes = Buffer.allocUnsafe(FIRST_BYTES);
 
-  /** The rows as a parameter of a statement; valid until the next call. */
+  /** The rows as a statement parameter; valid until the next call. */
   encode(rows: Iterable<object>): Buffer {
     let end = 0;
     const add = (text: string) => {
-      // No character takes more than three bytes of UTF-8 for each unit of its text.
+      // UTF-8 takes at most three bytes for each UTF-16 unit.
       this.#reserve(end, end + 3 * text.length);
       end += this.#bytes.write(text, end);
     };

@@ -1,5 +1,5 @@
-// What the janitor reads from the projection, in bounded pages, and the one thing that it removes: rows of jobs of which the
-// stream holds nothing any more.
+// The janitor's reads of the projection, in bounded pages, and its only write: removing the rows of jobs whose events the stream
+// no longer holds.
 import type { Concurrency, JobState } from '@trellis/contracts';
 import type { Postgres, Queryable, Row } from '../connection/open-postgres.ts';
 import { sqlFile } from '../connection/sql-file.ts';
@@ -21,7 +21,7 @@ const sql = {
   presence: sqlFile('janitor/read-presence'),
 };
 
-/** A job's row without its bodies. Instants are RFC 3339 UTC. */
+/** A job's row without payload and result. Instants are RFC 3339 UTC. */
 export interface JanitorRow {
   id: string;
   service: string;
@@ -32,7 +32,7 @@ export interface JanitorRow {
   deadline: string | undefined;
   instanceId: string | undefined;
   concurrency: Concurrency | undefined;
-  /** The job's first events were gone before it was projected: its origin is not known. */
+  /** The stream had dropped the job's first events before they were projected: its origin is unknown. */
   headMissing: boolean;
   originAt: string;
   originSequence: number;
@@ -40,7 +40,7 @@ export interface JanitorRow {
   lastSequence: number;
 }
 
-/** How far the projection has come, and of which stream. */
+/** The checkpoint of the projection, and the stream that it belongs to. */
 export interface ProjectedUpTo {
   position: number;
   /** Creation time of the stream, RFC 3339 UTC; undefined before the first batch. */
@@ -53,7 +53,7 @@ export interface RowPlace<Key extends string | number> {
   id: string;
 }
 
-/** Deadlines that earlier passes handled, as far as their rows were projected then. */
+/** Deadlines that earlier passes handled: those before `before`, of rows not changed since `projectedUpTo`. */
 export interface HandledDeadlines {
   before: string;
   projectedUpTo: number;
@@ -72,7 +72,7 @@ export class JanitorRows {
     this.#postgres = postgres;
   }
 
-  /** Open jobs whose deadline is before `now`, by deadline, without those that are `handled` already. */
+  /** Open jobs whose deadline is before `now`, by deadline, without those in `handled`. */
   overdue(
     now: string,
     after: RowPlace<string> | undefined,
@@ -82,12 +82,12 @@ export class JanitorRows {
     return this.#list(sql.overdue, [now, after?.key, after?.id, limit, handled?.before, handled?.projectedUpTo]);
   }
 
-  /** Jobs all of whose events came before `sequence`, by their first sequence. */
+  /** Jobs whose events all came before `sequence`, by first sequence. */
   rowsBefore(sequence: number, after: RowPlace<number> | undefined, limit: number): Promise<JanitorRow[]> {
     return this.#list(sql.before, [sequence, after?.key, after?.id, limit]);
   }
 
-  /** All jobs, by id; `''` begins at the start. */
+  /** All jobs, by id; `''` starts at the first. */
   rowsById(afterId: string, limit: number): Promise<JanitorRow[]> {
     return this.#list(sql.byId, [afterId, limit]);
   }
@@ -130,20 +130,20 @@ export class JanitorRows {
     return rows.map((row) => ({ service: row.service, type: row.type, instanceId: row.instance_id }));
   }
 
-  /** Whether a replica keeps worker presence now, and it was current within the last `maxAgeMs`. */
+  /** Whether a replica maintains worker presence now and stored it within the last `maxAgeMs` milliseconds. */
   async isPresenceKept(maxAgeMs = 60_000): Promise<boolean> {
     const { rows } = await this.#postgres.query<{ kept: boolean | null }>(sql.presence, [maxAgeMs]);
     return rows[0]?.kept === true;
   }
 
   /**
-   * Removes rows with their log lines and their part of the counts, all or nothing. A row that has changed since it was
-   * read stays, and so do all when the projection is not of the stream `streamCreated`, or is behind a row.
+   * Removes rows with their log lines and counts in one transaction. Keeps a row that has changed since it was read or that
+   * is beyond the checkpoint. Keeps all rows when the projection belongs to another stream than `streamCreated`.
    * @returns how many were removed
    */
   remove(rows: readonly Pick<JanitorRow, 'id' | 'lastSequence'>[], streamCreated: string): Promise<number> {
     return this.#postgres.transaction(async (client) => {
-      // The projector locks this row first in each transaction: its holder is the only writer.
+      // The projector locks this row first in each transaction: whoever holds the lock is the only writer.
       const locked = await client.query<PositionRow>(sql.lockPosition);
       const projected = toProjectedUpTo(locked.rows[0]);
       if (projected?.streamCreated !== streamCreated) return 0;
@@ -151,7 +151,7 @@ export class JanitorRows {
       if (known.length === 0) return 0;
       const values = [known.map(({ id }) => id), known.map(({ lastSequence }) => lastSequence)];
       const removed = (await client.query<RemovedRow>(sql.deleteRows, values)).rows;
-      if (removed.length > 0) await removeTraces(client, removed);
+      if (removed.length > 0) await removeLogsAndCounts(client, removed);
       return removed.length;
     });
   }
@@ -162,7 +162,7 @@ export class JanitorRows {
   }
 }
 
-async function removeTraces(client: Queryable, removed: RemovedRow[]): Promise<void> {
+async function removeLogsAndCounts(client: Queryable, removed: RemovedRow[]): Promise<void> {
   await client.query(sql.deleteLogs, [removed.map(({ id }) => id)]);
   const counts = Map.groupBy(removed, ({ service, type, state }) => `${service} ${type} ${state}`);
   const deltas = [...counts]

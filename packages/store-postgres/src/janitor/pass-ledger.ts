@@ -1,5 +1,5 @@
-// Which duty of the janitor is due, which replica works it, and what its last pass did: one row per duty. Uses the database's
-// clock, so that replicas agree.
+// The passes of the janitor's duties, one row for each duty: when it is due, which replica holds its lease, what its last pass
+// did. Uses the database's clock, so that replicas agree.
 import type { Queryable } from '../connection/open-postgres.ts';
 import { sqlFile } from '../connection/sql-file.ts';
 
@@ -13,7 +13,7 @@ const sql = {
 export interface PassClaim {
   duty: string;
   epoch: number;
-  /** Where the last pass stopped; `{}` before the first. */
+  /** Where the last pass stopped; `{}` before the first pass. */
   state: unknown;
 }
 
@@ -27,11 +27,11 @@ export interface PassReport {
   durationMs: number;
   counts: Record<string, number>;
   problems: readonly PassProblem[];
-  /** Why the pass failed; undefined when it ended well. */
+  /** Why the pass failed; undefined when it succeeded. */
   error: string | undefined;
-  /** Where the next pass continues; undefined leaves it as it was. */
+  /** Where the next pass continues; undefined keeps the stored state. */
   state: unknown;
-  /** When the duty is due again. */
+  /** Milliseconds until the duty is due again. */
   nextInMs: number;
 }
 
@@ -46,7 +46,7 @@ export class PassLedger {
     this.leaseMs = leaseMs;
   }
 
-  /** Acquires the lease of a due duty; undefined while it is not due, or another replica works it. */
+  /** Acquires the lease of a due duty; undefined when it is not due or another replica runs it. */
   async claim(duty: string): Promise<PassClaim | undefined> {
     type Claimed = { epoch: number; state: unknown };
     const { rows } = await this.#postgres.query<Claimed>(sql.claim, [duty, this.#owner, this.leaseMs]);
@@ -59,7 +59,7 @@ export class PassLedger {
     return (await this.#postgres.query(sql.renew, [duty, epoch, this.leaseMs])).rowCount === 1;
   }
 
-  /** Ends a pass and records it; false, and nothing recorded, when another replica has started one. */
+  /** Ends a pass and records it; false, without recording anything, when another replica has started a pass. */
   async finish({ duty, epoch }: PassClaim, report: PassReport): Promise<boolean> {
     const { rowCount } = await this.#postgres.query(sql.finish, [
       duty,

@@ -1,6 +1,5 @@
-// The table of worker presence: its one writer at a time, written in batches. Whether a worker is late is the heartbeat
-// aggregator's business.
-
+// Writes the table of worker presence in batches, one writer at a time. Leaves to the heartbeat aggregator whether a worker is
+// late or gone.
 import type { Postgres } from '../connection/open-postgres.ts';
 import { sqlFile } from '../connection/sql-file.ts';
 import { JsonArrayBuffer } from '../encoding/json-array-buffer.ts';
@@ -18,7 +17,7 @@ const sql = {
 export interface HeardUpTo {
   /** Last sequence of the presence stream that was heard. */
   sequence: number;
-  /** Presence is right as of this instant. */
+  /** Presence is correct up to this instant. */
   at: string;
   streamCreated: string;
 }
@@ -48,7 +47,7 @@ export class PresenceStore {
     };
   }
 
-  /** The workers that are not gone, or have only just gone. */
+  /** The workers that are not gone, or were seen within the last 15 minutes. */
   async list(): Promise<WorkerPresence[]> {
     const { rows } = await this.#postgres.query<WorkerRow>(sql.list);
     return rows.map(toPresence);
@@ -56,10 +55,10 @@ export class PresenceStore {
 
   /**
    * Writes these workers, each given once, and renews the lease, in one statement.
-   * @returns false when another owner has the lease; nothing was written then
+   * @returns false when another owner has the lease and nothing was written
    */
   async flush(lease: Lease, workers: readonly WorkerPresence[], heard: HeardUpTo): Promise<boolean> {
-    const { rows: answer } = await this.#postgres.query<{ held: boolean }>(sql.flush, [
+    const { rows } = await this.#postgres.query<{ held: boolean }>(sql.flush, [
       lease.epoch,
       this.leases.leaseMs,
       heard.sequence,
@@ -67,10 +66,10 @@ export class PresenceStore {
       heard.streamCreated,
       this.#rows.encode(workers),
     ]);
-    return answer[0]?.held === true;
+    return rows[0]?.held === true;
   }
 
-  /** Removes workers that are gone and were last seen before `instant`. @returns how many */
+  /** Deletes workers that are gone and were last seen before `instant`. @returns how many */
   async forget(instant: string): Promise<number> {
     return (await this.#postgres.query(sql.forget, [instant])).rowCount;
   }

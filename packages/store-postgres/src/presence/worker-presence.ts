@@ -1,12 +1,12 @@
-// What is known of one worker.
+// The presence of one worker, as the heartbeat aggregator derives it.
 const WORKER_STATUSES = ['live', 'late', 'gone'] as const;
 
 export type WorkerStatus = (typeof WORKER_STATUSES)[number];
 
-/** Most ids that a row names of what its worker works on. */
+/** Most active job ids that one row stores. */
 export const MAX_ACTIVE_JOBS = 1_000;
 
-/** What is known of one worker. Instants are RFC 3339 UTC. */
+/** Instants are RFC 3339 UTC. */
 export interface WorkerPresence {
   service: string;
   type: string;
@@ -17,8 +17,8 @@ export interface WorkerPresence {
   heartbeatIntervalMs: number;
   concurrency: number | undefined;
   version: string | undefined;
-  /** Ids, at most MAX_ACTIVE_JOBS; undefined where the worker does not say. */
+  /** Job ids, at most `MAX_ACTIVE_JOBS`; undefined when the worker does not report them. */
   activeJobs: readonly string[] | undefined;
-  /** How many they are in all. */
+  /** Number of all active jobs. */
   activeJobCount: number | undefined;
 }

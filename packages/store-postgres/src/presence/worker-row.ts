@@ -1,4 +1,4 @@
-// A row of the table of workers, as every statement that reads it gives it, and what it says.
+// A row of the workers table, as all read statements return it, and its conversion to `WorkerPresence`.
 import type { Row } from '../connection/open-postgres.ts';
 import type { WorkerPresence, WorkerStatus } from './worker-presence.ts';
 

@@ -1,5 +1,5 @@
-// The projection of current state in Postgres: jobs, log lines, counts, quarantine and checkpoint, changed together in one
-// transaction under the pipeline's fence.
+// Writes the projection of current state: jobs, log lines, counts, quarantine and checkpoint, together in one transaction
+// that the pipeline's fence guards.
 import type { QuarantineCode, Quarantined } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
 import type { Postgres, PreparedSql, Queryable } from '../connection/open-postgres.ts';
@@ -28,14 +28,14 @@ const sql = {
   clear: sqlFile('projection/clear-projection'),
 };
 
-/** Another owner has the lease of the pipeline, or its checkpoint is not the expected one. */
+/** Another owner has the pipeline's lease, or the checkpoint is not the expected one. */
 export class Fenced extends Error {
   override readonly name = 'Fenced';
 }
 
 export type CommitOutcome =
   | { kind: 'committed' }
-  /** The store refuses the content of some row; nothing was written. */
+  /** Postgres refused the content of a row; nothing was written. */
   | { kind: 'refused'; refusal: StoreRefusal }
   /** A row differs from `before`: it was removed or added since it was loaded; nothing was written. */
   | { kind: 'outdated' };
@@ -68,7 +68,7 @@ export class CurrentStore {
     return { hasJobs: found?.has_jobs === true, quarantinedUpTo: found?.quarantined_up_to ?? 0 };
   }
 
-  /** The jobs that have a row, by id; their bodies are NOT_LOADED, their log lines left out. */
+  /** The jobs that have a row, by id, without log lines; payload and result are `NOT_LOADED`. */
   async loadJobs(ids: readonly string[]): Promise<Map<string, FoldedJob>> {
     if (ids.length === 0) return new Map();
     const { rows } = await this.#postgres.query<LoadedJobRow>(sql.load, [ids]);
@@ -76,14 +76,14 @@ export class CurrentStore {
   }
 
   /**
-   * Writes a batch and moves the position from `from` to `to`, all or nothing.
-   * @throws {Fenced} when the pipeline is another owner's, or its position is not `from`
+   * Writes a batch and advances the checkpoint from `from` to `to` in one transaction.
+   * @throws {Fenced} when another owner has the lease, or the checkpoint is not at `from`
    */
   commitBatch(lease: Lease, batch: BatchCommit): Promise<CommitOutcome> {
     return this.#write(lease, batch, false);
   }
 
-  /** The outcome that commitBatch would have; writes nothing. */
+  /** A dry run of `commitBatch`: returns its outcome and writes nothing. */
   tryChanges(lease: Lease, position: number, jobs: readonly JobChange[]): Promise<CommitOutcome> {
     const changes = planWrites(jobs);
     const batch = { from: position, to: position, toStoredAt: undefined, changes, quarantined: [], released: [] };
@@ -91,7 +91,7 @@ export class CurrentStore {
   }
 
   /**
-   * Empties the projection and puts the position before the first sequence of the stream. The quarantine stays.
+   * Empties the projection and resets the checkpoint to before the first sequence of the stream. The quarantine stays.
    * @throws {Fenced}
    */
   async clear(lease: Lease, position: number): Promise<void> {
@@ -101,7 +101,7 @@ export class CurrentStore {
     });
   }
 
-  /** A page of the quarantined messages of the lease's stream, in stream order, from after `after` up to `upTo`. */
+  /** One page of the quarantined messages of the lease's stream, in stream order, after sequence `after` and up to `upTo`. */
   async listQuarantined(lease: Lease, after: number, upTo: number, limit: number): Promise<Quarantined[]> {
     const { rows } = await this.#postgres.query<QuarantineRow>(sql.listQuarantined, [
       lease.streamCreated,
@@ -151,7 +151,7 @@ export class CurrentStore {
     ];
     const { rowCount } = await client.query(sql.advance, values);
     if (rowCount !== 1)
-      throw new Fenced(`pipeline ${lease.pipeline}: position ${from} of epoch ${lease.epoch} was taken over`);
+      throw new Fenced(`pipeline ${lease.pipeline}: lease or checkpoint lost (epoch ${lease.epoch}, position ${from})`);
   }
 }
 
@@ -170,7 +170,7 @@ async function writeBatch(client: Queryable, lease: Lease, batch: BatchCommit): 
   const { restarted, inserts, updates, logs, counts, errors } = changes;
   const removing =
     restarted.length > 0 ? [client.query(sql.deleteJobs, [restarted]), client.query(sql.deleteLogs, [restarted])] : [];
-  // A guard in each statement skips rows that differ from what the changes expect.
+  // Each statement skips rows that differ from what the changes expect; the row counts show it.
   const inserting = write(client, sql.insert, insertParameters(inserts));
   const updating = write(client, sql.update, updateParameters(updates));
   const deltas = counts.values().map((delta) => JSON.stringify(delta));
@@ -190,19 +190,19 @@ async function writeBatch(client: Queryable, lease: Lease, batch: BatchCommit): 
     updating,
     allPipelined(...adding),
   );
-  const isWhole =
+  const isComplete =
     (removed?.rowCount ?? 0) === restarted.length && inserted === inserts.length && updated === updates.length;
-  return { kind: isWhole ? 'committed' : 'outdated' };
+  return { kind: isComplete ? 'committed' : 'outdated' };
 }
 
 const asParameter = (rows: Iterable<string>) => inChunks(rows).map((json) => [json]);
 
-/** Runs a statement with one list of parameters after the other. @returns how many rows were written */
+/** Runs a statement once for each chunk of parameters. @returns how many rows were written */
 async function write(client: Queryable, statement: PreparedSql, chunks: Iterable<unknown[]>): Promise<number> {
   let written = 0;
   let running: Promise<{ rowCount: number }> | undefined;
   for (const parameters of chunks) {
-    // These were encoded while the server was busy with the previous ones.
+    // This chunk was encoded while the server worked on the previous one.
     written += (await running)?.rowCount ?? 0;
     running = client.query(statement, parameters);
   }
@@ -219,5 +219,5 @@ const toQuarantineRow = (message: Quarantined) => ({
   body: Buffer.from(message.data.buffer, message.data.byteOffset, message.data.byteLength).toString('base64'),
 });
 
-/** Text without what no text column takes. */
+/** Text without NUL and lone surrogates, which Postgres refuses. */
 const storable = (text: string): string => text.toWellFormed().replaceAll('\u0000', '\uFFFD');

@@ -1,6 +1,4 @@
-// Counts jobs by error text, in the transaction that writes or removes their rows.
-// What reads the numbers is read/find-page.ts.
-
+// Counts jobs by error text, in the transaction that writes or removes their rows. read/find-page.ts uses the counts.
 import type { Queryable } from '../connection/open-postgres.ts';
 import { allPipelined } from '../connection/pipelined-statements.ts';
 import { preparedSqlFile } from '../connection/sql-file.ts';
@@ -13,6 +11,7 @@ const sql = {
   deleteUnused: preparedSqlFile('projection/delete-unused-errors'),
 };
 
+/** How the changes of a batch change the counts. */
 export function errorDeltas(changes: readonly Pick<JobChange, 'before' | 'job'>[]): ErrorDeltas {
   const deltas = new Map<string, number>();
   for (const { before, job } of changes) {
@@ -23,7 +22,7 @@ export function errorDeltas(changes: readonly Pick<JobChange, 'before' | 'job'>[
   return deltas;
 }
 
-/** What removing jobs with these errors takes away. */
+/** How removing jobs with these errors changes the counts. */
 export function deltasOfRemoved(errors: readonly (string | null)[]): ErrorDeltas {
   const deltas = new Map<string, number>();
   for (const error of errors) add(deltas, error ?? undefined, -1);
@@ -37,14 +36,14 @@ function add(deltas: Map<string, number>, error: string | undefined, delta: numb
   else deltas.set(error, sum);
 }
 
-/** @param client in a transaction that holds the checkpoint's row: there is no other writer */
+/** @param client in a transaction that has locked the checkpoint's row, so that there is no other writer */
 export async function addErrorCounts(client: Queryable, deltas: ErrorDeltas): Promise<void> {
   if (deltas.size === 0) return;
   const numbers = new BinaryArray('bigint', 12 * deltas.size);
   for (const delta of deltas.values()) numbers.bigint(delta);
   const sent: Promise<unknown>[] = [client.query(sql.add, [textsOf(deltas.keys()), numbers.toParameter()])];
-  const less = [...deltas].filter(([, delta]) => delta < 0).map(([error]) => error);
-  if (less.length > 0) sent.push(client.query(sql.deleteUnused, [textsOf(less)]));
+  const decreased = [...deltas].filter(([, delta]) => delta < 0).map(([error]) => error);
+  if (decreased.length > 0) sent.push(client.query(sql.deleteUnused, [textsOf(decreased)]));
   await allPipelined(...sent);
 }
 

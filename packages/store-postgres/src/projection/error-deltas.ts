@@ -1,3 +1,4 @@
 // How a batch changes the number of jobs with each error text.
-/** By how much the number of jobs with each text changes, without zeros. */
+
+/** Error text → change of the number of jobs that have it; without zeros. */
 export type ErrorDeltas = ReadonlyMap<string, number>;

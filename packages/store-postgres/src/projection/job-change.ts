@@ -1,50 +1,50 @@
-// What a batch of events changes, in terms of jobs: the port between the projector and its store.
+// The changes that a batch of events makes to jobs: the port between the projector and its store.
 import type { JobState, LogEntry, Quarantined } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
 import type { ErrorDeltas } from './error-deltas.ts';
 
-/** Stands for a body (payload, result) that was not read from the store because no event looks into it. */
+/** Stands for a payload or result that was not read from the store, because the fold only passes it on. */
 export const NOT_LOADED = Symbol('not loaded');
 
 interface LogLine {
   /** Stream sequence of the `logged` event. */
   sequence: number;
-  /** Place within that event, from 0. */
+  /** Index within that event, from 0. */
   line: number;
   entry: LogEntry;
 }
 
 export interface JobChange {
-  /** The job as the store has it; undefined when it has no row. */
+  /** The job as stored; undefined when it has no row. */
   before: FoldedJob | undefined;
   job: FoldedJob;
-  /** The job begins again under an id that had a row: nothing of the old one stays, its log lines neither. */
+  /** A new job under an id that had a row: the old row and its log lines are deleted. */
   restarted: boolean;
   /** Log lines to add. */
   logs: LogLine[];
 }
 
 export interface BatchCommit {
-  /** Last sequence that was passed before this batch. */
+  /** Checkpoint before this batch: last sequence projected. */
   from: number;
-  /** Last sequence that this batch passes. */
+  /** Checkpoint after this batch. */
   to: number;
-  /** When the stream stored the message at `to`; undefined when there is none any more. */
+  /** When the stream stored the message at `to`; undefined when the stream no longer has it. */
   toStoredAt: string | undefined;
   /** From `planWrites`. */
   changes: PlannedWrites;
   quarantined: Quarantined[];
-  /** Sequences that leave the quarantine, because they are projected now. */
+  /** Sequences to remove from the quarantine because they are projected now. */
   released: number[];
 }
 
-/** Changes of jobs by the statement that writes them; each sorted by id. */
+/** Changes of jobs by the statement that writes them, each list sorted by job id. */
 export interface PlannedWrites {
-  /** Ids of jobs that begin again. */
+  /** Ids of restarted jobs. */
   restarted: string[];
   inserts: JobChange[];
   updates: JobChange[];
-  /** Those with log lines to add. */
+  /** Changes with log lines to add. */
   logs: JobChange[];
   counts: CountDelta[];
   errors: ErrorDeltas;
@@ -57,7 +57,7 @@ export interface CountDelta {
   delta: number;
 }
 
-/** By how much the numbers of jobs per service, type and state change; sorted, without zeros. */
+/** How the number of jobs of each service, type and state changes; sorted, without zeros. */
 export function countDeltas(changes: readonly JobChange[]): CountDelta[] {
   const deltas = new Map<string, CountDelta>();
   const add = ({ service, type, state }: FoldedJob, delta: number) => {

@@ -1,4 +1,4 @@
-// The lease of a pipeline: a row with an epoch that grows with every owner. Uses the database's clock. The lease only avoids
+// The lease of a pipeline: a row whose epoch increases with every owner. Uses the database's clock. The lease only avoids
 // contention; the fence in each transaction protects the data.
 import type { Postgres } from '../connection/open-postgres.ts';
 import { sqlFile } from '../connection/sql-file.ts';
@@ -13,11 +13,11 @@ export interface Lease {
   pipeline: string;
   owner: string;
   epoch: number;
-  /** Last sequence that was passed when the lease was taken. */
+  /** Checkpoint when the lease was acquired: last sequence projected. */
   position: number;
-  /** When the stream stored the message at the position, where that is known. */
+  /** When the stream stored the message at the position; undefined when unknown. */
   positionStoredAt: string | undefined;
-  /** Creation time of the stream that the position belongs to; undefined when the pipeline never ran. */
+  /** Creation time of the stream that the position belongs to; undefined when the pipeline has never run. */
   streamCreated: string | undefined;
 }
 
@@ -34,26 +34,31 @@ export class PipelineLeases {
 
   /** Acquires the lease; undefined while another owner has it. */
   async acquire(owner: string): Promise<Lease | undefined> {
-    type Taken = { epoch: number; position: number; position_stored_at: string | null; stream_created: string | null };
+    type Acquired = {
+      epoch: number;
+      position: number;
+      position_stored_at: string | null;
+      stream_created: string | null;
+    };
     const rows = await this.#postgres
       .transaction(async (client) => {
-        // A new epoch must survive a crash of the server; do not wait behind a transaction of the former owner.
+        // The new epoch must survive a crash of the server. Do not wait longer than 2 s for a transaction of the former owner.
         await client.query("set local synchronous_commit = on; set local lock_timeout = '2s'");
-        return (await client.query<Taken>(sql.acquire, [this.#pipeline, owner, this.leaseMs])).rows;
+        return (await client.query<Acquired>(sql.acquire, [this.#pipeline, owner, this.leaseMs])).rows;
       })
       .catch((error: unknown) => {
         if (error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE) return [];
         throw error;
       });
-    const [taken] = rows;
+    const [acquired] = rows;
     return (
-      taken && {
+      acquired && {
         pipeline: this.#pipeline,
         owner,
-        epoch: taken.epoch,
-        position: taken.position,
-        positionStoredAt: taken.position_stored_at ?? undefined,
-        streamCreated: taken.stream_created ?? undefined,
+        epoch: acquired.epoch,
+        position: acquired.position,
+        positionStoredAt: acquired.position_stored_at ?? undefined,
+        streamCreated: acquired.stream_created ?? undefined,
       }
     );
   }

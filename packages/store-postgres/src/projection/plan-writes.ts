@@ -1,12 +1,11 @@
 // Plans the writes of changed jobs by statement; converts log lines to rows and rows of `jobs` to folded jobs.
-
 import type { JobContext } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
 import type { Row } from '../connection/open-postgres.ts';
 import { errorDeltas } from './error-counts.ts';
 import { countDeltas, type JobChange, NOT_LOADED, type PlannedWrites } from './job-change.ts';
 
-/** @param changes each job once */
+/** Groups changes by the statement that writes them; writes nothing. @param changes each job once */
 export function planWrites(changes: readonly JobChange[]): PlannedWrites {
   const sorted = changes.toSorted((a, b) => (a.job.id < b.job.id ? -1 : 1));
   const isNew = ({ before, restarted }: JobChange) => before === undefined || restarted;
@@ -20,11 +19,11 @@ export function planWrites(changes: readonly JobChange[]): PlannedWrites {
   };
 }
 
-/** Bounds of what one statement is given. */
+/** Limits of one statement. */
 const CHUNK_ROWS = 2_000;
 const CHUNK_LENGTH = 4_000_000;
 
-/** Rows as JSON arrays of moderate size, each made when it is asked for. */
+/** Joins rows to JSON arrays of limited size; builds each when the iterator reaches it. */
 export function* inChunks(rows: Iterable<string>): Generator<string> {
   let chunk: string[] = [];
   let length = 0;
@@ -78,7 +77,7 @@ export interface LoadedJobRow extends Row {
   last_sequence: number;
 }
 
-/** The job of a row, its bodies NOT_LOADED, without log lines. */
+/** The job of a row, without log lines; payload and result are `NOT_LOADED`. */
 export function fromJobRow(row: LoadedJobRow): FoldedJob {
   const context: JobContext = { requestId: row.request_id, traceId: row.trace_id, traceparent: row.traceparent };
   if (row.tracestate !== null) context.tracestate = row.tracestate;

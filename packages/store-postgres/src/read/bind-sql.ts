@@ -1,30 +1,30 @@
-// Specialises a statement of queries/ for the values of one request: unused conditions are removed, so that the server keeps
-// one plan for each kind of request. page-plan.ts chooses the statements.
+// Specialises a statement of queries/ for the values of one request: removes unused conditions, so that the server keeps one
+// plan for each kind of request. page-plan.ts chooses the statements.
 import { JOB_STATES } from '@trellis/contracts';
 
-/** A condition of its own line that a null parameter lets fall away, as in `and ($1::text is null or service = $1)`. */
+/** A condition on its own line that a null parameter removes, as in `and ($1::text is null or service = $1)`. */
 const OPTIONAL = /^(\s*(?:where|and) )\(\$(\d+)::[a-z]+(?:\[\])? is null or (.*)\)$/gm;
 
 const STATES: ReadonlySet<unknown> = new Set(JOB_STATES);
 
-/** Text, or the number of a parameter. */
+/** SQL text, or the number of a parameter. */
 type Piece = string | number;
 interface Optional {
   start: string;
-  /** The parameter without which the condition falls away. */
+  /** The parameter whose null removes the condition. */
   needs: number;
   condition: Piece[];
 }
 
-/** Statements that were taken apart: there are as many as files. */
-const known = new Map<string, (Piece | Optional)[]>();
+/** Parsed statements by text; at most one for each file. */
+const parsed = new Map<string, (Piece | Optional)[]>();
 
 /**
- * The statement with its optional conditions either in force or gone. What shapes the plan is put in as it is: whole numbers (from
- * 0), booleans, and one state, alone or in a list, because states differ so much in their number that the server would not keep a plan for
- * any of them. All else becomes a parameter.
+ * Returns the statement with each optional condition kept or removed. Values that shape the plan become literals: whole
+ * numbers from 0, booleans, and a single state, alone or in a list. The numbers of jobs in each state differ so much that the
+ * server would keep no plan that fits all states. All other values become parameters.
  * @param values of $1 … $n of `text`; undefined is NULL
- * @param bound values that are bound already; those of this statement are added
+ * @param bound values bound so far; this function appends those of this statement
  */
 export function bindSql(text: string, values: readonly unknown[], bound: unknown[]): string {
   const at = (parameter: number) => values[parameter - 1] ?? null;
@@ -48,7 +48,7 @@ export function bindSql(text: string, values: readonly unknown[], bound: unknown
 }
 
 function piecesOf(text: string): (Piece | Optional)[] {
-  const found = known.get(text);
+  const found = parsed.get(text);
   if (found) return found;
   const sql = text.replace(/^--.*\n/gm, '');
   const pieces: (Piece | Optional)[] = [];
@@ -59,11 +59,11 @@ function piecesOf(text: string): (Piece | Optional)[] {
     from = index + line.length;
   }
   pieces.push(...splitAtParameters(sql.slice(from)));
-  known.set(text, pieces);
+  parsed.set(text, pieces);
   return pieces;
 }
 
-/** Every other piece is a parameter. */
+/** Every second piece is a parameter. */
 const splitAtParameters = (sql: string): Piece[] =>
   sql.split(/\$(\d+)/).map((piece, index) => (index % 2 === 0 ? piece : Number(piece)));
 

@@ -1,5 +1,5 @@
-// Which statements read one page, one after the other: mostly a single one. What they are is page-plan.ts, how they run and
-// what they read is the caller's.
+// Decides which statements read one page, one after the other; mostly a single one. page-plan.ts builds the statements, the
+// caller runs them.
 import {
   barePlan,
   COUNT_LIMIT,
@@ -11,40 +11,40 @@ import {
 } from './list-query.ts';
 import { isDetailed, isSearch, type JobFilter, type PageWanted } from './page-plan.ts';
 
-/** Up to so many jobs are merged without first looking whether the page is near. */
+/** Most jobs that are merged without first searching for the page nearby. */
 const FEW_JOBS = 250;
-/** Up to so many that have an error are looked at for what is asked beside it. */
-const LOOKED_AT = 3 * COUNT_LIMIT;
+/** Most jobs with matching errors that are examined for the other conditions of a filter. */
+const MAX_EXAMINED = 3 * COUNT_LIMIT;
 
 export interface Counted {
-  /** How many jobs match in all: exact for service, type and states, else counted up to `COUNT_LIMIT`. */
+  /** Number of matching jobs: exact for filters by service, type and states only, else counted up to `COUNT_LIMIT`. */
   count: number;
-  /** There are more than `count`. */
+  /** More than `count` jobs match. */
   countAtLeast: boolean;
 }
 
 export interface FoundPage {
-  /** As the statement counted it, when it did. */
+  /** Number of matching jobs, when the statement counted them. */
   count: number | null;
-  /** Jobs on the page. */
+  /** Number of jobs on the page. */
   read: number;
 }
 
 export interface ErrorMatches {
-  /** Errors that have the text in them, looked at up to `COUNT_LIMIT` and one more. */
+  /** Number of error texts that contain the searched text, counted up to `COUNT_LIMIT + 1`. */
   texts: number;
-  /** Jobs that have one of these. */
+  /** Number of jobs that have one of these errors. */
   jobs: number;
 }
 
 export interface PageSource<Page extends FoundPage> {
   read(plan: PagePlan): Promise<Page>;
   errorMatches(search: string): Promise<ErrorMatches>;
-  /** Without any job. */
+  /** A page without jobs. */
   empty: Page;
 }
 
-/** @param page with one job more than asked for, which tells whether more follow */
+/** @param page its limit is one more than the caller shows: the extra job shows that more follow */
 export async function findPage<Page extends FoundPage>(
   source: PageSource<Page>,
   filter: JobFilter,
@@ -59,15 +59,15 @@ export async function findPage<Page extends FoundPage>(
       const most = Math.min(jobs, texts * (page.limit + page.offset));
       return { ...(await findErrors(source, search, page, most)), ...countedTo(jobs) };
     }
-    if (jobs <= LOOKED_AT) counting = countedErrorsPlan;
+    if (jobs <= MAX_EXAMINED) counting = countedErrorsPlan;
   }
   const found = await source.read(counting(filter, page));
   const counted = isDetailed(filter) ? countedTo(found.count ?? 0) : { count: found.count ?? 0, countAtLeast: false };
-  const whole = isWhole(page, counted, found.read) ? found : await source.read(barePlan(filter, page));
-  return { ...whole, ...counted };
+  const complete = isComplete(page, counted, found.read) ? found : await source.read(barePlan(filter, page));
+  return { ...complete, ...counted };
 }
 
-/** @param most jobs that a merge looks at: looking nearby may cost as much, and no more */
+/** @param most jobs that a merge examines; the search nearby may examine as many, and no more */
 async function findErrors<Page extends FoundPage>(
   source: PageSource<Page>,
   search: string,
@@ -86,6 +86,6 @@ function countedTo(count: number): Counted {
   return { count: countAtLeast ? COUNT_LIMIT : count, countAtLeast };
 }
 
-/** Whether the page lies among the newest jobs that were looked at for a count. */
-const isWhole = (page: PageWanted, { countAtLeast }: Counted, read: number): boolean =>
+/** Whether the page is complete among the newest jobs that were counted. */
+const isComplete = (page: PageWanted, { countAtLeast }: Counted, read: number): boolean =>
   !countAtLeast || (page.order === 'newest' && read === page.limit);

@@ -1,6 +1,5 @@
 // Reads the projection for the admin RPCs: one job, pages, counts, checkpoints. Never writes. page-plan.ts chooses the
 // statement for a filter.
-
 import { BatchLoader } from '@trellis/async';
 import type { JobState } from '@trellis/contracts';
 import type { Queryable, Row } from '../connection/open-postgres.ts';
@@ -24,9 +23,9 @@ import { type BoundQuery, readBound, readRows } from './read-query.ts';
 export type { ReadJob } from './job-row.ts';
 export { type Bodies, COUNT_LIMIT, LIST_PAYLOAD_BYTES, MAX_LOG_LINES } from './list-query.ts';
 
-/** Jobs whose bodies one statement reads at most: each may be as large as a message. */
+/** Most jobs whose payload and result one statement reads: each may be as large as a message. */
 const WHOLE_JOBS_AT_ONCE = 64;
-/** Concurrent statements for single jobs; further requests share the next one. */
+/** Most concurrent statements for single jobs; further requests share the next one. */
 const WHOLE_JOBS_STATEMENTS = 2;
 
 export interface PageOfIds extends Counted {
@@ -37,11 +36,14 @@ export interface PageOfIds extends Counted {
 }
 
 export interface ShownPage extends Counted {
-  /** JSON of the jobs in the order of the page, with commas between; without results, logs, and payloads over `LIST_PAYLOAD_BYTES`. */
+  /**
+   * JSON of the jobs in the order of the page, separated by commas, without results, logs, and payloads of more than
+   * `LIST_PAYLOAD_BYTES`.
+   */
   jobs: string;
-  /** How many the page has; jobs that were removed meanwhile are not among `jobs`. */
+  /** Number of jobs on the page; jobs that were removed meanwhile count, but are not in `jobs`. */
   read: number;
-  /** The last of them, when more jobs follow. */
+  /** The last job of the page, when more jobs follow. */
   last: PagePlace | undefined;
 }
 
@@ -51,24 +53,24 @@ export interface PipelinePosition {
   position: number;
   /** When the stream stored the event at the position, RFC 3339. */
   storedAt: string | undefined;
-  /** How long ago that is, in milliseconds by the store's clock. */
+  /** Milliseconds since then, by the store's clock. */
   storedMsAgo: number | undefined;
-  /** Somebody holds the pipeline's lease. */
+  /** An owner holds the pipeline's lease. */
   owned: boolean;
 }
 
-/** What a duty of the janitor did last. Instants are RFC 3339 UTC. */
+/** The last pass of a janitor duty. Instants are RFC 3339 UTC. */
 export interface JanitorDuty {
   duty: string;
-  /** End of its last pass, well or not. */
+  /** End of its last pass, successful or not. */
   finishedAt: string | undefined;
-  /** End of the last pass that ended well. */
+  /** End of the last successful pass. */
   succeededAt: string | undefined;
   /** Why the last pass failed. */
   error: string | undefined;
-  /** What an operator should know. */
+  /** Problems that an operator should know. */
   problems: { code: string; message: string }[];
-  /** How long it has been due without a pass, in milliseconds. */
+  /** Milliseconds for which it has been due without a pass. */
   overdueMs: number;
 }
 
@@ -104,7 +106,7 @@ interface PlaceRow extends Row {
   created_at: string;
 }
 
-/** Everything throws `StoreUnavailable` when the store cannot answer now. */
+/** All methods throw `StoreUnavailable` when the store cannot answer now. */
 export class JobReader {
   readonly #store: Queryable;
   readonly #shown = new BatchLoader<string, string>((ids) => this.#shownJobs(shownJobs(ids)), {
@@ -118,40 +120,39 @@ export class JobReader {
   }
 
   /**
-   * JSON of one job as the RPCs show it, with its bodies and its newest log lines (`MAX_LOG_LINES`), or undefined. Those who
-   * ask at the same time share statements.
+   * JSON of one job in the form of the RPCs, with payload, result and the newest `MAX_LOG_LINES` log lines; undefined when
+   * there is no such job. Concurrent calls share statements.
    */
   shownJob(id: string): Promise<string | undefined> {
     return this.#shown.load(id);
   }
 
-  /** The same job for those who work with it. */
+  /** One job as an object, with payload, result and its newest `MAX_LOG_LINES` log lines. */
   async getJob(id: string): Promise<ReadJob | undefined> {
     const [job] = await this.getJobs([id], { payload: true, result: true, logs: true });
     return job;
   }
 
-  /** One job for a decision: without its result, its logs and a payload over `LIST_PAYLOAD_BYTES`. */
+  /** One job without result, log lines and a payload of more than `LIST_PAYLOAD_BYTES`. */
   async getJobHead(id: string): Promise<ReadJob | undefined> {
     const [job] = await this.getJobs([id], {});
     return job;
   }
 
   /**
-   * Jobs in the order of `ids`; those that are gone, or that have left `states`, are left out. An omitted payload is
-   * `{$omitted: bytes}`.
+   * Jobs in the order of `ids`, without those that are gone or not in `states`. An omitted payload is `{$omitted: bytes}`.
    */
   async getJobs(ids: readonly string[], bodies: Bodies, states?: readonly JobState[]): Promise<ReadJob[]> {
     const rows = await readBound<JobRow>(this.#store, jobsQuery(pageOfIds(ids), bodies, states));
     return jobsOfRows(rows);
   }
 
-  /** The jobs of one page as lists show them. */
+  /** The jobs of one page as JSON, in the short form of lists. */
   shownPage(filter: JobFilter, wanted: PageWanted): Promise<ShownPage> {
-    return hasFixedPlan(filter, wanted) ? this.#shownAtOnce(filter, wanted) : this.#shownByIds(filter, wanted);
+    return hasFixedPlan(filter, wanted) ? this.#shownInOneStatement(filter, wanted) : this.#shownByIds(filter, wanted);
   }
 
-  async #shownAtOnce(filter: JobFilter, wanted: PageWanted): Promise<ShownPage> {
+  async #shownInOneStatement(filter: JobFilter, wanted: PageWanted): Promise<ShownPage> {
     const empty: ShownPageRow = { count: 0, read: 0, jobs: null, last_id: null, last_created_at: null };
     const source = {
       read: async (plan: PagePlan) => (await readBound<ShownPageRow>(this.#store, shownPage(plan)))[0] ?? empty,
@@ -170,7 +171,7 @@ export class JobReader {
     };
   }
 
-  /** What is planned again each time are ids alone: the plan of all that is shown takes longer than another round trip. */
+  /** Reads the ids first: their statement is planned each time, and planning the whole one takes longer than another round trip. */
   async #shownByIds(filter: JobFilter, wanted: PageWanted): Promise<ShownPage> {
     const { places, more, ...counted } = await this.page(filter, wanted);
     const ids = places.map(({ id }) => id);
@@ -179,7 +180,7 @@ export class JobReader {
     return { jobs: jobs.join(','), read: ids.length, last: more ? places.at(-1) : undefined, ...counted };
   }
 
-  /** Where the jobs of one page are, whether more follow, and how many match. */
+  /** The places of the jobs of one page, whether more follow, and how many jobs match. */
   async page(filter: JobFilter, wanted: PageWanted): Promise<PageOfIds> {
     const source = {
       read: async (plan: PagePlan) => toPlaces(await readBound<PlaceRow>(this.#store, placesOf(plan))),
@@ -190,14 +191,14 @@ export class JobReader {
     return { places: places.slice(0, wanted.limit), more: places.length > wanted.limit, count, countAtLeast };
   }
 
-  /** The hashes of the keys that are shown as `key` by the newest jobs of a queue; empty when it has no such job. */
+  /** The hashes of the keys whose display key is `key`, among the newest jobs of a queue; empty when it has no such job. */
   async keyHashes(service: string, type: string, key: string): Promise<string[]> {
     const values = [service, type, key, COUNT_LIMIT];
     const rows = await readRows<{ key_hash: string }>(this.#store, 'key-hashes', values);
     return rows.map((row) => row.key_hash);
   }
 
-  /** How far the pipelines that write into this store have come. */
+  /** The checkpoints of the pipelines that write to this store. */
   async pipelines(): Promise<PipelinePosition[]> {
     const rows = await readRows<PipelineRow>(this.#store, 'pipelines', []);
     return rows.map((row) => ({
@@ -209,12 +210,12 @@ export class JobReader {
     }));
   }
 
-  /** How far the pipeline has come; undefined when it has never run. */
+  /** The checkpoint of a pipeline; undefined when it has never run. */
   async position(pipeline: string): Promise<number | undefined> {
     return (await this.pipelines()).find(({ name }) => name === pipeline)?.position;
   }
 
-  /** Messages in quarantine (counted up to `COUNT_LIMIT`), and how many of them came within the last `recentMs`. */
+  /** Number of quarantined messages, counted up to `COUNT_LIMIT`, and how many came within the last `recentMs` milliseconds. */
   async quarantineSize(recentMs: number): Promise<{ size: number; recent: number }> {
     const [row] = await readRows<{ size: number; recent: number }>(this.#store, 'quarantine-size', [
       COUNT_LIMIT,
@@ -223,7 +224,7 @@ export class JobReader {
     return row ?? { size: 0, recent: 0 };
   }
 
-  /** Every duty that the janitor has ever begun. */
+  /** Every duty that the janitor has ever started. */
   async janitorDuties(): Promise<JanitorDuty[]> {
     const rows = await readRows<DutyRow>(this.#store, 'janitor-duties', []);
     return rows.map((row) => ({
@@ -236,7 +237,7 @@ export class JobReader {
     }));
   }
 
-  /** Asks the store for nothing but an answer. */
+  /** Resolves when the store answers. */
   async ping(): Promise<void> {
     await readRows(this.#store, 'clock', []);
   }
@@ -252,7 +253,7 @@ export class JobReader {
   }
 }
 
-/** One job more than asked for tells whether more follow. */
+/** One job more than wanted: it shows that more follow. */
 const oneMore = (wanted: PageWanted): PageWanted => ({ ...wanted, limit: wanted.limit + 1 });
 
 function toPlaces(rows: readonly PlaceRow[]): FoundPage & { places: PagePlace[] } {

@@ -1,28 +1,28 @@
-// What the read statements select of a job beside what the projector loads: its bodies and its log lines.
+// The columns that the read statements select in addition to those that the projector loads: payload, result, log lines.
 import type { LogEntry } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
 import { readTimestamp } from '../connection/open-postgres.ts';
 import { fromJobRow, type LoadedJobRow } from '../projection/plan-writes.ts';
 
-/** A row of a page: `id` is null where there is no job. */
+/** A row of a page; `id` is null when there is no job. */
 export interface JobRow extends LoadedJobRow {
-  /** How many jobs match in all; null where nobody counts. */
+  /** Number of matching jobs; null when the statement does not count them. */
   count: number | null;
   payload: unknown;
   result: unknown;
-  /** Tells a result that is JSON null from none. */
+  /** Distinguishes the result JSON null from no result. */
   has_result: boolean;
   worker_lost: boolean;
   logs: [loggedAt: string, level: LogEntry['level'], message: string][] | null;
 }
 
-/** A job as it is read, not only folded. */
+/** A folded job with what only the store knows. */
 export interface ReadJob extends FoldedJob {
   /** Active, but its worker is known to be gone. */
   workerLost?: true;
 }
 
-/** The jobs of rows with the bodies that the rows have. */
+/** The jobs of rows, with the payloads, results and log lines that the rows have. */
 export function jobsOfRows(rows: readonly JobRow[]): ReadJob[] {
   const jobs: ReadJob[] = [];
   for (const row of rows) {

@@ -1,5 +1,5 @@
-// Combines the statements for a page, its count and its jobs into one statement and one round trip.
-// Which of them fits a filter is page-plan.ts.
+// Combines the statements for a page, its count and its jobs into one statement, for one round trip. page-plan.ts chooses the
+// statements for a filter.
 import type { JobState } from '@trellis/contracts';
 import { bindSql } from './bind-sql.ts';
 import {
@@ -19,17 +19,17 @@ import {
 } from './page-plan.ts';
 import { type BoundQuery, textOf } from './read-query.ts';
 
-/** Log lines shown of one job: the newest. */
+/** Most log lines shown of one job: the newest. */
 export const MAX_LOG_LINES = 1_000;
-/** Bytes up to which lists show a payload. */
+/** Largest payload, in bytes, that lists show. */
 export const LIST_PAYLOAD_BYTES = 4_096;
-/** Characters of the last error that lists show. */
+/** Most characters of the last error that lists show. */
 const LIST_ERROR_CHARACTERS = 4_096;
-/** How far filters are counted that the counters do not know. */
+/** Most jobs counted for filters that the counters do not cover. */
 export const COUNT_LIMIT = 10_000;
 const WHOLE_TEXT = 2_147_483_647;
 
-/** Which bodies to read; left out, a list has payloads up to `LIST_PAYLOAD_BYTES` and nothing else. */
+/** Which bodies to read. Default: payloads up to `LIST_PAYLOAD_BYTES`, no results, no log lines. */
 export interface Bodies {
   payload?: boolean;
   result?: boolean;
@@ -38,13 +38,13 @@ export interface Bodies {
 
 const bind = ({ query, values }: Statement, bound: unknown[]): string => bindSql(textOf(query), values, bound);
 
-/** A page of jobs that are known by their ids. */
+/** A page of jobs known by their ids. */
 export function pageOfIds(ids: readonly string[]): BoundQuery {
   const values: unknown[] = [];
   return { text: bind({ query: 'page-of-ids', values: [ids, atLeast(ids.length)] }, values), values, prepared: true };
 }
 
-/** The next power of two: few texts, and each says about how many ids it is for. */
+/** The next power of two: few different statement texts, and each tells the planner about how many ids to expect. */
 const atLeast = (ids: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, ids)));
 
 /** How a page is read. */
@@ -52,20 +52,20 @@ export interface PagePlan {
   page: PageWanted;
   found: Statement;
   counted?: Statement;
-  /** Comes before `found` and stands for it when it finds the whole page. */
+  /** Runs before `found` and replaces it when it finds the complete page. */
   near?: Statement | undefined;
   /** The server may keep the plan. */
   prepared: boolean;
 }
 
-/** With how many jobs match. */
+/** Reads a page together with the number of matching jobs. */
 export function countedPlan(filter: JobFilter, page: PageWanted): PagePlan {
   return isDetailed(filter)
     ? { page, found: detailedPageStatement(filter, page, COUNT_LIMIT + 1), prepared: hasFixedPlan(filter, page) }
     : { ...barePlan(filter, page), counted: countStatement(filter) };
 }
 
-/** The same for a search and something else, looking at all jobs that have such an error. */
+/** The same for a search with other conditions: examines all jobs that have a matching error. */
 export const countedErrorsPlan = (filter: JobFilter, page: PageWanted): PagePlan => ({
   page,
   found: detailedErrorsStatement(filter, page, COUNT_LIMIT + 1),
@@ -79,14 +79,14 @@ export const barePlan = (filter: JobFilter, page: PageWanted): PagePlan => ({
   prepared: hasFixedPlan(filter, page),
 });
 
-/** The jobs that have an error with a text in it. */
+/** Reads a page of the jobs whose error contains a text, by merging the jobs of each matching error. */
 export const mergedErrorsPlan = (search: string, page: PageWanted): PagePlan => ({
   page,
   found: errorsPageStatement(search, page),
   prepared: hasFixedPlan({ search }, page),
 });
 
-/** Those of them that are among the next `most` with an error, or some more. */
+/** Reads those of them that are among the next jobs with an error; examines `most` or somewhat more. */
 export const nearErrorsPlan = (search: string, page: PageWanted, most: number): PagePlan => ({
   page,
   found: errorsWalkStatement(search, page, atLeast(most)),
@@ -100,14 +100,14 @@ export function errorMatches(search: string): BoundQuery {
   return { text, values, prepared: true };
 }
 
-/** A page in its order. With a count there is at least one row, whose id is null where the page has no job. */
+/** The places of a page, in its order. A counting plan returns at least one row; its id is null when the page is empty. */
 export function placesOf(plan: PagePlan): BoundQuery {
   const values: unknown[] = [];
   const text = `${ordered(plan, 'found.id, found.created_at', values)}\norder by place`;
   return { text, values, prepared: plan.prepared };
 }
 
-/** `count` (null where it is not asked for) and `place` of every job of a page, beside what is selected of it. */
+/** Selects `count` (null when the plan does not count), `selected`, and `place` for every job of a page. */
 function ordered(plan: PagePlan, selected: string, values: unknown[]): string {
   const { page, found, counted } = plan;
   const direction = page.order === 'newest' ? 'desc' : 'asc';
@@ -128,10 +128,10 @@ function foundPage({ page, near, found }: PagePlan, values: unknown[]): string {
     select id, created_at from (${bind(found, values)}) as merged where (select count(*) from near) < ${page.limit}`;
 }
 
-/** Whether a statement counts, and says where rows lie. */
+/** Whether a statement counts matches and returns the ctid of each row. */
 const isDetailedPage = ({ query }: Statement) => query === 'detailed-page' || query === 'detailed-errors';
 
-/** The jobs of a page. */
+/** Reads the jobs of a page. */
 export function jobsQuery(page: BoundQuery, bodies: Bodies, states?: readonly JobState[]): BoundQuery {
   const { payload = false, result = false, logs = false } = bodies;
   const bound = [...page.values];
@@ -150,16 +150,16 @@ export function jobsQuery(page: BoundQuery, bodies: Bodies, states?: readonly Jo
   return { text: `with page as (${page.text})\n${jobs}`, values: bound, prepared: page.prepared };
 }
 
-/** What is shown of a job: values of read-shown-jobs.sql. */
+/** Values of shown-jobs.sql: which parts of a job are shown. */
 const WHOLE = [true, true, 0, WHOLE_TEXT, MAX_LOG_LINES] as const;
 const LISTED = [false, false, LIST_PAYLOAD_BYTES, LIST_ERROR_CHARACTERS, 0] as const;
 
 const shownTexts = new Map<string, string>();
 
-/** Whole jobs that are known by their ids, as they are shown; in no order. */
+/** Whole jobs known by their ids, as JSON; in no order. */
 export const shownJobs = (ids: readonly string[]): BoundQuery => shownByIds('whole', WHOLE, [ids]);
 
-/** The same as lists show them, without those that have left `states`. */
+/** The same in the short form of lists, without jobs that are not in `states`. */
 export const listedJobs = (ids: readonly string[], states?: readonly JobState[]): BoundQuery =>
   states?.length ? shownByIds('in state', LISTED, [ids, states]) : shownByIds('listed', LISTED, [ids]);
 
@@ -178,7 +178,7 @@ function shownByIds(
 function shownText(most: number, shown: readonly unknown[], inStates: boolean): string {
   const bound: unknown[] = [];
   const page = bind({ query: 'page-of-ids', values: [[], most] }, bound);
-  // One job alone: the plan should have as few nodes as possible.
+  // A single job: keep the plan as small as possible.
   const found =
     most === 1
       ? 'select null::bigint as count, 1 as place, jobs.* from jobs where id = ($1::text[])[1]'
@@ -187,7 +187,7 @@ function shownText(most: number, shown: readonly unknown[], inStates: boolean): 
   return `with found as (${found}${inStates ? ' and state = any ($2::text[])' : ''})\nselect id, json from (${jobs}) as shown`;
 }
 
-/** One page as it is shown, read with one job more. */
+/** One page as JSON, read with one job more. */
 export function shownPage(plan: PagePlan): BoundQuery {
   const values: unknown[] = [];
   const text = `
@@ -199,9 +199,9 @@ export function shownPage(plan: PagePlan): BoundQuery {
 
 function foundJobs(plan: PagePlan, values: unknown[]): string {
   const { query } = plan.found;
-  // A walk has the rows in its hands; what is merged is cheaper by the ids that an index has.
+  // A walk already reads the rows; merging is cheaper with the ids that an index contains.
   if (query === 'page-newest' || query === 'page-oldest') return ordered(plan, 'found.*', values);
-  // What was found by its rows is read again where it lies, without another walk down an index.
+  // Rows with a known ctid are read by it, without a second index lookup.
   const [selected, same] = isDetailedPage(plan.found)
     ? ['found.row_at', 'jobs.ctid = page.row_at']
     : ['found.id', 'jobs.id = page.id'];

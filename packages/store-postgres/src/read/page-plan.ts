@@ -1,13 +1,13 @@
-// Which statement reads a page or a count, and with what values, so that the cost follows the page and not the table.
-// Pure; job-reader.ts runs what is decided here.
+// Chooses the statement and values that read a page or a count, so that the cost depends on the page and not on the table.
+// Pure; job-reader.ts runs the statements.
 import { JOB_STATES, type JobState } from '@trellis/contracts';
 import type { ReadQuery } from './read-query.ts';
 
-/** What jobs are asked for; a field left out lets everything through. Instants are RFC 3339. */
+/** Which jobs are wanted; an absent field matches all jobs. Instants are RFC 3339. */
 export interface JobFilter {
   service?: string | undefined;
   type?: string | undefined;
-  /** Any of these; empty is the same as none given. */
+  /** Any of these; an empty list matches all states. */
   states?: readonly JobState[] | undefined;
   /** Updated at or after. */
   since?: string | undefined;
@@ -17,7 +17,7 @@ export interface JobFilter {
   requestId?: string | undefined;
   /** Display key of keyed concurrency. */
   key?: string | undefined;
-  /** Text within the last error, upper or lower case. */
+  /** Text within the last error, ignoring case. */
   search?: string | undefined;
 }
 
@@ -29,9 +29,9 @@ export interface PagePlace {
 export interface PageWanted {
   order: 'newest' | 'oldest';
   limit: number;
-  /** The page begins after this job. */
+  /** The page starts after this job. */
   after?: PagePlace | undefined;
-  /** Jobs skipped; 0 with `after`. */
+  /** Number of jobs to skip; 0 with `after`. */
   offset: number;
 }
 
@@ -49,15 +49,15 @@ const narrow = (filter: JobFilter): Narrowed => {
   return { ...filter, states: states.length === 0 || states.length === JOB_STATES.length ? undefined : states };
 };
 
-/** Whether more is asked than the counters know (service, type, state). */
+/** Whether the filter has more than the counters cover (service, type, state). */
 export const isDetailed = (filter: JobFilter): boolean =>
   [filter.since, filter.until, filter.traceId, filter.requestId, filter.key, filter.search].some(
     (part) => part !== undefined,
   );
 
 /**
- * No index holds these in the order of the page: several states at once, the commonest one, a type of whatever service or in
- * whatever state, a state of a whole service. Detailed filters have indexes of their own, or are walked.
+ * Whether no index has the jobs in the order of the page: several states, the state `completed`, a type without a service or
+ * without a state, a state of a whole service. Detailed filters have their own indexes, or are walked.
  */
 function needsSlices(filter: Narrowed): boolean {
   if (isDetailed(filter)) return false;
@@ -66,17 +66,17 @@ function needsSlices(filter: Narrowed): boolean {
   return isMany(states) || (service === undefined) !== (type === undefined);
 }
 
-/** Whether an index by state does not hold them in order: there is none of all completed jobs. */
+/** Whether no index has the jobs of these states in order: several states, or `completed`. */
 const isMany = (states: readonly JobState[]): boolean => states.length > 1 || states[0] === 'completed';
 
-/** Whether nothing is asked but the text of an error. */
+/** Whether the filter has nothing but the text of an error. */
 export const isSearch = ({ search, ...others }: JobFilter): boolean =>
   search !== undefined &&
   Object.values({ ...others, states: narrow(others).states }).every((part) => part === undefined);
 
 /**
- * Whether a filter is read the same way whatever its values are, so that the server may keep the plan. How many jobs have a
- * time, or an error and something else, is different each time; offsets are skipped once.
+ * Whether one plan fits all values of a filter, so that the server may keep it. The selectivity of a time, or of an error with
+ * other conditions, differs with each request; a page with an offset is read once.
  */
 export function hasFixedPlan(filter: JobFilter, { offset }: PageWanted): boolean {
   const { since, until, search } = filter;
@@ -84,7 +84,7 @@ export function hasFixedPlan(filter: JobFilter, { offset }: PageWanted): boolean
   return search === undefined || isSearch(filter);
 }
 
-/** How to read one page of ids in the order of an index. */
+/** Reads one page of ids in the order of an index. */
 export function pageStatement(wanted: JobFilter, page: PageWanted): Statement {
   const filter = narrow(wanted);
   const place = [page.after?.createdAt, page.after?.id, page.limit, page.offset];
@@ -100,10 +100,10 @@ export function pageStatement(wanted: JobFilter, page: PageWanted): Statement {
   };
 }
 
-/** Jobs that are looked at for a page that may be near, before slices are merged: as quick as three slices. */
+/** Jobs examined for a page nearby before slices are merged; costs as much as three slices. */
 const NEAR_JOBS = 256;
 
-/** How to read a page nearby that would be merged of the slices of all services, when it may well be there. */
+/** Searches nearby for a page that would otherwise merge the slices of all services; undefined when it is unlikely to be there. */
 export function nearStatement(wanted: JobFilter, page: PageWanted): Statement | undefined {
   const filter = narrow(wanted);
   const { service, type, states } = filter;
@@ -114,52 +114,52 @@ export function nearStatement(wanted: JobFilter, page: PageWanted): Statement | 
   };
 }
 
-/** How to count what the counters know. */
+/** Reads the number of jobs from the counters. */
 export function countStatement(wanted: JobFilter): Statement {
   const { service, type, states } = narrow(wanted);
   return { query: 'count', values: [service, type, states] };
 }
 
-/** How to read one page together with its count, looking at the newest `among` jobs that match. */
+/** Reads one page together with its count; examines the newest `among` matching jobs. */
 export function detailedPageStatement(wanted: JobFilter, page: PageWanted, among: number): Statement {
   const place = [page.order === 'newest', page.after?.createdAt, page.after?.id, page.limit, page.offset];
   return { query: 'detailed-page', values: [...matchValues(narrow(wanted)), among, ...place] };
 }
 
-/** The same of a filter with a search, looking at all jobs that have such an error. */
+/** The same for a filter with a search: examines all jobs that have a matching error. */
 export const detailedErrorsStatement = (...wanted: Parameters<typeof detailedPageStatement>): Statement => ({
   ...detailedPageStatement(...wanted),
   query: 'detailed-errors',
 });
 
-/** How to count the errors with a text in them, and the jobs that have one of these, looking at `among` errors. */
+/** Counts the errors that contain a text, up to `among`, and the jobs that have one of these errors. */
 export const errorMatchesStatement = (search: string, among: number): Statement => ({
   query: 'error-matches',
   values: [...errorPattern(search), among],
 });
 
-/** How to read one page of jobs whose error has a text in it, error by error. */
+/** Reads one page of jobs whose error contains a text, merging the jobs of each such error. */
 export const errorsPageStatement = (search: string, page: PageWanted): Statement => ({
   query: page.order === 'newest' ? 'errors-page-newest' : 'errors-page-oldest',
   values: [...errorPattern(search), page.after?.createdAt, page.after?.id, page.limit, page.offset],
 });
 
-/** How to look for it among the next `among` jobs that have an error. */
+/** Searches for that page among the next `among` jobs that have an error. */
 export const errorsWalkStatement = (search: string, page: PageWanted, among: number): Statement => ({
   query: page.order === 'newest' ? 'errors-walk-newest' : 'errors-walk-oldest',
   values: [toPattern(search), page.after?.createdAt, page.after?.id, among, page.limit, page.offset],
 });
 
-/** Without three letters or digits in a row an index of trigrams is read whole, which takes longer than all errors. */
+/** Without three consecutive letters or digits, the whole trigram index is read, which takes longer than reading all errors. */
 const WITH_TRIGRAM = /[\p{L}\p{N}]{3}/u;
 
-/** $1 and $2 of the statements that look for errors. */
+/** $1 and $2 of the statements that search for errors. */
 const errorPattern = (search: string): (string | undefined)[] =>
   WITH_TRIGRAM.test(search) ? [toPattern(search), undefined] : [undefined, toPattern(search)];
 
 const toPattern = (search: string): string => `%${search.replace(/[\\%_]/g, '\\$&')}%`;
 
-/** $1 … $10 of the statements that match row by row. One state is compared alone: only then is an index in order. */
+/** $1 … $10 of the statements that match row by row. A single state is compared by itself, so that an index is in order. */
 function matchValues(filter: Narrowed): unknown[] {
   const one = filter.states === undefined || isMany(filter.states) ? undefined : filter.states[0];
   return [

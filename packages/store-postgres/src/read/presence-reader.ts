@@ -1,5 +1,5 @@
-// Reads worker presence for the admin RPCs: services with their workers, and which workers are gone. Never writes; how
-// presence is kept is presence-store.ts.
+// Reads worker presence for the admin RPCs: services with their workers, and which workers are gone. Never writes;
+// presence/presence-store.ts does.
 import { JOB_STATES } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
 import type { Queryable, Row } from '../connection/open-postgres.ts';
@@ -7,9 +7,9 @@ import type { WorkerPresence, WorkerStatus } from '../presence/worker-presence.t
 import { toPresence, type WorkerRow } from '../presence/worker-row.ts';
 import { readRows } from './read-query.ts';
 
-/** Most workers that are shown of one service; the counts know of all. */
+/** Most workers shown of one service; the counts include all. */
 const MAX_SHOWN_WORKERS = 1_000;
-/** Most ids that are shown of what one worker works on; `activeJobCount` knows of all. */
+/** Most active job ids shown of one worker; `activeJobCount` includes all. */
 const MAX_SHOWN_ACTIVE_JOBS = 100;
 
 const OPEN_STATES = JOB_STATES.filter((state) => !isEnded(state));
@@ -17,12 +17,12 @@ const OPEN_STATES = JOB_STATES.filter((state) => !isEnded(state));
 /** Instants are RFC 3339 UTC. */
 export interface ServicePresence {
   name: string;
-  /** The last heartbeat of any of its workers; undefined where none is known. */
+  /** The last heartbeat of any of its workers; undefined when there was none. */
   lastSeenAt: string | undefined;
   counts: Record<WorkerStatus, number>;
-  /** Live ones first, then the latest heard; at most `MAX_SHOWN_WORKERS`. */
+  /** Live workers first, then the most recently seen; at most `MAX_SHOWN_WORKERS`. */
   workers: WorkerPresence[];
-  /** Jobs that wait for a worker, or are with one. */
+  /** Number of jobs that wait for a worker or are running. */
   openJobs: number;
 }
 
@@ -32,7 +32,7 @@ export interface WorkerIdentity {
   instanceId: string;
 }
 
-/** Everything throws `StoreUnavailable` when the store cannot answer now. */
+/** All methods throw `StoreUnavailable` when the store cannot answer now. */
 export class PresenceReader {
   readonly #store: Queryable;
 
@@ -41,7 +41,7 @@ export class PresenceReader {
     this.#store = store;
   }
 
-  /** Services by name: those with workers, present or gone, and those that have open jobs without ever a worker. */
+  /** One page of the services, by name: those with workers, present or gone, and those with open jobs that never had a worker. */
   async services(page: { limit: number; offset: number }): Promise<{ services: ServicePresence[]; total: number }> {
     const rows = await readRows<ServiceRow>(this.#store, 'services', [OPEN_STATES, page.limit, page.offset]);
     const services = rows.flatMap(({ name, open_jobs }) => (name === null ? [] : [emptyService(name, open_jobs ?? 0)]));
@@ -59,7 +59,7 @@ export class PresenceReader {
     return { services, total: rows[0]?.total ?? 0 };
   }
 
-  /** Those of the workers that are known to be gone. */
+  /** Which of these workers are known to be gone. */
   async gone(workers: readonly WorkerIdentity[]): Promise<WorkerIdentity[]> {
     if (workers.length === 0) return [];
     const rows = await readRows<{ service: string; type: string; instance_id: string }>(this.#store, 'gone-workers', [

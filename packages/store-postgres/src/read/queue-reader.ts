@@ -1,10 +1,10 @@
-// Reads what the queues look like as a whole, for metrics. Single jobs are job-reader.ts.
+// Reads the depth and age of queues, for metrics. job-reader.ts reads jobs.
 import type { JobState } from '@trellis/contracts';
 import type { Queryable, Row } from '../connection/open-postgres.ts';
 import { readRows } from './read-query.ts';
 
-/** Of so many pending jobs of a queue, those created first, the longest waiting is looked for. */
-const LOOKED_AT = 100;
+/** Pending jobs of a queue, created first, among which the longest waiting one is found. */
+const MAX_EXAMINED = 100;
 
 export interface QueueDepth extends Row {
   service: string;
@@ -20,7 +20,7 @@ export interface QueueAge extends Row {
   age: number;
 }
 
-/** Everything throws `StoreUnavailable` when the store cannot answer now. */
+/** All methods throw `StoreUnavailable` when the store cannot answer now. */
 export class QueueReader {
   readonly #store: Queryable;
 
@@ -29,15 +29,15 @@ export class QueueReader {
     this.#store = store;
   }
 
-  /** How many jobs each queue has in each state that it ever had one in. */
+  /** The number of jobs of each queue in each state that it ever had a job in. */
   depths(): Promise<QueueDepth[]> {
     return readRows<QueueDepth>(this.#store, 'queue-depths', []);
   }
 
-  /** For how long the longest waiting pending job of each queue has waited. */
+  /** How long the longest waiting pending job of each queue has waited. */
   async ages(): Promise<QueueAge[]> {
-    const rows = await readRows<QueueAge>(this.#store, 'queue-ages', [LOOKED_AT]);
-    // The clocks of workers and the server's may differ.
+    const rows = await readRows<QueueAge>(this.#store, 'queue-ages', [MAX_EXAMINED]);
+    // The clock of a worker may be ahead of the server's.
     return rows.map((row) => ({ ...row, age: Math.max(0, row.age) }));
   }
 }

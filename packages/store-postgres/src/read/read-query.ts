@@ -1,9 +1,8 @@
-// Runs the statements of queries/read/ and reports when the store cannot answer.
-// What the statements are for is job-reader.ts.
+// Runs the statements of queries/read/ and throws `StoreUnavailable` when the store cannot answer now.
 import type { PreparedSql, Queryable, Row } from '../connection/open-postgres.ts';
 import { sqlFile } from '../connection/sql-file.ts';
 
-/** Statements that read one page of a list: queries/read/page/. */
+/** Statements of queries/read/page/. */
 const PAGE_QUERIES = [
   'detailed-errors',
   'detailed-page',
@@ -22,7 +21,7 @@ const PAGE_QUERIES = [
 ] as const;
 type PageQuery = (typeof PAGE_QUERIES)[number];
 
-/** All other statements: queries/read/. */
+/** Statements of queries/read/. */
 type OtherQuery =
   | 'clock'
   | 'count'
@@ -43,20 +42,20 @@ export type ReadQuery = PageQuery | OtherQuery;
 
 const isPageQuery = (name: ReadQuery): boolean => (PAGE_QUERIES as readonly string[]).includes(name);
 
-/** The store does not answer now; the same request may succeed later. The message has no address and no SQL. */
+/** The store cannot answer now; the same request may succeed later. The message has no address and no SQL. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
 }
 
-/** A statement made for one question. */
+/** A statement built for one request. */
 export interface BoundQuery {
   text: string;
   values: unknown[];
-  /** Its plan may be kept, see page-plan.ts. */
+  /** The server may keep its plan, see page-plan.ts. */
   prepared: boolean;
 }
 
-/** Statements that a connection keeps at most: their texts differ in what is asked for, and in the size of pages. */
+/** Most prepared statements of a connection: the texts differ by filter and page size. */
 const MAX_PREPARED = 200;
 
 const texts = new Map<ReadQuery, string>();
@@ -72,14 +71,14 @@ export function textOf(name: ReadQuery): string {
 }
 
 /**
- * The rows of a statement that is always the same.
+ * The rows of a statement whose text is fixed.
  * @throws {StoreUnavailable} when the store is down, has no tables yet, or took too long
  */
 export function readRows<R extends Row>(store: Queryable, name: ReadQuery, values: unknown[]): Promise<R[]> {
   return readBound(store, { text: textOf(name), values, prepared: true });
 }
 
-/** The rows of a statement made for one question; throws as `readRows` does. */
+/** The rows of a statement built for one request; throws like `readRows`. */
 export async function readBound<R extends Row>(store: Queryable, query: BoundQuery): Promise<R[]> {
   const statement = query.prepared ? preparedSql(query.text) : query.text;
   try {
@@ -91,7 +90,7 @@ export async function readBound<R extends Row>(store: Queryable, query: BoundQue
   }
 }
 
-/** The text with the name under which it is prepared; the text alone when there are too many already. */
+/** The text with the name of its prepared statement; the text alone when `MAX_PREPARED` is reached. */
 function preparedSql(text: string): PreparedSql | string {
   const known = prepared.get(text);
   if (known !== undefined) return known;
@@ -108,7 +107,7 @@ function whyUnavailable(error: unknown): string | undefined {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (code === '57014') return 'the job store took too long to answer: narrow the filter, or page with a cursor';
   if (code === '42P01' || code === '3F000')
-    return 'the job store has no tables yet: the projector makes them at its first start';
+    return 'the job store has no tables yet: the projector creates them at its first start';
   // 08 connection, 28 authorization, 3D no such database, 53 out of resources, 57P shutdown or start of the server
   if (/^(08|28|3D|53|57P)/.test(code)) return 'the job store does not accept queries now';
   if (NETWORK.has(code)) return 'the job store cannot be reached';

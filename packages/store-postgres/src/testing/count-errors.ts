@@ -1,4 +1,4 @@
-// For tests that write rows of jobs themselves: counts the texts of their errors, as the projector does while it writes.
+// For tests that insert job rows directly: counts their error texts, as the projector does with each batch.
 import type { Queryable } from '../connection/open-postgres.ts';
 
 export async function countErrors(client: Queryable): Promise<void> {

@@ -1,4 +1,4 @@
-// For tests: a migrated database of its own with a CurrentStore that has taken the lease.
+// For tests: a new migrated database with a CurrentStore that holds the lease.
 import { freshPostgres } from '@trellis/test-support';
 import { migratePostgres } from '../connection/migrate.ts';
 import { openPostgres, type Postgres, type Row } from '../connection/open-postgres.ts';
@@ -13,7 +13,7 @@ export interface TestCurrentStore extends AsyncDisposable {
   store: CurrentStore;
   lease: Lease;
   reader: JobReader;
-  /** Commits at the position that the commits before have come to. */
+  /** Commits at the checkpoint that earlier commits reached. */
   commit(changes: JobChange[], rest?: Partial<Omit<BatchCommit, 'changes'>>): Promise<CommitOutcome>;
   counts(): Promise<Record<string, number>>;
   rows(sql: string): Promise<Row[]>;

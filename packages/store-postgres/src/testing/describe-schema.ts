@@ -1,4 +1,4 @@
-// Tells what tables a schema has, in a form that can be compared: columns, constraints, indexes, comments, settings.
+// Describes the tables of a schema in a comparable form: columns, constraints, indexes, comments, settings.
 import type { Postgres } from '../connection/open-postgres.ts';
 
 const LINES = `

@@ -1,4 +1,4 @@
-// Folded jobs for tests: whole ones of which only the interesting fields are given, and arbitrary ones.
+// Folded jobs for tests: complete ones from a few given fields, and arbitrary ones.
 import { JOB_STATES } from '@trellis/contracts';
 import type { FoldedJob } from '@trellis/lifecycle';
 import fc from 'fast-check';
@@ -37,7 +37,7 @@ export function foldedJob(fields: Partial<FoldedJob>): FoldedJob {
 }
 
 const text = fc.string({ unit: 'grapheme' }).filter((value) => !value.includes('\u0000'));
-/** JSON that comes back from jsonb as it was: without NUL, without -0, numbers that survive. */
+/** JSON that jsonb returns unchanged: without NUL, without -0, only numbers that survive. */
 const json = fc
   .jsonValue({ depthSize: 'small', stringUnit: 'grapheme' })
   .map((value) => JSON.parse(JSON.stringify(value)) as unknown)
@@ -53,7 +53,7 @@ const context = fc.record(
   { requiredKeys: ['requestId', 'traceId', 'traceparent'] },
 );
 
-/** Any job that a fold can come to. */
+/** Any job that a fold can produce. */
 export const anyFoldedJob: fc.Arbitrary<FoldedJob> = fc.record({
   id: fc.stringMatching(/^[A-Za-z0-9_-]{1,40}$/),
   service: fc.stringMatching(/^[A-Za-z0-9_-]{1,40}$/),

@@ -1,8 +1,9 @@
--- The same as read-detailed-page for an error that not too many jobs have: all that have it are looked at. `offset 0` keeps the
--- planner, which cannot know how few they are, from looking elsewhere.
--- $1 service  $2 type  $3 state (one, not `completed`)  $4 states (any of)  $5 updated since  $6 updated before  $7 trace id  $8 request id
--- $9 concurrency key  $10 pattern of the last error  $11 jobs looked at  $12 newest first?  $13 $14 after this created_at and id
--- $15 limit  $16 offset
+-- Like detailed-page for an error that few jobs have: examines all jobs that have it. `offset 0` is an optimization fence: the
+-- planner cannot know how few they are and would choose another index.
+-- $1 service · $2 type · $3 state (one, not `completed`) · $4 states (any of) · $5 updated since · $6 updated before · $7 trace id
+-- $8 request id · $9 concurrency key · $10 pattern of the last error · $11 most jobs counted · $12 newest first?
+-- $13 $14 after this created_at and id · $15 limit · $16 offset
+-- Returns at least one row with the count; `id` is null when the page is empty.
 with found as materialized (
   select id, created_at, row_at
   from (select id as error_id from job_errors where lowered like lower($10)) as errors

@@ -1,9 +1,10 @@
--- The newest $11 jobs that match: how many they are, and the page among them. With fewer than $11 they are all there is,
--- so that count and page come from one pass over an index of the detail (trace, request, key, time of update). `row_at` is where
--- the row lies, for as long as the statement runs.
--- $1 service  $2 type  $3 state (one, not `completed`)  $4 states (any of)  $5 updated since  $6 updated before  $7 trace id  $8 request id
--- $9 concurrency key  $10 pattern of the last error  $11 jobs looked at  $12 newest first?  $13 $14 after this created_at and id
--- $15 limit  $16 offset
+-- The newest $11 jobs that match: how many they are, and one page of them. When they are fewer than $11 they are all matches, so
+-- that count and page come from one pass over one index (trace, request, key, time of update). `row_at` is the ctid of the row, valid
+-- within the statement.
+-- $1 service · $2 type · $3 state (one, not `completed`) · $4 states (any of) · $5 updated since · $6 updated before · $7 trace id
+-- $8 request id · $9 concurrency key · $10 pattern of the last error · $11 most jobs counted · $12 newest first?
+-- $13 $14 after this created_at and id · $15 limit · $16 offset
+-- Returns at least one row with the count; `id` is null when the page is empty.
 with found as materialized (
   select id, created_at, ctid as row_at
   from jobs

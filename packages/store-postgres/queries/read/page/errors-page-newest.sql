@@ -1,5 +1,6 @@
--- The jobs of one page, newest first, whose last error has a text in it: the newest of each such error, merged. Costs errors × page.
--- $1 pattern that trigrams can find, or $2 one that they cannot  $3 $4 after this created_at and id  $5 limit  $6 offset
+-- One page of the jobs whose last error matches a pattern, newest first: merges the newest jobs of each matching error.
+-- Costs errors × page.
+-- $1 pattern that a trigram index can find, or $2 pattern that it cannot · $3 $4 after this created_at and id · $5 limit · $6 offset
 select found.id, found.created_at
 from (
   select id

@@ -1,6 +1,7 @@
--- The same by a walk over the newest $4 jobs that have an error: less for a text that many of them have. A page that is not full
--- may lack jobs that are further away. The subquery hides the pattern from the planner, which would otherwise plan again for each.
--- $1 pattern  $2 $3 after this created_at and id  $4 jobs looked at  $5 limit  $6 offset
+-- One page of the jobs whose last error matches a pattern, by a walk over the newest $4 jobs that have an error. Cheaper than a
+-- merge when many jobs match. A page that is not full may lack jobs further away. The subquery hides the pattern from the planner,
+-- which would otherwise plan each pattern anew.
+-- $1 pattern · $2 $3 after this created_at and id · $4 jobs examined · $5 limit · $6 offset
 select id, created_at
 from (
   select id, created_at, last_error

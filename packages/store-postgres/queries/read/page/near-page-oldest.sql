@@ -1,5 +1,5 @@
--- What of a page is among the oldest $5 jobs: most of it where most jobs match.
--- $1 type  $2 states (any of)  $3 $4 after this created_at and id  $5 jobs looked at  $6 limit  $7 offset
+-- The part of a page that is among the oldest $5 jobs. It is the whole page when most jobs match.
+-- $1 type · $2 states (any of) · $3 $4 after this created_at and id · $5 jobs examined · $6 limit · $7 offset
 select id, created_at
 from (
   select id, created_at, type, state

@@ -1,8 +1,7 @@
--- The jobs of one page, oldest first. Walks an index in the order of the page wherever the
--- filter lets it. A job is never updated before it is created: the bound on created_at is there for the index, as is the one
--- on the state.
--- $1 service  $2 type  $3 state (one, not `completed`)  $4 states (any of)  $5 updated since  $6 updated before  $7 trace id  $8 request id
--- $9 concurrency key  $10 pattern of the last error  $11 $12 after this created_at and id  $13 limit  $14 offset
+-- One page of jobs, oldest first. Walks an index in the order of the page where the filter allows it. The bounds on created_at
+-- (a job is never updated before it is created) and on the state let the planner use the indexes.
+-- $1 service · $2 type · $3 state (one, not `completed`) · $4 states (any of) · $5 updated since · $6 updated before · $7 trace id
+-- $8 request id · $9 concurrency key · $10 pattern of the last error · $11 $12 after this created_at and id · $13 limit · $14 offset
 select *
 from jobs
 where ($1::text is null or service = $1)

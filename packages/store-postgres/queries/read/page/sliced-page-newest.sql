@@ -1,6 +1,6 @@
--- The jobs of one page, newest first, for filters that no single index holds in order: the newest of each slice
--- (service, type, state) that has jobs at all, merged. Costs slices × page, whatever the table holds.
--- $1 service  $2 type  $3 states (any of)  $4 $5 after this created_at and id  $6 limit  $7 offset
+-- One page of jobs, newest first, for filters that no single index has in order: merges the newest jobs of each slice
+-- (service, type, state) that has jobs. Costs slices × page, whatever the size of the table.
+-- $1 service · $2 type · $3 states (any of) · $4 $5 after this created_at and id · $6 limit · $7 offset
 select found.id, found.created_at
 from (
   select service, type, state
