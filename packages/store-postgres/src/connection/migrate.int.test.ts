@@ -15,14 +15,14 @@ const tables = async (postgres: Postgres, schema: string) => {
 };
 
 describe('the migrations', () => {
-  it('make the schema that is committed in schema.snapshot.sql', async () => {
+  it('produce the schema committed in schema.snapshot.sql', async () => {
     await using database = await freshPostgres();
     await using postgres = openPostgres({ url: database.url });
     await migratePostgres(postgres);
     await expect(await describeSchema(postgres)).toMatchFileSnapshot('../../schema.snapshot.sql');
   });
 
-  it('run once, however many processes start at once', async () => {
+  it('run once when several processes start at the same time', async () => {
     await using database = await freshPostgres();
     await using first = openPostgres({ url: database.url });
     await using second = openPostgres({ url: database.url });
@@ -33,7 +33,7 @@ describe('the migrations', () => {
     expect(rows).toEqual(applied.flat().map((name) => ({ name })));
   });
 
-  it('go into the schema that is configured, beside another one', async () => {
+  it('create the tables in the configured schema, beside another one', async () => {
     await using database = await freshPostgres();
     await using one = openPostgres({ url: database.url, schema: 'one' });
     await using two = openPostgres({ url: database.url, schema: 'two' });
@@ -43,7 +43,7 @@ describe('the migrations', () => {
     expect(await tables(one, 'public')).toEqual([]);
   });
 
-  it('do without the index of error texts where its extension cannot be made', async () => {
+  it('skip the index of error texts when its extension cannot be created', async () => {
     await using database = await freshPostgres();
     await using postgres = openPostgres({ url: database.url });
     await postgres.query('drop schema public');
@@ -53,7 +53,7 @@ describe('the migrations', () => {
     expect(schema).not.toContain('gin_trgm_ops');
   });
 
-  it('count the errors of the jobs that are there already', async () => {
+  it('count the errors of existing jobs', async () => {
     await using test = await openTestCurrentStore();
     const errors = ['No stock', 'no stock', 'No stock', undefined];
     await test.commit(errors.map((lastError, index) => newJob(foldedJob({ id: `J${index}`, lastError }))));

@@ -24,7 +24,7 @@ describe('a connection to Postgres', () => {
     ]);
   });
 
-  it('has its settings in every session', async () => {
+  it('applies its settings to every session', async () => {
     await using database = await freshPostgres();
     await using postgres = openPostgres({
       url: database.url,
@@ -39,7 +39,7 @@ describe('a connection to Postgres', () => {
     expect(rows).toEqual([{ path: 'elsewhere', timeout: '1234ms', name: 'a test' }]);
   });
 
-  it('writes nothing of a transaction that throws, and can be used afterwards', async () => {
+  it('rolls back a transaction that throws, and stays usable', async () => {
     await using database = await freshPostgres();
     await using postgres = openPostgres({ url: database.url, schema: 'public', maxConnections: 1 });
     await postgres.query('create table t (x int)');
@@ -51,7 +51,7 @@ describe('a connection to Postgres', () => {
     expect((await postgres.query('select * from t')).rows).toEqual([]);
   });
 
-  it('works statements that are sent together one after the other, and keeps none of them when one fails', async () => {
+  it('runs pipelined statements in order, and rolls all of them back when one fails', async () => {
     await using database = await freshPostgres();
     await using postgres = openPostgres({ url: database.url, schema: 'public', maxConnections: 1 });
     await postgres.query('create table t (x int primary key)');
@@ -64,7 +64,7 @@ describe('a connection to Postgres', () => {
     expect((await postgres.query('select * from t')).rows).toEqual([{ x: 1 }, { x: 2 }, { x: 3 }]);
   });
 
-  it('outlives the loss of its sessions', async () => {
+  it('reconnects after losing its sessions', async () => {
     await using database = await freshPostgres();
     await using postgres = openPostgres({ url: database.url });
     await using other = openPostgres({ url: database.url });

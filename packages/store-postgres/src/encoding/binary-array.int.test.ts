@@ -16,11 +16,11 @@ const readBack = async <Value>(array: BinaryArray, type: string) =>
     await postgres.query<{ value: Value }>(`select value from unnest($1::${type}[]) as value`, [array.toParameter()])
   ).rows.map(({ value }) => value);
 
-/** What a Postgres of any content stores: no NUL, no lone surrogate. */
+/** Any text that Postgres stores: no NUL, no lone surrogate. */
 const anyText = fc.string({ unit: 'binary', maxLength: 600 }).map((text) => text.replaceAll('\0', ''));
 
-describe('an array in binary form', () => {
-  it('comes back as it was written, with nulls and of any size', async () => {
+describe('an array in binary format', () => {
+  it('is read back unchanged, with nulls and of any size', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.option(anyText), { maxLength: 50 }), async (values) => {
         const texts = new BinaryArray('text', 0);

@@ -3,7 +3,7 @@ import { JsonArrayBuffer } from './json-array-buffer.ts';
 
 const read = (bytes: Buffer) => JSON.parse(bytes.toString());
 
-it('writes rows of any size and alphabet as one JSON array, again and again into the same memory', () => {
+it('encodes rows of any size and alphabet as one JSON array, repeatedly into the same memory', () => {
   const buffer = new JsonArrayBuffer();
   const many = Array.from({ length: 5_000 }, (_, index) => ({ index, text: 'żółć 漢字 🚀 "\\\n' }));
   const large = [{ text: '漢'.repeat(200_000) }, { text: 'end' }];

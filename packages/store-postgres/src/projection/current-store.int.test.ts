@@ -9,7 +9,7 @@ import { planWrites } from './plan-writes.ts';
 const commit = { toStoredAt: undefined, changes: planWrites([]), quarantined: [], released: [] };
 
 describe('a batch', () => {
-  it('comes back as it was written, whatever a job holds', async () => {
+  it('is read back unchanged, whatever its jobs contain', async () => {
     await using test = await openTestCurrentStore();
     await fc.assert(
       fc.asyncProperty(anyFoldedJob, async (job) => {
@@ -26,7 +26,7 @@ describe('a batch', () => {
     );
   });
 
-  it('changes what an update says, and leaves bodies alone that were not loaded', async () => {
+  it('updates the changed columns, and keeps payloads and results that were not loaded', async () => {
     await using test = await openTestCurrentStore();
     const job = foldedJob({ payload: { big: 'x'.repeat(5_000) }, result: [1, 2] });
     await test.commit([newJob(job)]);
@@ -41,7 +41,7 @@ describe('a batch', () => {
     });
   });
 
-  it('changes bodies that did change, to null and to nothing too', async () => {
+  it('updates changed payloads and results, also to null and to absent', async () => {
     await using test = await openTestCurrentStore();
     const job = foldedJob({ payload: { v: 1 }, result: { r: 1 } });
     await test.commit([newJob(job)]);
@@ -66,7 +66,7 @@ describe('a batch', () => {
     expect((await test.reader.getJob('J1'))?.logs.map(({ message }) => message)).toEqual(['one', 'two']);
   });
 
-  it('begins a job anew without anything of the old one', async () => {
+  it('restarts a job without anything of the old one', async () => {
     await using test = await openTestCurrentStore();
     const entry = { timestamp: '2026-01-31T09:30:01.000Z', level: 'info' as const, message: 'old' };
     const old = foldedJob({ state: 'completed', result: 'old', lastSequence: 9 });
@@ -78,7 +78,7 @@ describe('a batch', () => {
     expect(await test.counts()).toEqual({ 'billing pending': 1 });
   });
 
-  it('keeps the number of jobs in each state', async () => {
+  it('updates the number of jobs in each state', async () => {
     await using test = await openTestCurrentStore();
     const jobs = ['A', 'B', 'C'].map((id) => foldedJob({ id }));
     await test.commit(jobs.map(newJob));
@@ -86,7 +86,7 @@ describe('a batch', () => {
     expect(await test.counts()).toEqual({ 'orders-service pending': 1, 'orders-service completed': 2 });
   });
 
-  it('is outdated, and writes nothing, when a row is gone that it would change', async () => {
+  it('is outdated, and writes nothing, when a row that it would update is gone', async () => {
     await using test = await openTestCurrentStore();
     const [kept, gone] = [foldedJob({ id: 'kept' }), foldedJob({ id: 'gone' })];
     await test.commit([newJob(kept), newJob(gone)]);
@@ -95,7 +95,7 @@ describe('a batch', () => {
     expect(await test.reader.getJob('kept')).toMatchObject({ tries: 0 });
   });
 
-  it('is outdated, and writes nothing, when a row is gone that would begin anew', async () => {
+  it('is outdated, and writes nothing, when a row that it would restart is gone', async () => {
     await using test = await openTestCurrentStore();
     const old = foldedJob({ state: 'completed' });
     await test.commit([newJob(old)]);
@@ -105,7 +105,7 @@ describe('a batch', () => {
     expect(await test.counts()).toEqual({ 'orders-service completed': 1 });
   });
 
-  it('is outdated, and writes nothing, when a row is there that it would add', async () => {
+  it('is outdated, and writes nothing, when a row that it would insert exists', async () => {
     await using test = await openTestCurrentStore();
     await test.commit([newJob(foldedJob({ tries: 1 }))]);
     expect(await test.commit([newJob(foldedJob({ tries: 2, lastSequence: 8 }))])).toEqual({ kind: 'outdated' });
@@ -115,13 +115,13 @@ describe('a batch', () => {
   it.each([
     ['an index row that is too large', '54000', { concurrency: { key: randomText(20_000), keyHash: 'a' } }],
     ['a number that is too large', '22003', { tries: 2_147_483_648 }],
-    ['an instant that is none', '22008', { deadline: 'some day' }],
-    ['an instant that is too far', '22008', { deadline: '2026-13-45T00:00:00.000Z' }],
+    ['an invalid instant', '22008', { deadline: 'some day' }],
+    ['an instant out of range', '22008', { deadline: '2026-13-45T00:00:00.000Z' }],
     ['a NUL character in text', '22021', { lastError: 'a\u0000b' }],
     ['a NUL character in a body', '22P05', { payload: { a: '\u0000' } }],
     ['a lone surrogate in a body', '22P02', { payload: { a: '\ud800' } }],
     ['a lone surrogate in text', '22021', { lastError: '\ud800' }],
-  ])('is refused with the code of Postgres, and writes nothing: %s', async (_what, storeCode, fields) => {
+  ])('is refused with the SQLSTATE of Postgres, and writes nothing: %s', async (_what, storeCode, fields) => {
     await using test = await openTestCurrentStore();
     const good = newJob(foldedJob({ id: 'good' }));
     const bad = newJob(foldedJob({ id: 'bad', ...fields }));
@@ -159,7 +159,7 @@ describe('the fence', () => {
     expect((await test.reader.getJob('J1'))?.tries).toBe(outcomes[0]?.status === 'fulfilled' ? 1 : 2);
   });
 
-  it('stops the former owner once another has taken over', async () => {
+  it('stops the former owner after another owner has taken over', async () => {
     await using test = await openTestCurrentStore();
     await test.store.leases.release(test.lease);
     const successor = await test.store.leases.acquire('another');
@@ -175,13 +175,13 @@ describe('the fence', () => {
     expect(await test.store.loadJobs(['J1'])).toEqual(new Map());
   });
 
-  it('stops an owner that believes in another position', async () => {
+  it('stops an owner that expects another checkpoint', async () => {
     await using test = await openTestCurrentStore();
     await test.commit([newJob(foldedJob({}))], { to: 10 });
     await expect(test.store.commitBatch(test.lease, { ...commit, from: 9, to: 11 })).rejects.toThrow(Fenced);
   });
 
-  it('makes the successor wait for an open transaction, and see what it wrote', async () => {
+  it('makes the next owner wait for an open transaction and see its writes', async () => {
     await using test = await openTestCurrentStore();
     await test.postgres.query(`update pipelines set lease_until = now() - interval '1 second'`);
     const writing = Promise.withResolvers<void>();
@@ -209,7 +209,7 @@ describe('the quarantine', () => {
     data: Uint8Array.of(0, 255, 128),
   };
 
-  it('keeps a message whole, whatever it is', async () => {
+  it('stores any message completely', async () => {
     await using test = await openTestCurrentStore();
     await test.commit([], { quarantined: [message, { ...message, sequence: 4, storeCode: '22P05' }], to: 4 });
     const [first, second] = await test.store.listQuarantined(test.lease, 0, 10, 10);
@@ -222,7 +222,7 @@ describe('the quarantine', () => {
     expect(second).toMatchObject({ sequence: 4, storeCode: '22P05' });
   });
 
-  it('is read in pages, and only that of the stream', async () => {
+  it('is read in pages, for one stream only', async () => {
     await using test = await openTestCurrentStore();
     await test.commit([], { quarantined: [1, 2, 3, 4].map((sequence) => ({ ...message, sequence })), to: 4 });
     const page = async (after: number, upTo: number) =>
@@ -233,7 +233,7 @@ describe('the quarantine', () => {
     expect(await test.store.listQuarantined(other, 0, 9, 9)).toEqual([]);
   });
 
-  it('stays when the projection is emptied, and loses only what is projected again', async () => {
+  it('stays when the projection is cleared, and loses only messages that are projected now', async () => {
     await using test = await openTestCurrentStore();
     await test.commit([newJob(foldedJob({}))], { quarantined: [message, { ...message, sequence: 4 }], to: 4 });
     await test.store.clear(test.lease, 4);
@@ -243,7 +243,7 @@ describe('the quarantine', () => {
     expect((await test.store.listQuarantined(test.lease, 0, 9, 9)).map(({ sequence }) => sequence)).toEqual([4]);
   });
 
-  it('holds the latest message of a sequence that a restored stream gave twice', async () => {
+  it('has the latest message of a sequence that a restored stream used twice', async () => {
     await using test = await openTestCurrentStore();
     await test.commit([], { quarantined: [message], to: 3 });
     await test.commit([], { quarantined: [{ ...message, code: 'bad-field' }], to: 4 });
@@ -252,14 +252,14 @@ describe('the quarantine', () => {
 });
 
 describe('the lease', () => {
-  it('is given to one of many', async () => {
+  it('is acquired by one of several owners', async () => {
     await using test = await openTestCurrentStore();
     await test.store.leases.release(test.lease);
     const taken = await Promise.all(['a', 'b', 'c', 'd'].map((owner) => test.store.leases.acquire(owner)));
     expect(taken.filter((lease) => lease !== undefined)).toHaveLength(1);
   });
 
-  it('is renewed for as long as its epoch is the last', async () => {
+  it('is renewed while its epoch is the latest', async () => {
     await using test = await openTestCurrentStore();
     expect(await test.store.leases.renew(test.lease)).toBe(true);
     expect(await test.store.leases.acquire('another')).toBeUndefined();
@@ -268,14 +268,14 @@ describe('the lease', () => {
     expect(await test.store.leases.renew(test.lease)).toBe(false);
   });
 
-  it('is free for others when it has run out', async () => {
+  it('can be acquired by others after it expired', async () => {
     await using test = await openTestCurrentStore();
     const short = new CurrentStore(test.postgres, { leaseMs: 0 });
     await short.leases.renew(test.lease);
     expect(await test.store.leases.acquire('another')).toMatchObject({ epoch: test.lease.epoch + 1 });
   });
 
-  it('is lengthened by every commit', async () => {
+  it('is renewed by every commit', async () => {
     await using test = await openTestCurrentStore();
     await test.store.leases.release(test.lease);
     await test.commit([], { to: 4, toStoredAt: '2026-01-31T09:30:00.123Z' });
@@ -289,7 +289,7 @@ describe('the lease', () => {
   });
 });
 
-/** Text that does not compress. */
+/** Incompressible text. */
 function randomText(length: number): string {
   let state = 12_345;
   return Array.from({ length }, () => {

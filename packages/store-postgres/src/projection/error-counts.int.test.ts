@@ -6,14 +6,14 @@ import { foldedJob } from '../testing/folded-job.ts';
 import type { JobChange } from './job-change.ts';
 
 const anyError = fc.constantFrom(undefined, '', 'No stock', 'NO STOCK', 'Kein Lager: ÄÖ', 'x'.repeat(5_000));
-/** What becomes of a job in one batch. */
+/** What happens to a job in one batch. */
 const anyStep = fc.record({
   id: fc.constantFrom('A', 'B', 'C', 'D'),
   error: anyError,
   becomes: fc.constantFrom('updated', 'begun anew', 'removed'),
 });
 
-it('the errors of all jobs are counted, whatever becomes of them', async () => {
+it('the error counts equal a recount of the jobs after any batches', async () => {
   await using test = await openTestCurrentStore();
   const janitor = new JanitorRows(test.postgres);
   const counted = () => test.rows('select lowered, count from job_errors order by id');

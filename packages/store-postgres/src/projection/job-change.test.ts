@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { foldedJob } from '../testing/folded-job.ts';
 import { countDeltas } from './job-change.ts';
 
-it('counts what a batch adds to and takes from each state, once each and sorted', () => {
+it('sums the changes of a batch for each state, sorted', () => {
   const pending = foldedJob({ id: 'A' });
   const change = { restarted: false, logs: [] };
   expect(
@@ -19,12 +19,12 @@ it('counts what a batch adds to and takes from each state, once each and sorted'
   ]);
 });
 
-it('leaves out what comes to nothing', () => {
+it('leaves out sums of zero', () => {
   const job = foldedJob({});
   expect(countDeltas([{ before: job, job: { ...job, tries: 3 }, restarted: false, logs: [] }])).toEqual([]);
 });
 
-it('moves a job that begins anew under another owner from the old owner to the new', () => {
+it('moves a job that restarts under another owner from the old owner to the new one', () => {
   const before = foldedJob({ state: 'completed' });
   const job = foldedJob({ service: 'billing' });
   expect(countDeltas([{ before, job, restarted: true, logs: [] }])).toEqual([

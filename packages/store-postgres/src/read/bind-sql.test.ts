@@ -9,7 +9,7 @@ where ($1::text is null or service = $1)
 limit $5
 `;
 
-it('conditions without a value fall away, the others are in force and share the values', () => {
+it('conditions without a value are removed; the others stay and share their parameters', () => {
   const bound: unknown[] = ['before'];
   const text = bindSql(TEXT, ['s', undefined, '2026-01-01T00:00:00.000Z', 'id', 51], bound);
   expect(text).toBe(`select id from jobs
@@ -21,7 +21,7 @@ limit 51
   expect(bound).toEqual(['before', 's', '2026-01-01T00:00:00.000Z', 'id']);
 });
 
-it('a null that is no condition stays a parameter; whole numbers and booleans are put in', () => {
+it('a null outside a condition stays a parameter; whole numbers and booleans become literals', () => {
   const bound: unknown[] = [];
   expect(bindSql('select $1::text, $2::boolean, $3, $1, $4', [undefined, false, 7, -1], bound)).toBe(
     'select $1::text, false::boolean, 7, $1, $2',
@@ -29,13 +29,13 @@ it('a null that is no condition stays a parameter; whole numbers and booleans ar
   expect(bound).toEqual([null, -1]);
 });
 
-it('no text is ever put into the statement', () => {
+it('a text never becomes a literal', () => {
   const bound: unknown[] = [];
   expect(bindSql(`select $1, $2`, [`'; drop table jobs; --`, '$1'], bound)).toBe('select $1, $2');
   expect(bound).toEqual([`'; drop table jobs; --`, '$1']);
 });
 
-it('one state is put in, several are a parameter', () => {
+it('a single state becomes a literal, several states a parameter', () => {
   const bound: unknown[] = [];
   expect(bindSql('$1 $2 $3', ['dead', ['completed'], ['dead', 'failed']], bound)).toBe(`'dead' '{completed}' $1`);
   expect(bound).toEqual([['dead', 'failed']]);

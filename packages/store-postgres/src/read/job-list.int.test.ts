@@ -11,7 +11,7 @@ import { errorMatches, type PagePlan, shownPage } from './list-query.ts';
 import type { JobFilter, PageWanted } from './page-plan.ts';
 import { type BoundQuery, readBound } from './read-query.ts';
 
-/** Half of them failed. */
+/** Half of these jobs failed. */
 const COMPLETED = 10_000;
 const OPEN = 5_000;
 const START = '2026-01-01T00:00:00.000Z';
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** Completed jobs and failed ones, each with an error of its own, and then thousands that are pending or active. */
+/** Completed jobs and failed jobs with distinct errors, then thousands of newer pending or active jobs. */
 async function seed(into: Postgres): Promise<void> {
   await into.query(
     `insert into jobs (id, service, type, state, tries, max_tries, request_id, trace_id, traceparent, created_at, updated_at,
@@ -71,7 +71,7 @@ const parsed = (jobs: string): Job[] => JSON.parse(`[${jobs}]`);
 const idsOf = (jobs: readonly { id: string }[]): string[] => jobs.map(({ id }) => id);
 
 describe('a list in one statement', () => {
-  it.for(FILTERS)('%j: is the page of its ids, the jobs behind them and their count', async (filter) => {
+  it.for(FILTERS)('%j: has the ids, the jobs and the count of the page', async (filter) => {
     for (const order of ['newest', 'oldest'] as const) {
       for (const after of [undefined, { createdAt: at(7_000), id: '' }]) {
         const wanted: PageWanted = { order, limit: 20, offset: 0, after };
@@ -85,7 +85,7 @@ describe('a list in one statement', () => {
     }
   });
 
-  it('says of active jobs whether their worker is gone', async () => {
+  it('marks active jobs whose worker is gone', async () => {
     await postgres.query(
       `insert into workers (service, type, instance_id, status, first_seen_at, last_seen_at, heartbeat_interval_ms)
        select distinct service, type, 'host-1', 'gone', now(), now(), 1000 from jobs
@@ -104,9 +104,9 @@ describe('a list in one statement', () => {
   });
 });
 
-describe('what a page reads does not follow the table', () => {
+describe('the rows that a page reads do not depend on the size of the table', () => {
   const PAGE = 20;
-  /** A page of each of the two services, three types and four states may have to be looked at, then come the rows of one. */
+  /** One page for each slice (two services, three types, four states), then the rows of the page itself. */
   const MOST = 2 * 3 * 4 * PAGE + PAGE;
   const rowsReadBy = async (query: BoundQuery) => {
     const explain = { ...query, text: `explain (analyze, timing off, format json) ${query.text}`, prepared: false };
@@ -115,16 +115,16 @@ describe('what a page reads does not follow the table', () => {
   };
   const cases: [what: string, filter: JobFilter][] = [
     ['completed jobs behind thousands of newer open ones', { states: ['completed'] }],
-    ['completed jobs of a service behind them', { service: 'service-1', states: ['completed'] }],
+    ['completed jobs of a service behind thousands of newer open ones', { service: 'service-1', states: ['completed'] }],
     ['several states', { states: ['completed', 'failed'] }],
-    ['a type of whatever service', { type: 'type-2' }],
+    ['a type of any service', { type: 'type-2' }],
     ['a type of a service', { service: 'service-1', type: 'type-2' }],
-    ['an error that nobody had', { search: 'no such text' }],
-    ['an error that one job had', { search: 'reference 98f137082101' }],
-    ['an error of a service that one job had', { service: 'service-0', search: 'reference 98f137082101' }],
-    ['an error that one in seven had', { search: 'said 503' }],
-    ['an error that all had', { search: 'said' }],
-    ['two letters that all had', { search: '50' }],
+    ['an error that no job has', { search: 'no such text' }],
+    ['an error that one job has', { search: 'reference 98f137082101' }],
+    ['an error of a service that one job has', { service: 'service-0', search: 'reference 98f137082101' }],
+    ['an error that one in seven jobs has', { search: 'said 503' }],
+    ['an error that all jobs have', { search: 'said' }],
+    ['two characters that all errors have', { search: '50' }],
   ];
   it.for(cases)('%s', async ([, filter]) => {
     for (const order of ['newest', 'oldest'] as const) {

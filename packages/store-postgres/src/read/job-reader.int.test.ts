@@ -93,13 +93,13 @@ const FILTERS: [JobFilter, where: string][] = [
 ];
 
 describe('pages', () => {
-  it.for(FILTERS)('%j: complete, in order, without doubles, newest and oldest first', async ([filter, where]) => {
+  it.for(FILTERS)('%j: are complete, in order and without duplicates, newest first and oldest first', async ([filter, where]) => {
     const expected = await idsBySql(where);
     expect(await allIds(filter, { order: 'newest', limit: 997 })).toEqual(expected);
     expect(await allIds(filter, { order: 'oldest', limit: 997 })).toEqual(expected.toReversed());
   });
 
-  it.for([{}, { type: 'type-2' }] as JobFilter[])('%j: an offset passes over as many', async (filter) => {
+  it.for([{}, { type: 'type-2' }] as JobFilter[])('%j: an offset skips that number of jobs', async (filter) => {
     const all = await allIds(filter, { order: 'newest', limit: 1_000 });
     const { places, more } = await reader.page(filter, { order: 'newest', limit: 10, offset: 1_005 });
     expect(places.map((place) => place.id)).toEqual(all.slice(1_005, 1_015));
@@ -108,7 +108,7 @@ describe('pages', () => {
     expect([last.places.length, last.more]).toEqual([3, false]);
   });
 
-  it('keep their place while jobs are created: nothing comes twice, nothing is left out', async () => {
+  it('by cursor have no duplicates and no gaps while jobs are created', async () => {
     await using other = await freshPostgres();
     await using own = openPostgres({ url: other.url });
     await migratePostgres(own);
@@ -137,8 +137,8 @@ describe('pages', () => {
     ...FILTERS.map(([filter]) => filter),
     { traceId: 'c4ca4238a0b923820dcc509a6f75849b' },
     { states: ['dead'], service: 'service-1', type: 'type-2' },
-  ] as JobFilter[])('%j: reads no more rows than a few pages', async (filter) => {
-    // Those of searches are in job-list.int.test.ts.
+  ] as JobFilter[])('%j: read no more rows than a few pages have', async (filter) => {
+    // job-list.int.test.ts covers searches.
     if (filter.search !== undefined) return;
     const slices = 3 * 4 * 4;
     for (const after of [undefined, { createdAt: at(10_000), id: 'x' }]) {
@@ -189,13 +189,13 @@ describe('counts', () => {
     expect(await count(reader, filter)).toEqual({ count: bounded ? COUNT_LIMIT : exact, countAtLeast: bounded });
   });
 
-  it('are also told with an empty page', async () => {
+  it('are returned with an empty page too', async () => {
     const after = { createdAt: at(-1), id: '' };
     const page = await reader.page({ search: 'provider' }, { order: 'newest', limit: 5, offset: 0, after });
     expect(page).toEqual({ places: [], more: false, count: 400, countAtLeast: false });
   });
 
-  it('come from the counters alone', async () => {
+  it('are read from the counters only', async () => {
     await using other = await freshPostgres();
     await using own = openPostgres({ url: other.url });
     await migratePostgres(own);
@@ -206,7 +206,7 @@ describe('counts', () => {
 
 describe('bodies', () => {
   const id = 'with-bodies';
-  // A database of its own: the other tests count what is in theirs.
+  // A separate database: the other tests count the jobs in theirs.
   let own: Postgres;
   let bodies: JobReader;
   beforeAll(async () => {
@@ -234,7 +234,7 @@ describe('bodies', () => {
     }
   });
 
-  it('come whole with one job: payload, result, error and the newest lines of its log in order', async () => {
+  it('are complete for one job: payload, result, error, and the newest log lines in order', async () => {
     const job = await bodies.getJob(id);
     expect(job).toMatchObject({
       id,
@@ -256,7 +256,7 @@ describe('bodies', () => {
     expect(job?.logs.at(-1)?.message).toBe(`line ${MAX_LOG_LINES + 4}`);
   });
 
-  it('stay out of lists: a large payload shows its size, a long error its beginning', async () => {
+  it('are cut in lists: a large payload shows its size, a long error its start', async () => {
     const [job] = await bodies.getJobs([id], {});
     expect(job).toMatchObject({ payload: { $omitted: 5_011 }, result: undefined, logs: [] });
     expect(job?.lastError).toBe(`${'e'.repeat(4_096)}…`);
@@ -265,7 +265,7 @@ describe('bodies', () => {
     expect(5_011).toBeGreaterThan(LIST_PAYLOAD_BYTES);
   });
 
-  it('come with lists when asked for, each by itself', async () => {
+  it('are in lists when requested, each separately', async () => {
     const ids = ['job-00000002', id, 'gone', 'job-00000001'];
     const jobs = await bodies.getJobs(ids, { payload: true });
     expect(jobs.map((job) => job.id)).toEqual(['job-00000002', id, 'job-00000001']);
@@ -274,7 +274,7 @@ describe('bodies', () => {
     expect((await bodies.getJobs(ids, { logs: true })).map((job) => job.logs.length)).toEqual([0, MAX_LOG_LINES, 0]);
   });
 
-  it('of a job that has left the state asked for are left out', async () => {
+  it('of a job that is no longer in the requested states are left out', async () => {
     expect((await bodies.getJobs([id, 'job-00000001'], {}, ['failed', 'pending'])).map((job) => job.id)).toEqual([
       id,
       'job-00000001',
@@ -288,7 +288,7 @@ describe('bodies', () => {
 });
 
 describe('the hashes of a key', () => {
-  it('are those of the jobs of that queue, each once', async () => {
+  it('are those of the jobs of one queue, each once', async () => {
     const insert = (id: string, service: string, keyHash: string) =>
       postgres.query(
         `insert into jobs select (jsonb_populate_record(jobs, jsonb_build_object(
@@ -318,7 +318,7 @@ describe('the hashes of a key', () => {
 });
 
 describe('the state of the projection', () => {
-  it('is how far each pipeline is and whether somebody owns it', async () => {
+  it('has the checkpoint of each pipeline and whether its lease is held', async () => {
     await postgres.query(
       `insert into pipelines (name, epoch, owner, lease_until, position, position_stored_at)
        values ('current', 1, 'a', now() + interval '1 minute', 9007199254740990, $1), ('other', 1, 'b', now() - interval '1 second', 5, null)`,
@@ -338,7 +338,7 @@ describe('the state of the projection', () => {
     expect(await reader.position('nobody')).toBeUndefined();
   });
 
-  it('is how many messages are in quarantine, and how many came lately', async () => {
+  it('has the number of quarantined messages, and of recent ones', async () => {
     expect(await reader.quarantineSize(60_000)).toEqual({ size: 0, recent: 0 });
     const insert = (sequence: number, age: string) =>
       postgres.query(
@@ -360,7 +360,7 @@ describe('a store that cannot answer', () => {
     expect(String(error)).not.toMatch(/hunter2|127\.0\.0\.1|select/);
   });
 
-  it('is unavailable before its tables are made', async () => {
+  it('is unavailable before its tables are created', async () => {
     await using empty = await freshPostgres();
     await using own = openPostgres({ url: empty.url });
     await expect(new JobReader(own).page({}, { order: 'newest', limit: 1, offset: 0 })).rejects.toThrow(

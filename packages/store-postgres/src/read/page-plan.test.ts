@@ -13,7 +13,7 @@ import {
 const page = { order: 'newest', limit: 50, offset: 0 } as const;
 const queryOf = (filter: JobFilter) => pageStatement(filter, page).query;
 
-describe('a page is read in the order of an index where one holds it', () => {
+describe('a page is read in the order of an index when one has that order', () => {
   it.for<JobFilter>([
     {},
     { service: 's' },
@@ -43,12 +43,12 @@ describe('a page is read in the order of an index where one holds it', () => {
     { type: 't', key: 'x' },
     { states: ['dead', 'failed'], since: '2026-01-01T00:00:00.000Z' },
     { type: 't', search: 'x' },
-  ])('%j, too large to be looked at whole, is left to the index of its detail', (filter) => {
+  ])('%j matches too many jobs to merge, and is read by the index of its detail', (filter) => {
     expect(queryOf(filter)).toBe('page-newest');
   });
 });
 
-it('is looked for nearby where completed jobs of all services belong to it', () => {
+it('a page is searched nearby when it may have completed jobs of all services', () => {
   const near = (filter: JobFilter) => nearStatement(filter, page)?.values.slice(0, 2);
   expect(near({ states: ['completed'] })).toEqual([undefined, ['completed']]);
   expect(near({ type: 't' })).toEqual(['t', undefined]);
@@ -62,7 +62,7 @@ it('is looked for nearby where completed jobs of all services belong to it', () 
   }
 });
 
-describe('the server may keep the plan', () => {
+describe('whether the server may keep the plan', () => {
   it.for<[JobFilter, number, boolean]>([
     [{ service: 's', states: ['dead'] }, 0, true],
     [{ service: 's' }, 10, false],
@@ -70,23 +70,23 @@ describe('the server may keep the plan', () => {
     [{ search: 'said 503' }, 0, true],
     [{ search: 'said 503', states: [] }, 0, true],
     [{ search: 'said 503', states: ['dead'] }, 0, false],
-  ])('%j from %i on: %s', ([filter, offset, expected]) => {
+  ])('%j with offset %i: %s', ([filter, offset, expected]) => {
     expect(hasFixedPlan(filter, { ...page, offset })).toBe(expected);
   });
 });
 
 describe('the values of a statement', () => {
-  it('compare one state alone, several as a list', () => {
+  it('have a single state as a text, several states as a list', () => {
     expect(pageStatement({ states: ['dead', 'dead'] }, page).values.slice(2, 4)).toEqual(['dead', undefined]);
     const several = pageStatement({ states: ['dead', 'failed'], search: 'x' }, page).values;
     expect(several.slice(2, 4)).toEqual([undefined, ['dead', 'failed']]);
   });
 
-  it('take the searched text literally', () => {
+  it('escape wildcards in the searched text', () => {
     expect(pageStatement({ search: '50%_\\' }, page).values[9]).toBe('%50\\%\\_\\\\%');
   });
 
-  it('end with the place, the limit and the offset', () => {
+  it('end with the cursor, the limit and the offset', () => {
     const after = { createdAt: '2026-01-01T00:00:00.000Z', id: 'x' };
     for (const filter of [{}, { type: 't' }]) {
       const { values } = pageStatement(filter, { order: 'oldest', limit: 7, offset: 3, after });
@@ -95,7 +95,7 @@ describe('the values of a statement', () => {
   });
 });
 
-it('reads a detailed page and its count of a bounded number of jobs', () => {
+it('a detailed page and its count examine a bounded number of jobs', () => {
   const { query, values } = detailedPageStatement({ states: ['dead'], traceId: 'x' }, page, 10);
   expect(query).toBe('detailed-page');
   expect(values.slice(10)).toEqual([10, true, undefined, undefined, 50, 0]);
@@ -107,7 +107,7 @@ it('reads a detailed page and its count of a bounded number of jobs', () => {
 });
 
 it.for(['page', 'near-page', 'sliced-page', 'errors-page', 'errors-walk'])(
-  'read-%s-oldest.sql is the mirror of -newest.sql',
+  '%s-oldest.sql is the mirror of %s-newest.sql',
   (name) => {
     const text = (order: string) =>
       readFileSync(new URL(`../../queries/read/page/${name}-${order}.sql`, import.meta.url), 'utf8');

@@ -15,8 +15,8 @@ afterAll(() => test[Symbol.asyncDispose]());
 
 const shown = async (id: string) => JSON.parse((await test.reader.shownJob(id)) ?? '');
 
-describe('a job as the store shows it', () => {
-  it('is the wire form of the folded job, whatever is in it', async () => {
+describe('the JSON of a job', () => {
+  it('is the wire form of any folded job', async () => {
     await fc.assert(
       fc.asyncProperty(anyFoldedJob, async (job) => {
         await test.postgres.query('delete from jobs');
@@ -27,7 +27,7 @@ describe('a job as the store shows it', () => {
     );
   });
 
-  it('has every field there is, and nothing that is the system’s own', async () => {
+  it('has every public field and no internal field', async () => {
     const at = '2026-01-31T09:30:00.120Z';
     const whole = foldedJob({
       id: 'whole',
@@ -57,7 +57,7 @@ describe('a job as the store shows it', () => {
     expect(await test.reader.shownJob('whole')).not.toContain('secret');
   });
 
-  it('is not in a list of states that it has left', async () => {
+  it('is not in a list of states that the job has left', async () => {
     const ids = ['in-pending', 'in-dead'];
     await test.commit([newJob(foldedJob({ id: 'in-pending' })), newJob(foldedJob({ id: 'in-dead', state: 'dead' }))]);
     const listed = async (of: string[], states?: JobState[]) =>
@@ -67,7 +67,7 @@ describe('a job as the store shows it', () => {
     expect(await listed(['in-pending'], ['dead'])).toEqual([]);
   });
 
-  it('is undefined when there is none', async () => {
+  it('is undefined when there is no such job', async () => {
     expect(await test.reader.shownJob('nobody')).toBeUndefined();
   });
 });
