@@ -1,6 +1,7 @@
--- How many rows each table lacks of a block that was appended: of those that it should have left there. Goes after two named
--- queries: journal, the block's rows as they are stored, and changes, what the fold makes of them (missing-rows.ts).
--- True only as long as no later block was appended. Parameters: generation, from, to (stream sequences), rows (of the block).
+-- The number of rows of an appended block that each table lacks. Follows two named queries that missing-rows.ts writes: journal,
+-- the stored rows of the block, and changes, the fold of these rows. Correct only while no later block was appended.
+-- Parameters: generation, from, to (stream sequences), rows (number of rows of the block).
+-- Returns one row for each table: its name and the number of missing rows.
 SELECT 'journal' AS table, {rows: UInt64} - least(count(), {rows: UInt64}) AS missing
 FROM journal
 UNION ALL

@@ -1,5 +1,5 @@
--- Appends one block of rows to the journal; the columns are in the order in which journal-row.ts writes them.
--- Settings of the caller: insert_deduplication_token and what makes it count.
+-- Appends one block of rows to the journal. The columns are in the order in which journal-row.ts writes them.
+-- The caller sets insert_deduplication_token and the settings that make an insert exactly-once.
 INSERT INTO journal (
     generation, stream_sequence, stored_at, timestamp, service, job_type, job_id, event_type, state, previous_state, tries,
     max_tries, error, request_id, trace_id, traceparent, tracestate, attempt_traceparent, payload, result, progress, logs,

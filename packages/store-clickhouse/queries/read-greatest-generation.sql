@@ -1,2 +1,2 @@
--- The greatest generation begun, 0 when there is none.
+-- The greatest generation started so far; 0 when there is none.
 SELECT toUInt32(max(generation)) AS generation FROM generations

@@ -1,5 +1,5 @@
--- The events of one job in the present history, in stream order.
--- Parameters: service, type, id, after (stream sequence; events beyond it), limit.
+-- The events of one job in the current generation, in stream order.
+-- Parameters: service, type, id, after (stream sequence; only later events), limit.
 SELECT
     stream_sequence AS sequence,
     toUnixTimestamp64Milli(stored_at) AS storedAt,

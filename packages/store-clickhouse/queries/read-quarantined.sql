@@ -1,5 +1,5 @@
--- The quarantined messages of a history between two sequences, in stream order.
--- Parameters: generation, first, last, released (1: also those that were released already).
+-- The quarantined messages of a generation between two sequences, in stream order.
+-- Parameters: generation, first, last, released (1: includes messages that were released).
 SELECT
     stream_sequence AS sequence,
     toUnixTimestamp64Milli(stored_at) AS storedAt,

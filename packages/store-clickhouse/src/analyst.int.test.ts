@@ -1,4 +1,4 @@
-// What the user of analysts may do on the embedded server, whose users' file says the same as infra/clickhouse/analyst.sql.
+// The rights of the analyst user on the embedded server, whose users file equals infra/clickhouse/analyst.sql.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,11 +62,11 @@ describe('the analyst', () => {
   const ask = async (query: string, settings = {}) =>
     (await analyst.client.query({ query, format: 'JSONEachRow', clickhouse_settings: settings })).json();
 
-  test.each(VIEWS)('reads %s', async (view) => {
+  test.each(VIEWS)('can read %s', async (view) => {
     expect(await ask(`SELECT * FROM ${view}`)).toHaveLength({ events: 2, event_minutes: 2, quarantine: 0 }[view] ?? 1);
   });
 
-  test.each(TABLES)('does not read %s', async (table) => {
+  test.each(TABLES)('cannot read %s', async (table) => {
     await expect(ask(`SELECT count() FROM ${table}`)).rejects.toThrow(/Not enough privileges/);
   });
 
@@ -95,20 +95,20 @@ describe('the analyst', () => {
     );
   });
 
-  test('sets what a client needs to read an answer, and nothing else', async () => {
+  test('can change the settings that clients need to read a result, and no others', async () => {
     await ask('SELECT 1', { date_time_output_format: 'iso', output_format_json_quote_64bit_integers: 0 });
     await expect(ask('SELECT 1', { max_threads: 64 })).rejects.toThrow(/readonly mode/);
     await expect(ask('SELECT 1', { readonly: '0' })).rejects.toThrow(/readonly mode/);
   });
 
-  test('sees no table but the views', async () => {
+  test('sees only the views', async () => {
     expect(
       await ask('SELECT DISTINCT name FROM system.tables WHERE database = currentDatabase() ORDER BY name'),
     ).toEqual(VIEWS.toSorted().map((name) => ({ name })));
   });
 });
 
-test('the statements for other servers are valid, and grant what the embedded server grants', async () => {
+test('the statements for other servers are valid, and grant the same rights as the embedded server', async () => {
   const file = readFileSync(new URL('../../../infra/clickhouse/analyst.sql', import.meta.url), 'utf8');
   const statements = file
     .replaceAll(/^--.*$/gm, '')

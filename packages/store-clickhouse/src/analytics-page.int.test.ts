@@ -1,5 +1,5 @@
-// docs/analytics.md: its tables of columns are those of the views, and every query in it runs as the analyst and answers what
-// the events come to by another way.
+// Checks docs/analytics.md: its tables list the columns of the views, and every query in it runs as the analyst user and returns
+// the answer that analytics-answers.ts computes from the events.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { type ClickHouse, openClickHouse } from './open-clickhouse.ts';
 import { ANSWERS } from './testing/analytics-answers.ts';
 import { generatedHistory } from './testing/generated-history.ts';
 import { HistoryBench } from './testing/history-bench.ts';
-import { Made } from './testing/made-history.ts';
+import { HistoryOutcome } from './testing/history-outcome.ts';
 import { matches } from './testing/match-rows.ts';
 
 const HOUR_MS = 3_600_000;
@@ -22,7 +22,7 @@ const questions = [...page.matchAll(/^### (.+)\n(?:(?!^### |^```sql)[\s\S])*?^``
 const resources = new AsyncDisposableStack();
 let analyst: ClickHouse;
 let bench: HistoryBench;
-let made: Made;
+let outcome: HistoryOutcome;
 
 beforeAll(async () => {
   const folder = mkdtempSync(join(tmpdir(), `trellis-test-${process.pid}-page-`));
@@ -36,12 +36,12 @@ beforeAll(async () => {
   const middle = Math.floor(events.length / 2);
   await bench.append(events.slice(0, middle));
   await bench.append(events.slice(middle));
-  made = new Made(events);
+  outcome = new HistoryOutcome(events);
   analyst = resources.use(openClickHouse({ url: server.analystUrl }));
 });
 afterAll(() => resources.disposeAsync());
 
-test('the tables of columns are those of the views', async () => {
+test('the page lists the columns of the views', async () => {
   const columns = await bench.rows<{ view: string; name: string; type: string; comment: string }>(
     `SELECT table AS view, name, type, comment FROM system.columns
     WHERE database = currentDatabase() AND table IN ('runs', 'minutes', 'hours', 'event_minutes', 'events', 'quarantine')
@@ -60,7 +60,7 @@ test('the tables of columns are those of the views', async () => {
   await expect(rewritten).toMatchFileSnapshot('../../../docs/analytics.md');
 });
 
-/** A type as people read it. */
+/** A type in readable form. */
 function shortType(type: string): string {
   if (type.startsWith('AggregateFunction')) return 'sketch';
   return type
@@ -69,7 +69,7 @@ function shortType(type: string): string {
     .replaceAll(/DateTime64\(3, 'UTC'\)/g, 'DateTime64(3)');
 }
 
-test('every question has an answer to compare with, and at least fifteen are asked', () => {
+test('every question has an expected answer, and there are at least fifteen', () => {
   expect(questions.map(({ heading }) => heading).toSorted()).toEqual(Object.keys(ANSWERS).toSorted());
   expect(questions.length).toBeGreaterThanOrEqual(15);
 });
@@ -81,7 +81,7 @@ test.each(questions)('$heading', async ({ heading, query }) => {
     clickhouse_settings: { date_time_output_format: 'iso', output_format_json_quote_64bit_integers: 0 },
   });
   const rows = await result.json<Record<string, unknown>>();
-  const expected = ANSWERS[heading]?.(made) ?? [];
+  const expected = ANSWERS[heading]?.(outcome) ?? [];
   expect(rows.length).toBeGreaterThan(0);
   const wrong = rows.findIndex((row, index) => !matches(row, expected[index]));
   expect({ row: rows[wrong], count: rows.length }).toEqual({ row: expected[wrong], count: expected.length });

@@ -1,4 +1,4 @@
-// The fold that ClickHouse keeps up to date, beside the one of @trellis/lifecycle.
+// Compares the fold in ClickHouse with the fold of @trellis/lifecycle.
 import { decodeEvent, type StoredEvent } from '@trellis/contracts';
 import { readEventVectors, vectorBody } from '@trellis/lifecycle/event-vectors';
 import { anyStream } from '@trellis/lifecycle/sample-events';
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => resources.disposeAsync());
 
-/** Appends the events in blocks that end at `cuts`, each of them twice, and compares the views with the other fold. */
+/** Appends the events in blocks that end at `cuts`, each block twice, and compares the views with the other fold. */
 async function expectSame(events: readonly StoredEvent[], cuts: readonly number[] = []): Promise<void> {
   await bench.beginHistory();
   const edges = [...new Set([0, ...cuts.map((cut) => cut % (events.length || 1)), events.length])].sort(
@@ -31,7 +31,7 @@ async function expectSame(events: readonly StoredEvent[], cuts: readonly number[
   expect(found).toEqual(expected);
 }
 
-test('the event vectors come to the same runs and minutes as the fold of the lifecycle', async () => {
+test('the event vectors give the same runs and minutes as the fold of the lifecycle', async () => {
   const events = readEventVectors().flatMap((vector) =>
     vector.events.flatMap((message) => {
       if ('purge' in message || message.subject.split('.').length !== 6) return [];
@@ -46,19 +46,19 @@ test('the event vectors come to the same runs and minutes as the fold of the lif
   await expectSame(events.map((event, index) => ({ sequence: index + 1, storedAt: storedAt(index), event })));
 });
 
-test('any histories come to the same runs and minutes, wherever blocks end, also when each is sent twice', async () => {
+test('any history gives the same runs and minutes, wherever blocks end, also when each is sent twice', async () => {
   const owners = ['orders-service.charge', 'orders-service.ship'];
   const streams = fc.array(anyStream(['J'], owners), { minLength: 1, maxLength: 120, size: 'max' });
   await fc.assert(
     fc.asyncProperty(streams, fc.array(fc.nat(), { maxLength: 3 }), async (histories, cuts) => {
       await expectSame(interleave(histories), cuts);
     }),
-    // A failing history is shrunk by hand: each try is several inserts.
+    // No automatic shrinking: each try takes several inserts.
     { numRuns: 4, endOnFailure: true },
   );
 });
 
-/** One stream of many, each of a job of its own: the first events of all, then the second ones, … */
+/** Interleaves the events of several jobs: the first events of all, then the second ones, … */
 function interleave(streams: readonly (readonly StoredEvent[])[]): StoredEvent[] {
   const longest = Math.max(...streams.map(({ length }) => length));
   const rounds = Array.from({ length: longest }, (_, round) =>

@@ -53,7 +53,7 @@ async function append(generation: number, ...messages: StoredMessage[]): Promise
 const concurrency = { key: 'k', keyHash: 'h', instanceId: 'i', heartbeatAt: '2026-03-01T10:00:00.000Z', more: [1] };
 const logs = [{ timestamp: '2026-03-01T10:00:00.000Z', level: 'warn' as const, message: 'm' }];
 
-test('events come back as decodeEvent gave them, without the slot token', async () => {
+test('events are read back as decodeEvent returned them, without the slot token', async () => {
   const messages = [
     message({ maxTries: 3, deadline: '2026-03-02T00:00:00.000Z', payload: null, queuePolicy: { outcome: 'accepted' } }),
     message({ eventType: 'started', state: 'active', tries: 1, instanceId: 'i', workSequence: 2 ** 53 - 1 }),
@@ -75,7 +75,7 @@ test('events come back as decodeEvent gave them, without the slot token', async 
   expect(await reader.readJob({ service: 'orders', type: 'reserve', id: 'j1' }, { limit: 100 })).toEqual(expected);
 });
 
-test('a slot token is not stored, whatever else its field holds', async () => {
+test('a slot token is never stored, whatever else its field has', async () => {
   const slotToken = 'very-secret';
   await append(
     2,
@@ -95,7 +95,7 @@ test('a slot token is not stored, whatever else its field holds', async () => {
   expect(text).not.toContain(slotToken);
 });
 
-test('a page goes on after a sequence; other jobs, other generations and quarantined messages are not in it', async () => {
+test('a page starts after a sequence and has no other jobs, other generations or quarantined messages', async () => {
   await append(3, message({}));
   const from = sequence;
   const bad = (one: StoredMessage) => ({ ...one, data: Buffer.from('no json') });
@@ -108,7 +108,7 @@ test('a page goes on after a sequence; other jobs, other generations and quarant
   expect(await sequences({ limit: 2, after: from + 4 })).toEqual([]);
 });
 
-test('the owner of a job is the queue that its first event names', async () => {
+test('the owner of a job is the queue of its first event', async () => {
   await append(
     5,
     message({ jobId: 'j9', service: 'billing', jobType: 'refund' }),
@@ -118,7 +118,7 @@ test('the owner of a job is the queue that its first event names', async () => {
   expect(await reader.findOwner('j1')).toBeUndefined();
 });
 
-test('a question can be given up', async () => {
+test('a query can be aborted', async () => {
   const signal = AbortSignal.abort();
   await expect(
     reader.readJob({ service: 'orders', type: 'reserve', id: 'j1' }, { limit: 1, signal }),

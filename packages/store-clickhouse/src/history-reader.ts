@@ -1,5 +1,5 @@
-// Reads what the journal knows of one job, as the events that were published. What a job's events come to is
-// @trellis/lifecycle; questions about many jobs are the public views (docs/analytics.md).
+// Reads the events of one job from the journal, as they were published. Leaves folding them to @trellis/lifecycle, and queries
+// over many jobs to the public views (docs/analytics.md).
 import { type LifecycleEvent, optionalEventFields, type StoredEvent } from '@trellis/contracts';
 import type { ClickHouse } from './open-clickhouse.ts';
 import { statement } from './statement.ts';
@@ -14,11 +14,11 @@ export interface JobAddress {
 }
 
 export interface ReadJobOptions {
-  /** Stream sequence; only events beyond it are read. Default 0: from the first. */
+  /** Stream sequence; reads only later events. Default 0: from the first event. */
   after?: number | undefined;
-  /** Greatest number of events. */
+  /** Most events to read. */
   limit: number;
-  /** Gives the question up. */
+  /** Aborts the query. */
   signal?: AbortSignal | undefined;
 }
 
@@ -30,8 +30,8 @@ export class HistoryReader {
   }
 
   /**
-   * The events of one job in the present history, in stream order; none when the job is not known. An event is as
-   * `decodeEvent` gave it, without the slot token: odd optional fields are left out, unknown ones are there.
+   * The events of one job in the current generation, in stream order; empty when the job is unknown. Each event equals the
+   * result of `decodeEvent` without the slot token: invalid optional fields are absent, unknown fields are present.
    */
   async readJob(job: JobAddress, options: ReadJobOptions): Promise<StoredEvent[]> {
     const { service, type, id } = job;
@@ -50,7 +50,7 @@ export class HistoryReader {
     }));
   }
 
-  /** The queue of a job of which only the id is known; undefined when the history does not know the job. */
+  /** The queue of a job by its id; undefined when the job is unknown. */
   async findOwner(id: string): Promise<{ service: string; type: string } | undefined> {
     const result = await this.#clickhouse.client.query({
       query: FIND_OWNER,
@@ -62,7 +62,7 @@ export class HistoryReader {
   }
 }
 
-/** A row of queries/read-job.sql: an empty text or NULL stands for an absent field, 64-bit numbers may be texts. */
+/** A row of queries/read-job.sql. An empty text or NULL means an absent field; 64-bit numbers may be texts. */
 interface EventRow {
   sequence: string | number;
   storedAt: string | number;
@@ -101,7 +101,7 @@ const given = <T>(value: T | null | ''): T | undefined => (value === null || val
 
 function eventOf({ service, type, id }: JobAddress, row: EventRow): LifecycleEvent {
   const { context, actor, timestamp, deadline, ...unknown } = parsed<Extra>(row.extra) ?? {};
-  // Odd optional fields are kept in the same place as unknown ones; here they are left out, as decodeEvent does.
+  // `extra` holds invalid optional fields beside unknown ones. Drop them here, as decodeEvent does.
   for (const name of Object.keys(optionalEventFields)) delete unknown[name];
   const event: LifecycleEvent = {
     ...unknown,
@@ -123,7 +123,7 @@ function eventOf({ service, type, id }: JobAddress, row: EventRow): LifecycleEve
     error: given(row.error),
     progress: parsed(row.progress),
     logs: parsed(row.logs),
-    deadline: row.deadline === null ? storableOnlyAsText(deadline) : instantOf(row.deadline),
+    deadline: row.deadline === null ? deadlineFromExtra(deadline) : instantOf(row.deadline),
     concurrency: parsed(row.concurrency),
     queuePolicy: parsed(row.queuePolicy),
     instanceId: given(row.instanceId),
@@ -139,7 +139,7 @@ function eventOf({ service, type, id }: JobAddress, row: EventRow): LifecycleEve
   return event;
 }
 
-/** What journal-row.ts puts into `extra`. */
+/** The column `extra`, as journal-row.ts writes it. */
 interface Extra extends Record<string, unknown> {
   context?: Record<string, unknown>;
   actor?: Record<string, unknown>;
@@ -148,6 +148,6 @@ interface Extra extends Record<string, unknown> {
 }
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
-/** A deadline outside ClickHouse's range; an odd one, which is in the same place, is no instant. */
-const storableOnlyAsText = (deadline: unknown): string | undefined =>
+/** A deadline outside ClickHouse's range, from `extra`; undefined for an invalid deadline, which `extra` holds too. */
+const deadlineFromExtra = (deadline: unknown): string | undefined =>
   typeof deadline === 'string' && INSTANT.test(deadline) ? deadline : undefined;

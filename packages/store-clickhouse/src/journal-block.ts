@@ -1,4 +1,4 @@
-// The rows of one insert, encoded and compressed while they are collected; a retry sends the same bytes again.
+// The rows of one insert. Encodes and compresses them as they are added; a retry sends the same bytes.
 import type { Decoded, Quarantined, StoredMessage } from '@trellis/contracts';
 import { writeJournalRow } from './journal-row.ts';
 import { RowBinaryWriter } from './row-binary.ts';
@@ -6,7 +6,7 @@ import { RowBinaryWriter } from './row-binary.ts';
 export class JournalBlock {
   readonly generation: number;
   rows = 0;
-  /** Rows that go to the quarantine, and the first of them. */
+  /** Number of quarantined messages, and the first of them. */
   quarantined = 0;
   firstQuarantined: Quarantined | undefined;
   /** First and last stream sequence; 0 while empty. */
@@ -42,7 +42,7 @@ export class JournalBlock {
     this.toStoredAt = message.storedAt;
   }
 
-  /** The encoded rows, in order, as frames of zstd. */
+  /** The encoded rows, in order, as zstd frames. */
   frames(): Buffer[] {
     return this.#out.frames();
   }

@@ -1,5 +1,5 @@
-// One message of the stream as a row of the journal: a lifecycle event with everything it says, or a quarantined message.
-// The order of the columns is that of queries/insert-journal.sql.
+// Encodes one message of the stream as a journal row: a lifecycle event with all its fields, or a quarantined message.
+// Writes the columns in the order of queries/insert-journal.sql.
 import {
   type Decoded,
   type LifecycleEvent,
@@ -16,9 +16,9 @@ import type { RowBinaryWriter } from './row-binary.ts';
 export interface JournalRow {
   generation: number;
   message: StoredMessage;
-  /** What `decodeEvent` made of the message. */
+  /** The result of `decodeEvent`. */
   decoded: Decoded;
-  /** The message was in the quarantine before. */
+  /** The message was quarantined before. */
   released: boolean;
 }
 
@@ -31,9 +31,9 @@ export function writeJournalRow(out: RowBinaryWriter, row: JournalRow): void {
   out.int64(storedAt);
   if (decoded.kind === 'event') {
     writeEvent(out, message, decoded.stored.event, decoded.droppedFields, storedAt);
-    writeNothingQuarantined(out);
+    writeNoQuarantine(out);
   } else {
-    writeNoEvent(out, message, storedAt);
+    writeSubjectOnly(out, message, storedAt);
     writeQuarantined(out, decoded.quarantined);
   }
   out.bool(released);
@@ -66,7 +66,7 @@ function writeEvent(
   if (timestamp === undefined) extra.add('timestamp', JSON.stringify(event.timestamp));
   const deadline = event.deadline === undefined ? undefined : storableTime(event.deadline);
   if (event.deadline !== undefined && deadline === undefined) extra.add('deadline', JSON.stringify(event.deadline));
-  /** A field's text as published, unless it is absent or was odd. */
+  /** Writes a field's text as published; nothing when it is absent or invalid. */
   const asPublished = (name: string, value: unknown) => {
     const field = value === undefined ? undefined : published.find(name);
     if (field === undefined) out.text(undefined);
@@ -110,12 +110,12 @@ function writeEvent(
   out.text(extra.toJson());
 }
 
-function writeNothingQuarantined(out: RowBinaryWriter): void {
+function writeNoQuarantine(out: RowBinaryWriter): void {
   for (let column = 0; column < 5; column++) out.text(undefined);
 }
 
-/** The event columns of a message that is none, as far as its subject tells them. */
-function writeNoEvent(out: RowBinaryWriter, message: StoredMessage, storedAt: number): void {
+/** The event columns of a quarantined message, as far as its subject has them. */
+function writeSubjectOnly(out: RowBinaryWriter, message: StoredMessage, storedAt: number): void {
   const subject = parseEventSubject(message.subject);
   out.int64(storedAt);
   out.text(subject?.service);
@@ -150,7 +150,7 @@ const textAt = (json: Uint8Array, { start, end }: JsonField): string =>
 
 const concurrencyFields = new JsonFieldReader(['slotToken']);
 
-/** The text of `concurrency` without the secret of the slot's holder, which is nobody's business afterwards. */
+/** The text of `concurrency` without `slotToken`: the token is a secret of the lease holder. */
 function withoutSlotToken(json: Uint8Array, field: JsonField): string {
   const value = json.subarray(field.start, field.end);
   if (value[0] !== OPEN_OBJECT) return textAt(json, field);
@@ -170,7 +170,7 @@ function storableTime(instant: string): number | undefined {
   return millis >= EARLIEST && millis <= LATEST ? millis : undefined;
 }
 
-/** What has no column of its own. */
+/** Collects the fields that have no column. */
 class ExtraFields {
   #members: string[] | undefined;
 

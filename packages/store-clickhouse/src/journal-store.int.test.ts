@@ -18,7 +18,7 @@ beforeAll(async () => {
   store = new JournalStore(clickhouse);
 });
 afterAll(() => disposables.disposeAsync());
-// A history of its own for each test: the views show the last one begun.
+// A separate generation for each test: the views show the last one started.
 beforeEach(async () => store.beginGeneration(++generation, '2026-01-01T00:00:00.000Z', 'test'));
 
 const rows = async (query: string): Promise<Record<string, unknown>[]> =>
@@ -43,7 +43,7 @@ const required = {
   payload: {},
 };
 
-/** @param body JSON text, or an object that is laid over a valid event */
+/** @param body JSON text, or an object merged into a valid event */
 function message(sequence: number, body: string | object = {}, storedAt = '2026-03-01T10:00:01.456Z'): StoredMessage {
   const event = { ...required, ...(typeof body === 'object' ? body : {}) };
   const text = typeof body === 'string' ? body : JSON.stringify(event);
@@ -119,7 +119,7 @@ describe('a row', () => {
     ]);
   });
 
-  test('tells an absent value from null and from an empty text', async () => {
+  test('distinguishes an absent value from null and from an empty text', async () => {
     const messages = [message(1, { payload: null }), message(2, { payload: '' }), message(3, { result: null })];
     await store.append(blockOf(messages), `${generation}:1-3`);
     expect(await rows('SELECT payload, result, max_tries, deadline FROM events ORDER BY stream_sequence')).toEqual([
@@ -129,7 +129,7 @@ describe('a row', () => {
     ]);
   });
 
-  test('keeps unknown and odd fields in extra, good log lines beside bad ones', async () => {
+  test('keeps unknown and invalid fields in extra, and valid log lines beside invalid ones', async () => {
     const good = { timestamp: '2026-03-01T10:00:00.000Z', level: 'info', message: 'm' };
     const body = {
       context: { ...context, tenant: 't1' },
@@ -153,7 +153,7 @@ describe('a row', () => {
     expect(row?.logs).toEqual([{ ...good, timestamp: '2026-03-01 10:00:00.000' }]);
   });
 
-  test('with a time that ClickHouse cannot hold says the stored time and keeps what the event says', async () => {
+  test('with a time outside ClickHouse’s range has the stored time, and keeps the event’s time in extra', async () => {
     const far = { timestamp: '9999-12-31T23:59:59.999Z', deadline: '0001-01-01T00:00:00.000Z' };
     const near = { timestamp: '1900-01-01T00:00:00.000Z', deadline: '2299-12-31T23:59:59.999Z' };
     await store.append(blockOf([message(1, far), message(2, near)]), `${generation}:1-2`);
@@ -163,7 +163,7 @@ describe('a row', () => {
     ]);
   });
 
-  test('of a message that cannot be read keeps its bytes, its subject and the reason', async () => {
+  test('of a message that cannot be decoded keeps its bytes, its subject and the reason', async () => {
     const data = Uint8Array.from({ length: 256 }, (_, byte) => byte);
     const bad = { ...message(5), data };
     const block = blockOf([bad, { ...message(6, '{"a":1}'), subject: 'trellis.jobs.not.an.event' }]);
@@ -190,7 +190,7 @@ describe('a row', () => {
     expect(read).toEqual([{ ...bad, data: Buffer.from(data) }]);
   });
 
-  test('of many megabytes is stored whole', async () => {
+  test('of many megabytes is stored completely', async () => {
     const payload = 'ü'.repeat(6_000_000);
     await store.append(blockOf([message(1), message(2, { payload }), message(3)]), `${generation}:1-3`);
     expect(
@@ -203,18 +203,18 @@ describe('a row', () => {
 });
 
 describe('appending', () => {
-  test('with one token takes effect once, however often and however concurrently it is done', async () => {
+  test('with the same token takes effect once, repeated or concurrent', async () => {
     const block = blockOf(Array.from({ length: 5_000 }, (_, index) => message(index + 1)));
     await Promise.all(Array.from({ length: 6 }, () => store.append(block, `${generation}:1-5000`)));
     await store.append(block, `${generation}:1-5000`);
-    // The token counts, not the content.
+    // The token decides, not the content.
     await store.append(blockOf([message(1)]), `${generation}:1-5000`);
     expect(await rows('SELECT toUInt32(count()) AS n, toUInt32(uniqExact(stream_sequence)) AS u FROM events')).toEqual([
       { n: 5_000, u: 5_000 },
     ]);
   });
 
-  test('takes a block over more months than ClickHouse takes by default, once', async () => {
+  test('stores a block over more months than ClickHouse accepts by default, once', async () => {
     const months = Array.from({ length: 101 }, (_, month) => {
       const storedAt = new Date(Date.UTC(2012, month, 3)).toISOString();
       return message(month + 1, {}, storedAt);
@@ -224,7 +224,7 @@ describe('appending', () => {
     expect(await count('events')).toBe(101);
   });
 
-  test('bodies that claim times over many centuries land in one partition', async () => {
+  test('stores events with times over many centuries in one partition', async () => {
     const messages = Array.from({ length: 300 }, (_, year) =>
       message(year + 1, { timestamp: `${1900 + year}-05-05T05:05:05.000Z` }),
     );
@@ -237,7 +237,7 @@ describe('appending', () => {
     ).toBe(1);
   });
 
-  test('says that the journal is gone when the table or the database is', async () => {
+  test('throws JournalGone when the table or the database is gone', async () => {
     await using other = await freshClickHouse();
     await using connection = openClickHouse({ url: other.url });
     const empty = new JournalStore(connection);
@@ -254,8 +254,8 @@ describe('appending', () => {
   });
 });
 
-describe('a history', () => {
-  test('is out of the views, and kept, once another has begun', async () => {
+describe('a generation', () => {
+  test('leaves the views, and stays stored, when the next one starts', async () => {
     await store.append(blockOf([message(1), message(2, 'not json')]), `${generation}:1-2`);
     const former = generation;
     await store.beginGeneration(++generation, '2026-02-01T00:00:00.000Z', 'test');
@@ -265,12 +265,12 @@ describe('a history', () => {
     expect(await count(`journal WHERE generation = ${former}`)).toBe(2);
   });
 
-  test('begun twice is begun once', async () => {
+  test('started twice has one row', async () => {
     await store.beginGeneration(generation, '2026-01-01T00:00:00.000Z', 'test');
     expect(await count(`generations WHERE generation = ${generation}`)).toBe(1);
   });
 
-  test('tells its last message, of those from a sequence on', async () => {
+  test('has a last message, from a sequence on', async () => {
     const storedAt = '2026-03-05T00:00:00.007Z';
     await store.append(blockOf([message(3), message(9, 'bad', storedAt)]), `${generation}:3-9`);
     expect(await store.greatestMessage(generation, 0)).toEqual({ sequence: 9, storedAt });
@@ -279,7 +279,7 @@ describe('a history', () => {
     expect(await store.greatestMessage(generation + 1000, 0)).toBeUndefined();
   });
 
-  test('shows a released message among the events and no longer in the quarantine', async () => {
+  test('shows a released message among the events, and not in the quarantine', async () => {
     await store.append(blockOf([message(1, 'bad'), message(2, 'bad')]), `${generation}:1-2`);
     await store.append(blockOf([message(2)], true), `${generation}:release:1:2-2`);
     expect(await rows('SELECT stream_sequence FROM quarantine')).toEqual([{ stream_sequence: 1 }]);

@@ -1,5 +1,5 @@
-// The history of the stream in ClickHouse: append a block exactly once, and ask how far a history has come.
-// Who may write and which ranges are blocks is decided by the projector (docs/adr/0003-history-exactly-once.md).
+// Writes the history to ClickHouse: appends each block exactly once and reads the checkpoint of a generation. Leaves to the
+// projector who may write and which ranges form blocks (docs/adr/0003-history-exactly-once.md).
 import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings } from '@clickhouse/client';
 import type { StoredMessage } from '@trellis/contracts';
@@ -8,7 +8,7 @@ import { countMissingRows } from './missing-rows.ts';
 import type { ClickHouse } from './open-clickhouse.ts';
 import { statement } from './statement.ts';
 
-/** The tables or the database are gone: to be made again by the migrations before anything else. */
+/** The tables or the database are gone. Run the migrations before anything else. */
 export class JournalGone extends Error {
   override readonly name = 'JournalGone';
 }
@@ -20,38 +20,38 @@ const READ_GREATEST_MESSAGE = statement('read-greatest-message');
 const READ_QUARANTINED = statement('read-quarantined');
 
 /**
- * What makes a repeated insert count once. All of it is said with each insert: versions differ in their defaults (since
- * 26.2 inserts are asynchronous unless told otherwise).
+ * Settings that make a repeated insert take effect once. Each insert sends all of them, because defaults differ between versions
+ * (since 26.2 inserts are asynchronous by default).
  */
 const EXACTLY_ONCE: ClickHouseSettings = {
   async_insert: 0,
   insert_deduplicate: 1,
   deduplicate_blocks_in_dependent_materialized_views: 1,
-  // One insert is one block, so that its token stands for all of it.
+  // One insert is one block, so that its token covers all of its rows.
   max_insert_block_size: '100000000',
   min_insert_block_size_rows: '100000000',
   min_insert_block_size_bytes: '0',
-  // A sparse stream's block may reach over many months.
+  // A block of a sparse stream may span many months.
   max_partitions_per_insert_block: '0',
 };
-/** Newer settings that override the ones above: said only to servers that know them. */
-const WHERE_KNOWN: ClickHouseSettings = { deduplicate_insert: 'enable' };
+/** Newer settings that override those above; sent only to servers that know them. */
+const IF_SUPPORTED: ClickHouseSettings = { deduplicate_insert: 'enable' };
 /**
- * For as many rows as this, planning the query that folds runs is nearly all of an insert: uniting its steps takes longer than
- * running them one by one.
+ * Up to this number of rows, an insert mostly spends its time planning the query that folds runs: merging its expressions takes
+ * longer than running them one by one.
  */
 const FEW_ROWS = 2_000;
-const FEW_ROWS_WHERE_KNOWN: ClickHouseSettings = { query_plan_merge_expressions: 0 };
+const FEW_ROWS_IF_SUPPORTED: ClickHouseSettings = { query_plan_merge_expressions: 0 };
 
 export class JournalStore {
   readonly #client: ClickHouseClient;
-  #known: Promise<ReadonlySet<string>> | undefined;
+  #supported: Promise<ReadonlySet<string>> | undefined;
 
   constructor(clickhouse: ClickHouse) {
     this.#client = clickhouse.client;
   }
 
-  /** The greatest generation begun, 0 when there is none. */
+  /** The greatest generation started so far; 0 when there is none. */
   async greatestGeneration(): Promise<number> {
     const rows = await this.#run(async () => {
       const result = await this.#client.query({ query: READ_GREATEST_GENERATION, format: 'JSONEachRow' });
@@ -60,7 +60,7 @@ export class JournalStore {
     return rows[0]?.generation ?? 0;
   }
 
-  /** Makes `generation` the present history: the views show it from now on. */
+  /** Makes `generation` the current one: the views show it from now on. */
   async beginGeneration(generation: number, streamCreated: string, why: string): Promise<void> {
     const settings = await this.#insertSettings(`generation:${generation}`, 1);
     await this.#run(() =>
@@ -72,7 +72,7 @@ export class JournalStore {
     );
   }
 
-  /** The message with the greatest sequence of a history, among those not below `atLeast`; undefined when there is none. */
+  /** The message with the greatest sequence of a generation, from sequence `atLeast` on; undefined when there is none. */
   async greatestMessage(
     generation: number,
     atLeast: number,
@@ -87,9 +87,9 @@ export class JournalStore {
   }
 
   /**
-   * Appends a block. Of any number of calls with one token, also at the same time, also after some of them failed,
-   * exactly one takes effect; the token counts, not the content.
-   * @throws JournalGone; any other error: it is not known whether the block was stored
+   * Appends a block. Of all calls with the same token, concurrent or after failures, exactly one takes effect, whatever their
+   * content.
+   * @throws {JournalGone} after any other error it is unknown whether the block was stored
    */
   async append(block: JournalBlock, token: string): Promise<void> {
     const settings = await this.#insertSettings(token, block.rows);
@@ -105,9 +105,9 @@ export class JournalStore {
   }
 
   /**
-   * Whether a block that was appended, the last one so far, is whole in the journal and in the tables behind it. A server that is killed may
-   * have noted a token without keeping what came with it; then a repeat is dropped.
-   * @returns the tables that lack rows of it
+   * Checks that the last appended block is complete in the journal and in the tables fed from it. A killed server may have kept
+   * a token without the rows of its block; it then drops a repeated insert.
+   * @returns the tables that lack rows of the block
    */
   async tablesThatLack(block: JournalBlock): Promise<string[]> {
     const { generation, from, to, rows } = block;
@@ -122,7 +122,7 @@ export class JournalStore {
     return tables.filter(({ missing }) => Number(missing) > 0).map(({ table }) => table);
   }
 
-  /** The quarantined messages of a range of sequences, in stream order; `released`: also those released already. */
+  /** The quarantined messages of a range of sequences, in stream order. `released`: includes messages that were released. */
   async *quarantined(
     generation: number,
     range: { first: number; last: number; released: boolean },
@@ -148,26 +148,26 @@ export class JournalStore {
   }
 
   async #insertSettings(token: string, rows: number): Promise<ClickHouseSettings> {
-    this.#known ??= this.#knownSettings();
-    // A failure to ask is not remembered.
-    this.#known.catch(() => (this.#known = undefined));
-    const known = await this.#known;
-    const wanted = Object.entries({ ...WHERE_KNOWN, ...(rows <= FEW_ROWS && FEW_ROWS_WHERE_KNOWN) });
+    this.#supported ??= this.#querySupportedSettings();
+    // A failed query is not cached.
+    this.#supported.catch(() => (this.#supported = undefined));
+    const supported = await this.#supported;
+    const wanted = Object.entries({ ...IF_SUPPORTED, ...(rows <= FEW_ROWS && FEW_ROWS_IF_SUPPORTED) });
     return {
       ...EXACTLY_ONCE,
-      ...Object.fromEntries(wanted.filter(([name]) => known.has(name))),
+      ...Object.fromEntries(wanted.filter(([name]) => supported.has(name))),
       insert_deduplication_token: token,
     };
   }
 
-  async #knownSettings(): Promise<ReadonlySet<string>> {
+  async #querySupportedSettings(): Promise<ReadonlySet<string>> {
     const result = await this.#client.query({
       query: 'SELECT name FROM system.settings WHERE name IN ({names: Array(String)})',
-      query_params: { names: Object.keys({ ...WHERE_KNOWN, ...FEW_ROWS_WHERE_KNOWN }) },
+      query_params: { names: Object.keys({ ...IF_SUPPORTED, ...FEW_ROWS_IF_SUPPORTED }) },
       format: 'JSONEachRow',
     });
-    const known = await result.json<{ name: string }>();
-    return new Set(known.map(({ name }) => name));
+    const names = await result.json<{ name: string }>();
+    return new Set(names.map(({ name }) => name));
   }
 
   async #run<Result>(request: () => Promise<Result>): Promise<Result> {

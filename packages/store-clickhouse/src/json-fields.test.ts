@@ -14,7 +14,7 @@ function read(text: string): Record<string, string> {
 }
 
 describe('JsonFieldReader', () => {
-  test('gives each value exactly as it is written', () => {
+  test('returns each value exactly as written', () => {
     expect(
       read('{"id": 12345678901234567890, "price":1.10,"e":1E5 , "t":true,"n":null,"s":"a\\"b}","l":[ 1,{"x":"]"} ]}'),
     ).toEqual({
@@ -38,7 +38,7 @@ describe('JsonFieldReader', () => {
     expect(read(' { } ')).toEqual({});
   });
 
-  test('keeps the expected fields and the others apart, and forgets the object before', () => {
+  test('separates expected and unexpected fields, and drops those of the previous object', () => {
     read('{"id":1,"logs":[],"other":2}');
     reader.read(Buffer.from('{"payload":{"id":3},"more":4}'));
     expect(reader.find('id')).toBeUndefined();
@@ -46,11 +46,11 @@ describe('JsonFieldReader', () => {
     expect(reader.unexpected.map(({ name }) => name)).toEqual(['more']);
   });
 
-  test('of equal names the last one counts', () => {
+  test('takes the last one of duplicate names', () => {
     expect(read('{"a":1,"b":2,"a":{"c":3}}')).toEqual({ a: '{"c":3}', b: '2' });
   });
 
-  test('agrees with JSON.parse on any object, however it is spaced', () => {
+  test('agrees with JSON.parse on any object with any whitespace', () => {
     const name = fc.oneof(fc.string({ unit: 'binary', maxLength: 5 }), fc.constantFrom(...expected));
     const object = fc.dictionary(name, fc.jsonValue({ maxDepth: 3 }), { maxKeys: 8 });
     const spacing = fc.constantFrom(0, 1, '\t', '\r\n ');

@@ -1,7 +1,7 @@
-// Where the fields of a JSON object lie in its text, so that a value can be kept exactly as it was published: numbers
-// beyond a double, the order of keys, all of it. Reads only what JSON.parse has accepted before; checks nothing.
+// Locates the fields of a JSON object in its bytes, so that values can be stored exactly as published, with numbers beyond a
+// double and the order of keys. Expects JSON that JSON.parse has accepted; validates nothing.
 
-/** A value's place in the bytes: from `start` to before `end`. */
+/** The byte range of a value: from `start` to before `end`. */
 export interface JsonField {
   name: string;
   start: number;
@@ -18,9 +18,9 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const SPACE = 0x20;
 
-/** Finds the fields of one object after another; made for many messages, so what it finds is valid until the next `read`. */
+/** Locates the fields of one object after another. Reused for many messages: results are valid until the next `read`. */
 export class JsonFieldReader {
-  /** Fields of other names than the expected ones, in the text's order. */
+  /** Fields with other names than the expected ones, in the order of the text. */
   unexpected: JsonField[] = [];
   readonly #fields: ReadonlyMap<string, JsonField>;
   /** The expected names by their length in bytes. */
@@ -34,13 +34,13 @@ export class JsonFieldReader {
     }
   }
 
-  /** The place of an expected field; undefined when the object lacks it. */
+  /** The byte range of an expected field; undefined when the object lacks it. */
   find(name: string): JsonField | undefined {
     const field = this.#fields.get(name);
     return field !== undefined && field.end > 0 ? field : undefined;
   }
 
-  /** Finds the values of the outermost object of `json`; of equal names the last one, as JSON.parse has it. */
+  /** Locates the values of the outermost object of `json`. Of duplicate names the last one counts, as with JSON.parse. */
   read(json: Uint8Array): void {
     for (const field of this.#fields.values()) field.end = 0;
     if (this.unexpected.length > 0) this.unexpected = [];

@@ -8,26 +8,26 @@ import { blockOf, expectedViews, firstDifferences, HistoryBench } from './testin
 
 const MONTH_MS = 31 * 86_400_000;
 
-test('blocks whose inserts are repeated through SIGKILLs of the server count exactly once everywhere, or are known not to be whole', async () => {
+test('a block whose insert is repeated through SIGKILLs of the server counts exactly once, or is reported as incomplete', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'trellis-journal-'));
   const server = await startClickHouseServer({ folder });
   try {
     await using bench = await HistoryBench.open(`${server.url}/trellis_jobs`);
     await bench.beginHistory();
-    // Over months, so that a kill can leave a part of a block.
+    // Over several months, so that a kill can leave a part of a block.
     const events = generatedHistory({ jobs: 12_000, from: Date.UTC(2026, 0, 1), spanMs: 6 * MONTH_MS });
     const size = Math.ceil(events.length / 8);
     let failures = 0;
     for (let index = 0; index * size < events.length; index++) {
       const block = events.slice(index * size, (index + 1) * size);
       const insert = bench.append(block).catch(() => (failures += 1));
-      // Each a little later into the insert than the one before.
+      // Each kill comes a little later into the insert than the previous one.
       await Promise.race([insert, new Promise((resolve) => setTimeout(resolve, index * 50))]);
       await server.kill();
       await insert;
       await server.restart();
       await bench.append(block);
-      // The server may have noted a token without keeping what came with it. The projector begins a new history then.
+      // The server may have kept a token without the rows of its block. The projector then starts a new generation.
       if ((await bench.store.tablesThatLack(blockOf(bench.generation, block))).length === 0) continue;
       await bench.beginHistory();
       await bench.append(events.slice(0, (index + 1) * size));

@@ -7,7 +7,7 @@ import { type ClickHouse, openClickHouse } from './open-clickhouse.ts';
 import { generatedHistory } from './testing/generated-history.ts';
 import { expectedViews, firstDifferences, HistoryBench } from './testing/history-bench.ts';
 
-/** As the versions left it that did not have this migration yet. */
+/** A database as left by versions without this migration. */
 async function migrateTo(end: string, clickhouse: ClickHouse): Promise<void> {
   const { client } = clickhouse;
   const folder = new URL('../migrations/', import.meta.url);
@@ -20,7 +20,7 @@ async function migrateTo(end: string, clickhouse: ClickHouse): Promise<void> {
   await client.insert({ table: 'schema_migrations', values, format: 'JSONEachRow' });
 }
 
-test('several replicas migrate one missing database at the same time, and once more changes nothing', async () => {
+test('several replicas migrate a missing database at the same time, and a repeat changes nothing', async () => {
   await using fresh = await freshClickHouse();
   const replicas = Array.from({ length: 5 }, () => openClickHouse({ url: fresh.url }));
   const [first] = replicas;
@@ -46,7 +46,7 @@ test('the migrations produce the committed schema', async () => {
   await expect(`${schema.join(';\n\n')};\n`).toMatchFileSnapshot('../schema.snapshot.sql');
 });
 
-test('a history from before runs and minutes were kept, or whose rows were dropped, is called outdated, once', async () => {
+test('a generation from before runs and minutes existed, or whose rows were dropped, is marked outdated once', async () => {
   await using fresh = await freshClickHouse();
   await using clickhouse = openClickHouse({ url: fresh.url });
   const store = new JournalStore(clickhouse);
@@ -72,7 +72,7 @@ test('a history from before runs and minutes were kept, or whose rows were dropp
   }
 });
 
-test('hours are added up from the minutes that were counted before there were hours, or when their rows were dropped', async () => {
+test('hours are summed from the existing minutes when hours are new or their rows were dropped', async () => {
   await using fresh = await freshClickHouse();
   await using clickhouse = openClickHouse({ url: fresh.url });
   await migrateTo('0027', clickhouse);
@@ -93,7 +93,7 @@ test('hours are added up from the minutes that were counted before there were ho
   expect(await bench.store.greatestGeneration()).toBe(bench.generation);
 });
 
-test('a history that the former fold began goes on with the present one, and what was counted stays counted', async () => {
+test('a generation that the former fold started continues with the current fold, and its counts stay', async () => {
   await using fresh = await freshClickHouse();
   await using clickhouse = openClickHouse({ url: fresh.url });
   await migrateTo('0021', clickhouse);

@@ -1,16 +1,16 @@
-// Brings the database to this version's tables and views: migrations/*.sql in the order of their names, each recorded
-// in schema_migrations. ClickHouse has no lock to take: every statement can run twice, also at the same time.
+// Migrates the database: runs migrations/*.sql in the order of their names and records each in schema_migrations. ClickHouse has
+// no locks, so every statement is safe to run twice, also concurrently.
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ClickHouse } from './open-clickhouse.ts';
 
 /**
- * Makes the database when it is missing and runs what was not run there yet. Safe with several replicas at once.
+ * Creates the database when it is missing and runs the pending migrations. Safe with several replicas at the same time.
  * @returns the names of the migrations run
  */
 export async function migrateClickHouse(clickhouse: ClickHouse): Promise<string[]> {
   if ((await pendingMigrations(clickhouse)).length === 0) return [];
-  // Loaded where it has something to do: it takes 12 MB, and most starts find everything done.
+  // Loaded only when migrations are pending: it takes 12 MB, and most starts have none.
   const { Umzug } = await import('umzug');
   const run: string[] = [];
   const umzug = new Umzug({
@@ -28,20 +28,20 @@ export async function migrateClickHouse(clickhouse: ClickHouse): Promise<string[
     storage: {
       executed: ({ context }) => executedMigrations(context),
       logMigration: async ({ name }) => void run.push(name),
-      unlogMigration: () => Promise.reject(new Error('migrations are only appended')),
+      unlogMigration: () => Promise.reject(new Error('migrations are append-only')),
     },
     logger: undefined,
   });
   try {
     await umzug.up();
   } finally {
-    // Together: for a new database the records would take as long as all the rest.
+    // In one insert: for a new database, one insert for each record would take as long as all migrations.
     if (run.length > 0) await recordMigrations(clickhouse, run);
   }
   return run;
 }
 
-/** Makes the database when it is missing. @returns the names of the migrations that were not run there yet, in their order */
+/** Creates the database when it is missing. @returns the names of the pending migrations, in order */
 export async function pendingMigrations(clickhouse: ClickHouse): Promise<string[]> {
   await clickhouse.ensureDatabase();
   await clickhouse.client.command({ query: MIGRATIONS_TABLE });
@@ -58,8 +58,8 @@ const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS schema_migrations (
   applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
 ) ENGINE = ReplacingMergeTree ORDER BY name`;
 
-/** The tables and views that the migrations come to, by the one after which they are there. */
-const MADE: Record<string, readonly string[]> = {
+/** The tables and views that the migrations create, by the migration after which they all exist. */
+const CREATED: Record<string, readonly string[]> = {
   '0018_event_minutes.sql': [
     ...['journal', 'generations', 'run_changes', 'run_rows', 'minute_rows', 'event_minute_rows'],
     ...['fold_runs', 'keep_runs', 'count_minutes', 'count_event_minutes'],
@@ -77,18 +77,18 @@ const recordMigrations = ({ client }: ClickHouse, names: readonly string[]) =>
     clickhouse_settings: { async_insert: 0 },
   });
 
-/** None when something is missing that they made: what was dropped by hand is made again. */
+/** The recorded migrations; none when a table or view that they created is missing, so that all of them run again. */
 async function executedMigrations({ client }: ClickHouse): Promise<string[]> {
   const result = await client.query({
     query: `SELECT
       (SELECT groupUniqArray(name) FROM schema_migrations) AS executed,
-      (SELECT groupArray(name) FROM system.tables WHERE database = currentDatabase()) AS there`,
+      (SELECT groupArray(name) FROM system.tables WHERE database = currentDatabase()) AS existing`,
     format: 'JSONEachRow',
   });
-  const [{ executed, there } = { executed: [], there: [] }] = await result.json<{
+  const [{ executed, existing } = { executed: [], existing: [] }] = await result.json<{
     executed: string[];
-    there: string[];
+    existing: string[];
   }>();
-  const made = executed.flatMap((name) => MADE[name] ?? []);
-  return made.every((name) => there.includes(name)) ? executed.sort() : [];
+  const created = executed.flatMap((name) => CREATED[name] ?? []);
+  return created.every((name) => existing.includes(name)) ? executed.sort() : [];
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generatedHistory } from './testing/generated-history.ts';
 import { blockOf, expectedViews, firstDifferences, HistoryBench } from './testing/history-bench.ts';
 
-// Two blocks, each over the end of a month: an insert makes a part a month of each table.
+// Two blocks, each over the end of a month: an insert creates one part for each month of each table.
 const events = generatedHistory({ jobs: 400, from: Date.UTC(2026, 0, 1), spanMs: 120 * 86_400_000 });
 const half = Math.floor(events.length / 2);
 const [first, second] = [events.slice(0, half), events.slice(half)];
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => everything.disposeAsync());
 
-/** The generation's part of a month is gone from a table, its token is known: as a server leaves it that is killed in between. */
+/** Removes the generation's rows of one month from a table and keeps the token, like a server killed during an insert. */
 const losePart = (table: string, month: string) =>
   bench.clickhouse.client.command({
     query: `ALTER TABLE ${table} DELETE WHERE generation = ${bench.generation} AND ${month}`,
@@ -24,7 +24,7 @@ const losePart = (table: string, month: string) =>
   });
 
 describe('a block that was appended', () => {
-  test('is whole, also after it was sent twice and merged with the block before', async () => {
+  test('is complete, also after it was sent twice and merged with the previous block', async () => {
     await bench.beginHistory();
     await bench.append(first);
     expect(await bench.store.tablesThatLack(blockOf(bench.generation, first))).toEqual([]);

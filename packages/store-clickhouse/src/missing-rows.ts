@@ -1,11 +1,11 @@
-// The statement that tells whether a block is whole in every table. What it should have left behind is found by folding it once
-// more, as the newest migration of the fold says, from the rows that the journal holds.
+// Builds the statement that checks whether a block is complete in every table. It folds the block's journal rows again, with the
+// query of the newest fold migration, and compares the result with the tables.
 import { readFileSync } from 'node:fs';
 import { statement } from './statement.ts';
 
 const FOLD_RUNS = '../migrations/0022_fold_runs.sql';
 
-/** Parameters: as those of queries/count-missing-rows.sql. */
+/** Parameters: those of queries/count-missing-rows.sql. */
 export const countMissingRows = (): string => `WITH
 journal AS (
     SELECT * FROM merge(currentDatabase(), '^journal$')
@@ -16,9 +16,9 @@ ${selectOf(readFileSync(new URL(FOLD_RUNS, import.meta.url), 'utf8'))}
 )
 ${statement('count-missing-rows')}`;
 
-/** The query of a view, out of the statement that makes it. */
+/** The query of a view, extracted from the statement that creates it. */
 function selectOf(createView: string): string {
   const [, select] = /^CREATE MATERIALIZED VIEW [^\n]* AS\n(.*)/ms.exec(createView) ?? [];
-  if (select === undefined) throw new Error(`${FOLD_RUNS} makes no view`);
+  if (select === undefined) throw new Error(`${FOLD_RUNS} creates no materialized view`);
   return select;
 }

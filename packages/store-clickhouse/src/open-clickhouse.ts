@@ -1,4 +1,4 @@
-// The connection to ClickHouse and its database. What is stored there is journal-store.ts, the tables are migrate.ts.
+// Opens the connection to ClickHouse and creates its database. migrate.ts creates the tables.
 import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
 
 export const DEFAULT_CLICKHOUSE_DATABASE = 'trellis_jobs';
@@ -8,21 +8,21 @@ export interface ClickHouseOptions {
   url: string;
   /** Default: the one in the URL, else `trellis_jobs`. */
   database?: string | undefined;
-  /** Of one request; default 60,000. */
+  /** Timeout of one request in milliseconds; default 60,000. */
   requestTimeoutMs?: number | undefined;
 }
 
 export interface ClickHouse extends AsyncDisposable {
   readonly client: ClickHouseClient;
   readonly database: string;
-  /** @throws when the server does not answer or refuses */
+  /** @throws when the server does not answer or refuses the request */
   ping(): Promise<void>;
-  /** Makes the database when it is missing. */
+  /** Creates the database when it is missing. */
   ensureDatabase(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Opens a connection; the server is asked nothing yet. */
+/** Prepares a connection; sends no request yet. */
 export function openClickHouse(options: ClickHouseOptions): ClickHouse {
   const url = new URL(options.url);
   const database = options.database ?? (decodeURIComponent(url.pathname.slice(1)) || DEFAULT_CLICKHOUSE_DATABASE);
@@ -30,7 +30,7 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouse {
   const settings = {
     url,
     application: 'trellis-jobs',
-    // The library would write every failure to the console, with its stack.
+    // By default the library logs every failure to the console, with its stack.
     log: { level: ClickHouseLogLevel.OFF },
     request_timeout: options.requestTimeoutMs ?? 60_000,
     compression: { request: false, response: false },
@@ -47,9 +47,9 @@ export function openClickHouse(options: ClickHouseOptions): ClickHouse {
       if (!answer.success) throw answer.error;
     },
     async ensureDatabase() {
-      // A user that may not make databases is served where there is one.
+      // First, so that a user without the right to create databases can use an existing one.
       if (await exists(client)) return;
-      // A request that names a missing database is refused, whatever it asks for.
+      // The server refuses every request that names a missing database.
       const outside = createClient(settings);
       try {
         await outside.command({

@@ -1,4 +1,4 @@
-// What the public views show, and what they do not.
+// The contents of the public views, and what they must never show.
 import { decodeEvent, type StoredEvent, type StoredMessage } from '@trellis/contracts';
 import { freshClickHouse } from '@trellis/test-support';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -38,7 +38,7 @@ async function appendMessages(messages: readonly StoredMessage[]): Promise<void>
   await bench.store.append(block, `${bench.generation}:${block.from}-${block.to}`);
 }
 
-test('no view shows a slot token, wherever a message has it', async () => {
+test('no view shows a slot token, wherever it is in a message', async () => {
   const concurrency = { key: 'k', keyHash: 'h', slotToken: SECRET };
   const whole = messageOf(stored(4, { concurrency, state: 'unheard of' }));
   const text = Buffer.from(whole.data).toString();
@@ -61,7 +61,7 @@ test('no view shows a slot token, wherever a message has it', async () => {
   }
   expect(await bench.rows('SELECT count() AS n FROM events')).toEqual([{ n: 3 }]);
   expect(await bench.rows('SELECT count() AS n FROM quarantine')).toEqual([{ n: 6 }]);
-  // What is there to be read by a newer version has every byte.
+  // Messages kept for a newer version have all their bytes.
   const kept = await Array.fromAsync(bench.store.quarantined(bench.generation, { first: 4, last: 4, released: false }));
   expect(kept[0]?.data).toEqual(whole.data);
 });
@@ -83,7 +83,7 @@ test.each([
   ]);
 });
 
-test('jobs of 10,000 attempts, 20,000 reports and 5,000 reruns are folded, and go on being folded', async () => {
+test('jobs of 10,000 attempts, 20,000 reports and 5,000 reruns are folded, and later events too', async () => {
   const at = (index: number) => new Date(Date.UTC(2026, 2, 1) + index * 10).toISOString();
   const attempts = Array.from({ length: 20_000 }, (_, index) => {
     const eventType = index === 0 ? 'created' : index % 2 ? 'started' : 'retry';

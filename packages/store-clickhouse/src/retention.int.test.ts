@@ -27,7 +27,7 @@ test('the retention is set on every table, changed when it differs, and removed'
   expect(await ttls()).toEqual(TABLES.map(() => ''));
 });
 
-test('what is too old goes from all views, what is not stays', async () => {
+test('expired events leave all views, others stay', async () => {
   await using fresh = await freshClickHouse();
   await using bench = await HistoryBench.open(fresh.url);
   await bench.beginHistory();

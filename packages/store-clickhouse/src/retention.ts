@@ -1,8 +1,8 @@
-// How long ClickHouse keeps the history: the TTL of its tables, by the time the stream stored the event.
-// For how long is the projector's configuration.
+// Sets the retention of the history: the TTL of its tables, from when the stream stored the event. The projector's configuration
+// has the number of days.
 import type { ClickHouse } from './open-clickhouse.ts';
 
-/** The column that says when the stream stored what a row tells of, by table. */
+/** Table → expression for when the stream stored the event of a row. */
 const STORED_BY_TABLE: Record<string, string> = {
   journal: 'toDateTime(stored_at)',
   run_rows: 'stored_on',
@@ -12,9 +12,9 @@ const STORED_BY_TABLE: Record<string, string> = {
 };
 
 /**
- * Makes the tables keep what was stored in the last `days` days, everything when undefined. Changes only tables where it
- * is otherwise; what is too old goes by and by.
- * @returns the names of the tables changed
+ * Keeps events of the last `days` days; all events when undefined. Changes only tables with another TTL. ClickHouse deletes
+ * expired rows in the background.
+ * @returns the names of the changed tables
  */
 export async function applyRetention(clickhouse: ClickHouse, days: number | undefined): Promise<string[]> {
   const result = await clickhouse.client.query({

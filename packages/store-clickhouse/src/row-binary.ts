@@ -1,23 +1,23 @@
-// Writes values in ClickHouse's RowBinary format, compressed piece by piece. What the columns mean is journal-row.ts.
-// Binary, because any bytes pass unchanged and the server parses nothing, so that no content can be refused there.
+// Writes values in ClickHouse's RowBinary format, compressed in chunks. journal-row.ts knows the columns. The format passes any
+// bytes unchanged and needs no parsing, so the server cannot refuse any content.
 import { constants, zstdCompressSync } from 'node:zlib';
 
-/** Of values, compressed in one go. */
+/** Size of a chunk before compression. */
 const CHUNK_BYTES = 256 * 1024;
-/** The fastest that still makes JSON and ids a third. */
+/** The fastest level; compresses JSON and ids to a third. */
 const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
-/** Longest text whose length prefix is one byte for sure: at most three bytes of UTF-8 per UTF-16 unit. */
+/** Longest text whose length prefix always is one byte: UTF-8 takes at most three bytes for each UTF-16 unit. */
 const SHORT_TEXT = 42;
 
 export class RowBinaryWriter {
   /** Bytes written so far, before compression. */
   bytes = 0;
   readonly #compressed: Buffer[] = [];
-  /** What is not compressed yet; used again and again. */
+  /** Values not compressed yet; reused for every chunk. */
   #buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #at = 0;
 
-  /** What was written, in order, as frames of zstd. The writer continues after it. */
+  /** Everything written so far, in order, as zstd frames. Writing can continue afterwards. */
   frames(): Buffer[] {
     return this.#at === 0 ? [...this.#compressed] : [...this.#compressed, this.#frame()];
   }
@@ -61,7 +61,7 @@ export class RowBinaryWriter {
     this.#wrote(4);
   }
 
-  /** An integer of 64 bits, up to 2^53 in magnitude. */
+  /** A 64-bit integer of at most 2^53 in magnitude. */
   int64(value: number): void {
     this.#reserve(8);
     this.#buffer.writeUInt32LE(value >>> 0, this.#at);
@@ -69,7 +69,7 @@ export class RowBinaryWriter {
     this.#wrote(8);
   }
 
-  /** The mark before a value of a Nullable column. */
+  /** The null flag in front of the value of a Nullable column. */
   isNull(value: boolean): void {
     this.bool(value);
   }

@@ -1,4 +1,4 @@
-// The SQL of this package: one statement per file under queries/, read once.
+// Reads the statements of queries/, one statement a file.
 import { readFileSync } from 'node:fs';
 
 /** The statement in `queries/<name>.sql`. */

@@ -1,5 +1,5 @@
--- The first log records in a time whose attributes name one of these jobs, or one of these traces for records that are in
--- none or in another.
+-- The first log records within a period whose attributes name one of these jobs, or one of these traces. The latter finds
+-- records that belong to no trace or to another one. Ordered by time.
 -- {jobIds: Array(String)}, {traceIds: Array(String)}, {from: Int64}, {to: Int64} in milliseconds, {limit: UInt32}
 SELECT
     toString(toUnixTimestamp64Nano(Timestamp)) AS timeNs,

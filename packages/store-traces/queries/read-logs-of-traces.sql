@@ -1,4 +1,4 @@
--- The first log records of these traces in a time.
+-- The first log records of these traces within a period, ordered by time.
 -- {traceIds: Array(String)}, {from: Int64}, {to: Int64} in milliseconds, {limit: UInt32}
 SELECT
     toString(toUnixTimestamp64Nano(Timestamp)) AS timeNs,

@@ -1,5 +1,5 @@
--- The first spans that carry the id of one of these jobs, in whichever trace, each once. hasAny uses the filter over the
--- map's values; the second condition is the exact one.
+-- The first spans with the id of one of these jobs, in any trace, each once, ordered by start. hasAny uses the bloom filter over
+-- the map's values; the second condition is exact.
 -- {jobIds: Array(String)}, {from: Int64}, {to: Int64} in milliseconds, {limit: UInt32}
 SELECT
     TraceId AS traceId,
@@ -20,7 +20,7 @@ SELECT
 FROM otel_traces
 WHERE hasAny(mapValues(SpanAttributes), {jobIds: Array(String)})
   AND SpanAttributes['trellis.job.id'] IN {jobIds: Array(String)}
-  -- Who only looked at a job did nothing to it; a page that looks every second would fill the picture.
+  -- Without reads of the job: a page that polls every second would fill the trace view.
   AND NOT (SpanAttributes['rpc.service'] = 'trellis.jobs' AND SpanAttributes['rpc.method'] IN ('Get', 'History', 'Trace'))
   AND Timestamp >= fromUnixTimestamp64Milli({from: Int64})
   AND Timestamp <= fromUnixTimestamp64Milli({to: Int64})

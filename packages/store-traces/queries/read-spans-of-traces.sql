@@ -1,5 +1,5 @@
--- The first spans of these traces, each once. The table of trace ids says when to look, to the
--- second. Compared as DateTime64: with a DateTime on the other side the primary key left out rows of that last second (26.7).
+-- The first spans of these traces, each once, ordered by start. otel_traces_trace_id_ts has the period of each trace, in seconds.
+-- Compared as DateTime64: with a DateTime, the primary key skipped rows of the last second (ClickHouse 26.7).
 -- {traceIds: Array(String)}, {limit: UInt32}
 SELECT
     TraceId AS traceId,

@@ -1,5 +1,5 @@
-// Spans and log records as this package takes and gives them. How a row of the tables looks is trace-writer.ts and
-// trace-reader.ts.
+// Spans and log records as this package accepts and returns them. trace-writer.ts and trace-reader.ts convert them to and from
+// rows.
 import type { SPAN_KINDS, SPAN_STATUSES } from '@trellis/contracts';
 
 export type Attributes = Record<string, string>;
@@ -29,7 +29,7 @@ export interface Span {
   links: SpanLink[];
 }
 
-/** A span with everything that is stored of it. */
+/** A span with all stored fields. */
 export interface SpanRecord extends Span {
   traceState: string;
   scopeName: string;
@@ -40,7 +40,7 @@ export interface SpanRecord extends Span {
 
 export interface Log {
   timeNs: bigint;
-  /** Empty: the record belongs to no trace. */
+  /** Empty when the record belongs to no trace. */
   traceId: string;
   spanId: string;
   severityText: string;
@@ -51,7 +51,7 @@ export interface Log {
   attributes: Attributes;
 }
 
-/** A log record with everything that is stored of it. */
+/** A log record with all stored fields. */
 export interface LogRecord extends Log {
   traceFlags: number;
   resource: Attributes;

@@ -1,12 +1,12 @@
 // Reads spans and log records by trace or by job, from tables that our receiver or a collector wrote.
-// What they mean for a job is left to the gateway.
+// Leaves to the gateway what they mean for a job.
 import { readFileSync } from 'node:fs';
 import { ClickHouseError } from '@clickhouse/client';
 import { SPAN_KINDS, SPAN_STATUSES } from '@trellis/contracts';
 import type { ClickHouse } from '@trellis/store-clickhouse';
 import type { Attributes, Log, Span } from './records.ts';
 
-/** The traces cannot be read now: no server, no answer in time, or nothing was ever written there. */
+/** Traces cannot be read now: the server is down or timed out, or the tables do not exist yet. */
 export class TracesUnavailable extends Error {
   override readonly name = 'TracesUnavailable';
 }
@@ -20,9 +20,9 @@ export interface Period {
 export interface TraceQuery {
   traceIds: readonly string[];
   jobIds: readonly string[];
-  /** When to look for what carries a job's id, and for log records. */
+  /** Where to search for spans with a job id, and for log records. */
   period: Period;
-  /** Most rows of each of the two. */
+  /** Most rows of each statement. */
   limit: number;
 }
 
@@ -41,7 +41,7 @@ export class TraceReader {
     this.#clickhouse = clickhouse;
   }
 
-  /** Spans of these traces, and those that carry the id of one of these jobs; each once, by start. @throws TracesUnavailable */
+  /** Spans of these traces and spans with the id of one of these jobs; each once, by start. @throws {TracesUnavailable} */
   async spansOf({ traceIds, jobIds, period, limit }: TraceQuery): Promise<Span[]> {
     const [ofTraces, ofJobs] = await Promise.all([
       traceIds.length === 0 ? [] : this.#rows<SpanRow>(SPANS_OF_TRACES, { traceIds, limit }),
@@ -52,7 +52,10 @@ export class TraceReader {
     return [...spans.values()].sort((a, b) => compare(a.startNs, b.startNs));
   }
 
-  /** Log records of these traces, and those whose attributes name one of these or of these jobs, by time. @throws TracesUnavailable */
+  /**
+   * Log records of these traces, and those whose attributes name one of these traces or jobs, by time.
+   * @throws {TracesUnavailable}
+   */
   async logsOf({ traceIds, jobIds, period, limit }: TraceQuery): Promise<Log[]> {
     const [ofTraces, ofJobs] = await Promise.all([
       traceIds.length === 0 ? [] : this.#rows<LogRow>(LOGS_OF_TRACES, { traceIds, ...period, limit }),
@@ -117,7 +120,7 @@ interface LogRow extends Omit<Log, 'timeNs'> {
 
 const toLog = (row: LogRow): Log => ({ ...row, timeNs: BigInt(row.timeNs) });
 
-/** `Server`, or `SPAN_KIND_SERVER` as older collectors write it. */
+/** Matches `Server`, and `SPAN_KIND_SERVER` as older collectors write it. */
 const wordOf = <Word extends string>(stored: string, words: readonly Word[]): Word | undefined => {
   const last = stored.slice(stored.lastIndexOf('_') + 1).toLowerCase();
   return words.find((word) => word === last);

@@ -77,7 +77,7 @@ beforeAll(async () => {
   reader = new TraceReader(clickhouse);
 });
 
-it('gives a span back as it was written, to the nanosecond', async () => {
+it('reads a span back unchanged, to the nanosecond', async () => {
   const traceId = newTraceId();
   const written = span({
     traceId,
@@ -103,7 +103,7 @@ it('gives a span back as it was written, to the nanosecond', async () => {
   expect(others).toEqual([]);
 });
 
-it('finds the spans of a job in whichever trace, within the time', async () => {
+it('finds the spans of a job in any trace, within the period', async () => {
   const jobId = 'job-in-two-traces';
   const traces = [newTraceId(), newTraceId()];
   await writer.insertSpans([
@@ -117,7 +117,7 @@ it('finds the spans of a job in whichever trace, within the time', async () => {
   expect(await find({ ...period, to: Number(now / 1_000_000n) + 1_000 })).toEqual([traces[0]]);
 });
 
-it('leaves out who only looked at a job', async () => {
+it('leaves out spans that only read a job', async () => {
   const rpc = (method: string) => ({
     'trellis.job.id': 'looked-at',
     'rpc.service': 'trellis.jobs',
@@ -130,7 +130,7 @@ it('leaves out who only looked at a job', async () => {
   expect(found.map(({ attributes }) => attributes['rpc.method'])).toEqual(['Retry']);
 });
 
-it('gives a span once that was delivered twice, and no more than the limit', async () => {
+it('returns a span that was delivered twice once, and no more spans than the limit', async () => {
   const traceId = newTraceId();
   const twice = span({ traceId });
   await writer.insertSpans([twice]);
@@ -140,7 +140,7 @@ it('gives a span once that was delivered twice, and no more than the limit', asy
   expect((await reader.spansOf({ ...query, limit: 1 })).map(({ spanId }) => spanId)).toEqual([twice.spanId]);
 });
 
-it('finds log records by trace, by job and by a trace that they only name, each once, by time', async () => {
+it('finds log records by trace, by job and by a trace that their attributes name, each once, by time', async () => {
   const traceId = newTraceId();
   await writer.insertLogs([
     log({ traceId, body: 'third', timeNs: now + 3n }),
@@ -163,7 +163,7 @@ it('finds log records by trace, by job and by a trace that they only name, each 
   });
 });
 
-it('looks up jobs through the filters over the attributes, and traces through the table of their times', async () => {
+it('finds jobs by the bloom filter over the attributes, and traces by the table of their periods', async () => {
   const explained = async (condition: string) => {
     const query = `EXPLAIN indexes = 1 SELECT count() FROM otel_traces WHERE ${condition}`;
     const result = await clickhouse.client.query({ query, format: 'TabSeparated' });
@@ -173,7 +173,7 @@ it('looks up jobs through the filters over the attributes, and traces through th
   expect(await explained(`TraceId IN ['${'ab'.repeat(16)}']`)).toContain('idx_trace_id');
 });
 
-it('tells rows that the server does not want from tables that are gone and from a server that is away', async () => {
+it('distinguishes refused rows, missing tables and a server that is down', async () => {
   const other = await open();
   await expect(new TraceWriter(other).insertSpans([span({})])).rejects.toThrow(TablesGone);
   await createTraceTables(other, 3);
@@ -183,7 +183,7 @@ it('tells rows that the server does not want from tables that are gone and from 
   await expect(new TraceWriter(nowhere).insertSpans([span({})])).rejects.toThrow('ECONNREFUSED');
 });
 
-it('drops rows by their age', async () => {
+it('sets the retention of every table', async () => {
   const result = await clickhouse.client.query({
     query: `SELECT name, extract(engine_full, 'TTL (.*) SETTINGS') AS ttl FROM system.tables
       WHERE database = currentDatabase() AND engine = 'MergeTree' ORDER BY name`,
@@ -196,7 +196,7 @@ it('drops rows by their age', async () => {
   ]);
 });
 
-it('reads what other releases of the collector write: other words for kinds, other types in the table of times', async () => {
+it('reads rows of other collector releases: other names of kinds, other types in the table of periods', async () => {
   const other = await open();
   await createTraceTables(other, 3_000);
   for (const query of [
@@ -215,7 +215,7 @@ it('reads what other releases of the collector write: other words for kinds, oth
   expect(found).toMatchObject([{ name: 'GET /', kind: 'server', status: 'ok', links: [] }]);
 });
 
-it('says that traces are unavailable where no table is and where no server is', async () => {
+it('throws TracesUnavailable without tables and without a server', async () => {
   const query = { traceIds: ['ab'.repeat(16)], jobIds: [], period, limit: 1 };
   await expect(new TraceReader(await open()).spansOf(query)).rejects.toThrow(TracesUnavailable);
   const nowhere = stack.use(openClickHouse({ url: 'http://127.0.0.1:1', database: 'otel' }));

@@ -1,22 +1,22 @@
-// Appends spans and log records to the tables, a batch at a time. What a batch is, and what happens to one that is refused,
-// is left to whoever writes.
+// Appends batches of spans and log records to the tables. Leaves to the caller what forms a batch and what happens to a refused
+// one.
 import { type ClickHouseClient, ClickHouseError, type ClickHouseSettings } from '@clickhouse/client';
 import type { ClickHouse } from '@trellis/store-clickhouse';
 import type { Attributes, LogRecord, SpanRecord } from './records.ts';
 
 const SETTINGS: ClickHouseSettings = {
-  // The answer says that the rows are stored; newer servers would only have queued them.
+  // Reply only after the rows are stored; newer servers would only queue them.
   async_insert: 0,
-  // Clocks of clients may be days apart.
+  // The clocks of clients may differ by days.
   max_partitions_per_insert_block: '0',
 };
 
-/** The tables or the database are gone: to be made again before anything else. */
+/** The tables or the database are gone. Create them before anything else. */
 export class TablesGone extends Error {
   override readonly name = 'TablesGone';
 }
 
-/** The server does not want these rows; it may be well otherwise. */
+/** The server refuses these rows; others may succeed. */
 export class RowsRefused extends Error {
   override readonly name = 'RowsRefused';
 }
@@ -24,7 +24,7 @@ export class RowsRefused extends Error {
 /** UNKNOWN_TABLE, UNKNOWN_DATABASE */
 const GONE: ReadonlySet<string> = new Set(['60', '81']);
 /**
- * The server's trouble, not that of the rows: TIMEOUT_EXCEEDED, READONLY, TOO_MANY_SIMULTANEOUS_QUERIES, SOCKET_TIMEOUT,
+ * Errors of the server, not of the rows: TIMEOUT_EXCEEDED, READONLY, TOO_MANY_SIMULTANEOUS_QUERIES, SOCKET_TIMEOUT,
  * NETWORK_ERROR, MEMORY_LIMIT_EXCEEDED, TABLE_IS_READ_ONLY, NOT_ENOUGH_SPACE, TOO_MANY_PARTS, AUTHENTICATION_FAILED
  */
 const NOT_NOW: ReadonlySet<string> = new Set(['159', '164', '202', '209', '210', '241', '242', '243', '252', '516']);
@@ -36,12 +36,12 @@ export class TraceWriter {
     this.#client = clickhouse.client;
   }
 
-  /** @throws {TablesGone | RowsRefused} any other error: some may be stored; readers take each span once */
+  /** @throws {TablesGone | RowsRefused} after any other error some spans may be stored; the reader returns each span once */
   async insertSpans(spans: readonly SpanRecord[]): Promise<void> {
     await this.#insert('otel_traces', spans.map(spanRow));
   }
 
-  /** @throws {TablesGone | RowsRefused} any other error: some may be stored */
+  /** @throws {TablesGone | RowsRefused} after any other error some records may be stored */
   async insertLogs(logs: readonly LogRecord[]): Promise<void> {
     await this.#insert('otel_logs', logs.map(logRow));
   }
@@ -107,11 +107,11 @@ function seconds(nanos: bigint): string {
   return `${nanos / 1_000_000_000n}.${String(nanos % 1_000_000_000n).padStart(9, '0')}`;
 }
 
-/** A lone half of a surrogate pair would make the server refuse the whole batch. */
+/** A lone surrogate would make the server refuse the whole batch. */
 const text = (value: string): string => value.toWellFormed();
 
 const map = (attributes: Attributes): Attributes =>
   Object.fromEntries(Object.entries(attributes).map(([key, value]) => [text(key), text(value)]));
 
-/** `Consumer`, `Ok`: how the exporter writes kinds and statuses. */
+/** Kinds and statuses in the exporter's form: `Consumer`, `Ok`. */
 const capitalised = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);

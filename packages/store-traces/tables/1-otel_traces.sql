@@ -1,6 +1,6 @@
--- Spans, one row each. Columns, order, partitions and indexes are those that the OpenTelemetry Collector's ClickHouse
--- exporter gives its table (open-telemetry/opentelemetry-collector-contrib, exporter/clickhouseexporter, Apache-2.0), so
--- that a collector can write here instead of our receiver, and tools made for its tables can read what ours wrote.
+-- Spans, one row each. Columns, order, partitions and indexes equal those of the OpenTelemetry Collector's ClickHouse
+-- exporter (open-telemetry/opentelemetry-collector-contrib, exporter/clickhouseexporter, Apache-2.0), so
+-- that a collector can write here instead of our receiver, and tools made for its tables can read our rows.
 CREATE TABLE IF NOT EXISTS otel_traces
 (
     Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),

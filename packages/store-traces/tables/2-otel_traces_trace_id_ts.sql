@@ -1,4 +1,4 @@
--- When each trace was: from a trace id to the short time in which its spans are looked for. Filled by the view below it.
+-- The period of each trace, which bounds the search for its spans. Filled by otel_traces_trace_id_ts_mv.
 CREATE TABLE IF NOT EXISTS otel_traces_trace_id_ts
 (
     TraceId String CODEC(ZSTD(1)),

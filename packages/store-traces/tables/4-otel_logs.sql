@@ -1,4 +1,4 @@
--- Log records, one row each; as the exporter makes it (see 1-otel_traces.sql).
+-- Log records, one row each; equals the exporter's table (see 1-otel_traces.sql).
 CREATE TABLE IF NOT EXISTS otel_logs
 (
     Timestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),

@@ -1,7 +1,7 @@
-// The answers to the questions of docs/analytics.md, worked out from the events without SQL. For the test of that page.
+// Computes the answers to the questions of docs/analytics.md from the events, without SQL. For the test of that page.
 import { isEnded } from '@trellis/lifecycle';
 import type { ExpectedEnd, ExpectedRun } from './expected-runs.ts';
-import type { Made } from './made-history.ts';
+import type { HistoryOutcome } from './history-outcome.ts';
 import { Between, type Cell, OneOf, type Row } from './match-rows.ts';
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
@@ -10,21 +10,21 @@ const hourOf = (instant: string): string => `${instant.slice(0, 13)}:00:00.000Z`
 const minuteOf = (instant: string): string => `${instant.slice(0, 16)}:00.000Z`;
 const present = <T>(value: T | null): T[] => (value === null ? [] : [value]);
 
-/** Groups by some fields, keeps them in each row, and adds what `tell` says of the group. */
+/** Groups items by some fields. Each row has these fields and the columns that `summarize` returns for the group. */
 function groupBy<Item extends object, Name extends keyof Item & string>(
   items: readonly Item[],
   names: readonly Name[],
-  tell: (group: Item[]) => Row,
+  summarize: (group: Item[]) => Row,
 ): Row[] {
   const groups = Map.groupBy(items, (item) => JSON.stringify(names.map((name) => item[name])));
   return [...groups.values()].map((group) => {
     const [first] = group;
     const keys = Object.fromEntries(names.map((name) => [name, first?.[name] as Cell]));
-    return { ...keys, ...tell(group) };
+    return { ...keys, ...summarize(group) };
   });
 }
 
-/** Sorts by columns; a name with `-` before it from the greatest to the least. */
+/** Sorts by columns; a name with a leading `-` sorts in descending order. */
 function sortBy(rows: Row[], ...names: string[]): Row[] {
   return rows.toSorted((a, b) => {
     for (const name of names) {
@@ -36,7 +36,7 @@ function sortBy(rows: Row[], ...names: string[]): Row[] {
   });
 }
 
-/** What a sketch of `minutes` may say of a quantile: within 1 % of a value next to the rank. */
+/** Bounds for a quantile from a sketch of `minutes`: within 1 % of a value next to the rank. */
 function sketched(values: readonly number[], level: number): Between {
   const sorted = values.toSorted((a, b) => a - b);
   const rank = level * (sorted.length - 1);
@@ -45,7 +45,7 @@ function sketched(values: readonly number[], level: number): Between {
 }
 const sketchedQuantiles = (values: readonly number[]) => [0.5, 0.95, 0.99].map((level) => sketched(values, level));
 
-/** The class of an error, said in another way than in SQL. */
+/** The class of an error, computed in another way than in SQL. */
 function errorClass(error: string): string {
   const unquoted = error.replaceAll(/"[^"]*"/g, '?');
   return unquoted.replaceAll(/[\w-]+/g, (word) => (/\d/.test(word) ? '#' : word)).slice(0, 200);
@@ -54,7 +54,7 @@ function errorClass(error: string): string {
 const FAILED: readonly string[] = ['failed', 'dead'];
 const GAVE_UP: readonly string[] = [...FAILED, 'dismissed'];
 const HOUR_MS = 3_600_000;
-/** The start of the hour that many hours before this one. */
+/** The start of the hour `hours` hours before the current one. */
 const hoursAgo = (hours: number): string =>
   new Date((Math.floor(Date.now() / HOUR_MS) - hours) * HOUR_MS).toISOString();
 const secondsSince = (instant: string): Between => {
@@ -64,7 +64,7 @@ const secondsSince = (instant: string): Between => {
 const pick = (run: ExpectedRun, ...names: (keyof ExpectedRun)[]): Row =>
   Object.fromEntries(names.map((name) => [name, run[name] as Cell]));
 
-export const ANSWERS: Record<string, (made: Made) => Row[]> = {
+export const ANSWERS: Record<string, (history: HistoryOutcome) => Row[]> = {
   'How many jobs end, per hour and queue?': ({ ends }) => {
     const named = ends.map((end) => ({ ...end, hour: hourOf(end.ended_at) }));
     const rows = groupBy(named, ['hour', 'service', 'job_type'], (group) => ({
@@ -119,14 +119,16 @@ export const ANSWERS: Record<string, (made: Made) => Row[]> = {
     });
     return sortBy(rows, '-failure_rate', 'service', 'job_type');
   },
-  'When were there retry storms?': (made) => {
-    const beats = made.ofType('retry', 'completed').map(({ event: { timestamp, service, jobType, eventType } }) => ({
-      minute: minuteOf(timestamp),
-      service,
-      job_type: jobType,
-      eventType,
-    }));
-    const rows = groupBy(beats, ['minute', 'service', 'job_type'], (group) => ({
+  'When were there retry storms?': (history) => {
+    const retryEvents = history
+      .ofType('retry', 'completed')
+      .map(({ event: { timestamp, service, jobType, eventType } }) => ({
+        minute: minuteOf(timestamp),
+        service,
+        job_type: jobType,
+        eventType,
+      }));
+    const rows = groupBy(retryEvents, ['minute', 'service', 'job_type'], (group) => ({
       retries: group.filter(({ eventType }) => eventType === 'retry').length,
       completed: group.filter(({ eventType }) => eventType === 'completed').length,
     }));
@@ -156,9 +158,9 @@ export const ANSWERS: Record<string, (made: Made) => Row[]> = {
     });
     return sortBy(rows, '-run_ms', 'key').slice(0, 20);
   },
-  'How many jobs had each customer, and how many did not succeed?': (made) => {
-    const outcomes = new Map(made.runs.map(({ job_id, outcome }) => [job_id, outcome]));
-    const created = made.ofType('created').map(({ event: { jobId, payload } }) => ({
+  'How many jobs had each customer, and how many did not succeed?': (history) => {
+    const outcomes = new Map(history.runs.map(({ job_id, outcome }) => [job_id, outcome]));
+    const created = history.ofType('created').map(({ event: { jobId, payload } }) => ({
       customer: (payload as { customer: string }).customer,
       outcome: outcomes.get(jobId) ?? '',
     }));
@@ -184,9 +186,9 @@ export const ANSWERS: Record<string, (made: Made) => Row[]> = {
     });
     return sortBy(rows, 'service', 'first_seen');
   },
-  'How did the backlog develop?': (made) => {
-    const arrivals = made.ofType('created', 'retried').map(({ event }) => hourOf(event.timestamp));
-    const ends = made.ends.map(({ ended_at }) => hourOf(ended_at));
+  'How did the backlog develop?': (history) => {
+    const arrivals = history.ofType('created', 'retried').map(({ event }) => hourOf(event.timestamp));
+    const ends = history.ends.map(({ ended_at }) => hourOf(ended_at));
     const hours = [...new Set([...arrivals, ...ends])].toSorted();
     return hours.map((hour) => {
       const endOfHour = new Date(Date.parse(hour) + 3_600_000 - 1).toISOString();
@@ -194,12 +196,12 @@ export const ANSWERS: Record<string, (made: Made) => Row[]> = {
         hour,
         arrivals: arrivals.filter((other) => other === hour).length,
         ends: ends.filter((other) => other === hour).length,
-        backlog: made.asOf(endOfHour).filter(({ state }) => !isEnded(state)).length,
+        backlog: history.asOf(endOfHour).filter(({ state }) => !isEnded(state)).length,
       };
     });
   },
-  'In which states were the jobs at a moment in the past?': (made) => {
-    const rows = groupBy(made.asOf(hoursAgo(12)), ['service', 'state'], (group) => ({ jobs: group.length }));
+  'In which states were the jobs at a moment in the past?': (history) => {
+    const rows = groupBy(history.asOf(hoursAgo(12)), ['service', 'state'], (group) => ({ jobs: group.length }));
     return sortBy(rows, 'service', 'state');
   },
   'Which jobs had events that the lifecycle does not allow?': ({ runs }) => {
@@ -257,8 +259,8 @@ export const ANSWERS: Record<string, (made: Made) => Row[]> = {
     }));
     return sortBy(rows, 'service', 'job_type');
   },
-  'What did jobs log as a warning or an error?': (made) => {
-    const lines = made
+  'What did jobs log as a warning or an error?': (history) => {
+    const lines = history
       .ofType('logged')
       .flatMap(({ event: { service, jobType, logs = [] } }) =>
         logs.map(({ level, message }) => ({ service, job_type: jobType, level, message })),

@@ -1,5 +1,5 @@
-// What the public views `runs` and `minutes` must say of some events, worked out job by job with the lifecycle's own fold.
-// For tests: the other way to the same answer.
+// For tests: computes the rows that the public views `runs` and `minutes` must have for some events, job by job, with the fold of
+// @trellis/lifecycle.
 import type { LifecycleEvent, StoredEvent } from '@trellis/contracts';
 import { type FoldedJob, isEnded, reduce, TRANSITIONS } from '@trellis/lifecycle';
 
@@ -44,7 +44,7 @@ export interface ExpectedEnd {
   outcome: string;
   ended_at: string;
   attempts: number;
-  /** NULL: no finished attempt is known. */
+  /** NULL: no attempt is known to have finished. */
   run_ms: number | null;
   wait_ms: number | null;
 }
@@ -59,20 +59,20 @@ export function expectedHistory(events: readonly StoredEvent[]): ExpectedHistory
   const jobs = Map.groupBy(events, ({ event }) => `${event.service} ${event.jobType} ${event.jobId}`);
   const history: ExpectedHistory = { runs: [], ends: [] };
   for (const ofJob of jobs.values()) {
-    const told = tellJob(ofJob);
-    if (!told) continue;
-    history.runs.push(told.run);
-    history.ends.push(...told.ends);
+    const expected = expectedJob(ofJob);
+    if (!expected) continue;
+    history.runs.push(expected.run);
+    history.ends.push(...expected.ends);
   }
   return history;
 }
 
-/** What happens between being asked for and the end. */
+/** State of a run between its request and its end. */
 class Run {
   readonly queuedAt: string;
   readonly queuedKnown: boolean;
   starts: LifecycleEvent[] = [];
-  /** Milliseconds by the number of the attempt; 0: the attempt's own start is not known. */
+  /** Milliseconds by attempt number; 0: the start of the attempt is unknown. */
   worked = new Map<number, number>();
   closing: LifecycleEvent | undefined;
   #attempt = 0;
@@ -111,7 +111,7 @@ const entersState = ({ eventType }: LifecycleEvent): boolean => TRANSITIONS[even
 const elapsed = (from: string, to: string): number => Math.max(0, Date.parse(to) - Date.parse(from));
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-function tellJob(events: readonly StoredEvent[]): { run: ExpectedRun; ends: ExpectedEnd[] } | undefined {
+function expectedJob(events: readonly StoredEvent[]): { run: ExpectedRun; ends: ExpectedEnd[] } | undefined {
   let job: FoldedJob | undefined;
   let run: Run | undefined;
   let ignored = 0;
@@ -135,7 +135,7 @@ function tellJob(events: readonly StoredEvent[]): { run: ExpectedRun; ends: Expe
     if (event.eventType === 'started') run.start(event, before?.handedBack ?? false);
     if (event.eventType === 'retry') run.stop(event);
     if (!isEnded(job.state)) continue;
-    // A report whose head is missing may say that the job has ended, and not who ended it.
+    // A reported event of a job without its first events may show that the job has ended, but not who ended it.
     if (entersState(event)) run.closing = event;
     if (before && isEnded(before.state)) continue;
     run.stop(event);
@@ -210,7 +210,7 @@ function endedBy(closing: LifecycleEvent | undefined, instance: string) {
   return { ended_by_kind: worker ? 'worker' : '', ended_by: worker, reason };
 }
 
-/** What `minutes` and `hours` add up, without the quantiles. */
+/** The sums of `minutes` and `hours`, without the quantiles. */
 interface ExpectedSums {
   service: string;
   job_type: string;
@@ -230,11 +230,11 @@ export interface ExpectedHour extends ExpectedSums {
   hour: string;
 }
 
-/** The ends added up per minute, in the order of minute, service, type, outcome. */
+/** The ends summed by minute, in the order of minute, service, type, outcome. */
 export const expectedMinutes = (ends: readonly ExpectedEnd[]): ExpectedMinute[] =>
   sumsBy(ends, ({ ended_at }) => ({ minute: `${ended_at.slice(0, 16)}:00.000Z` }));
 
-/** The same per hour. */
+/** The same by hour. */
 export const expectedHours = (ends: readonly ExpectedEnd[]): ExpectedHour[] =>
   sumsBy(ends, ({ ended_at }) => ({ hour: `${ended_at.slice(0, 13)}:00:00.000Z` }));
 

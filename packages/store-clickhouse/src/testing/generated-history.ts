@@ -1,4 +1,4 @@
-// A made-up history that looks like a working day: every outcome, retries, reruns, cancellations, lost workers, late events,
+// Generates a history that resembles a working day: every outcome, retries, reruns, cancellations, lost workers, late events,
 // keys, two worker versions. For tests; the same seed gives the same history.
 import type { EventType, JobState, LifecycleEvent, StoredEvent } from '@trellis/contracts';
 
@@ -14,7 +14,7 @@ export interface GeneratedHistoryOptions {
 export const OLD_VERSION = '1.4.0';
 export const NEW_VERSION = '1.5.0';
 
-/** Whole numbers below `below`, the same for the same seed. */
+/** Pseudorandom whole numbers below `below`; the same seed gives the same numbers. */
 type Random = (below: number) => number;
 
 function randomFrom(seed: number): Random {
@@ -31,7 +31,7 @@ const QUEUES = [
   { service: 'zendesk-sync', jobType: 'sync-tickets', runMs: 9_000 },
 ];
 
-/** The events in the stream's order. */
+/** The events in stream order. */
 export function generatedHistory(options: GeneratedHistoryOptions): StoredEvent[] {
   const { jobs, from, spanMs, seed = 1 } = options;
   const random = randomFrom(seed);
@@ -72,7 +72,7 @@ class JobTeller {
     this.say('created', 'pending', 0, { payload: this.#payload(), maxTries: 5, ...this.#concurrency() });
   }
 
-  /** An event some time after the one before; without `afterMs` up to three seconds. */
+  /** Adds an event `afterMs` after the previous one; default: up to three seconds. */
   say(
     eventType: EventType,
     state: JobState,
@@ -100,12 +100,12 @@ class JobTeller {
     this.#started();
   }
 
-  /** Goes on with what was handed back: no new attempt. */
+  /** Continues a released delivery: no new attempt. */
   startAgain(): void {
     this.#started();
   }
 
-  /** An ending or interrupting event of the worker, after it has worked for a while. */
+  /** Adds an event with which the worker ends or interrupts the attempt, after it has run for some time. */
   work(eventType: EventType, state: JobState, fields: Partial<LifecycleEvent> = {}): void {
     this.say(eventType, state, 10 + this.random(this.#queue.runMs), { instanceId: this.#instance, ...fields });
   }
@@ -193,7 +193,7 @@ const STORIES: readonly Story[] = [
     job.retried();
     afterRetries(job);
   },
-  // Cancelled before it ran, while it ran, and by force, so that the worker's word comes too late.
+  // Cancelled before the run, during the run, and by force, so that the worker's event comes too late.
   (job) => job.say('cancelled', 'cancelled', undefined, { actor: operator(job), reason: 'changed their mind' }),
   (job) => {
     job.start();
@@ -213,7 +213,7 @@ const STORIES: readonly Story[] = [
   (job) => job.say('expired', 'expired', 90_000, { actor: janitor, error: 'job exceeded deadline' }),
   (job) =>
     job.say('skipped', 'skipped', undefined, { actor: { kind: 'service', id: 'zendesk-sync' }, reason: 'replaced' }),
-  // The worker was lost: the message came again to another attempt, or the lease of its key ran out.
+  // The worker was lost: the message was redelivered to another attempt, or the lease of its key expired.
   (job) => {
     job.start();
     job.start();

@@ -1,4 +1,4 @@
-// For tests: a migrated database to which events are appended as the projector does it, and the views read back.
+// For tests: a migrated database. Appends events as the projector does and reads the views.
 import { isDeepStrictEqual } from 'node:util';
 import type { StoredEvent, StoredMessage } from '@trellis/contracts';
 import { HistoryReader, type JobAddress } from '../history-reader.ts';
@@ -43,14 +43,14 @@ export class HistoryBench implements AsyncDisposable {
     this.store = new JournalStore(clickhouse);
   }
 
-  /** @param url with the database, which is made and migrated */
+  /** @param url with the database, which is created and migrated */
   static async open(url: string): Promise<HistoryBench> {
     const clickhouse = openClickHouse({ url });
     await migrateClickHouse(clickhouse);
     return new HistoryBench(clickhouse);
   }
 
-  /** The events of the present history, as they were stored. */
+  /** The events of the current generation, as stored. */
   async storedEvents(): Promise<StoredEvent[]> {
     const reader = new HistoryReader(this.clickhouse);
     const jobs = await this.rows<JobAddress>('SELECT DISTINCT service, job_type AS type, job_id AS id FROM events');
@@ -64,7 +64,7 @@ export class HistoryBench implements AsyncDisposable {
     await this.store.beginGeneration(this.generation, '2026-01-01T00:00:00.000Z', 'test');
   }
 
-  /** Appends the events as one block, with the token that the projector would give it. */
+  /** Appends the events as one block, with the token that the projector would use. */
   async append(events: readonly StoredEvent[]): Promise<void> {
     const block = blockOf(this.generation, events);
     await this.store.append(block, `${this.generation}:${block.from}-${block.to}`);
@@ -79,7 +79,7 @@ export class HistoryBench implements AsyncDisposable {
     return result.json<Row>();
   }
 
-  /** What the views say; times are RFC 3339 UTC. */
+  /** The rows of the views; times are RFC 3339 UTC. */
   async views(): Promise<Views> {
     return {
       runs: await this.rows('SELECT * EXCEPT error_class FROM runs ORDER BY service, job_type, job_id'),
@@ -102,7 +102,7 @@ export class HistoryBench implements AsyncDisposable {
 
 const millis = (instant: string): string => instant.replace('Z', '.000Z');
 
-/** What the views must say of the events. */
+/** The rows that the views must have for the events. */
 export function expectedViews(events: readonly StoredEvent[]): Views {
   const { runs, ends } = expectedHistory(events);
   const nameOf = (run: ExpectedRun) => [run.service, run.job_type, run.job_id].join('\0');

@@ -1,5 +1,6 @@
-// Compares a row of an answer with the expected one: cells may be ranges or one of several values.
-/** A cell that is right within bounds: a sketch's quantile, an age. */
+// Compares a row of an answer with the expected row, whose cells may be ranges or one of several values.
+
+/** A cell with any value within bounds: a quantile from a sketch, an age. */
 export class Between {
   readonly low: number;
   readonly high: number;
@@ -9,7 +10,7 @@ export class Between {
   }
 }
 
-/** A cell that may be any of some. */
+/** A cell with any of several values. */
 export class OneOf {
   readonly values: readonly unknown[];
   constructor(values: readonly unknown[]) {
@@ -23,7 +24,7 @@ export type Row = Record<string, Cell>;
 
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/;
 
-/** Whether a row of ClickHouse is the one expected. */
+/** Whether a row from ClickHouse equals the expected one. */
 export function matches(row: Record<string, unknown>, expected: Row | undefined): boolean {
   if (expected === undefined) return false;
   const names = Object.keys(expected);

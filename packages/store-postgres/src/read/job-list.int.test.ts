@@ -115,7 +115,10 @@ describe('the rows that a page reads do not depend on the size of the table', ()
   };
   const cases: [what: string, filter: JobFilter][] = [
     ['completed jobs behind thousands of newer open ones', { states: ['completed'] }],
-    ['completed jobs of a service behind thousands of newer open ones', { service: 'service-1', states: ['completed'] }],
+    [
+      'completed jobs of a service behind thousands of newer open ones',
+      { service: 'service-1', states: ['completed'] },
+    ],
     ['several states', { states: ['completed', 'failed'] }],
     ['a type of any service', { type: 'type-2' }],
     ['a type of a service', { service: 'service-1', type: 'type-2' }],

@@ -93,11 +93,14 @@ const FILTERS: [JobFilter, where: string][] = [
 ];
 
 describe('pages', () => {
-  it.for(FILTERS)('%j: are complete, in order and without duplicates, newest first and oldest first', async ([filter, where]) => {
-    const expected = await idsBySql(where);
-    expect(await allIds(filter, { order: 'newest', limit: 997 })).toEqual(expected);
-    expect(await allIds(filter, { order: 'oldest', limit: 997 })).toEqual(expected.toReversed());
-  });
+  it.for(FILTERS)(
+    '%j: are complete, in order and without duplicates, newest first and oldest first',
+    async ([filter, where]) => {
+      const expected = await idsBySql(where);
+      expect(await allIds(filter, { order: 'newest', limit: 997 })).toEqual(expected);
+      expect(await allIds(filter, { order: 'oldest', limit: 997 })).toEqual(expected.toReversed());
+    },
+  );
 
   it.for([{}, { type: 'type-2' }] as JobFilter[])('%j: an offset skips that number of jobs', async (filter) => {
     const all = await allIds(filter, { order: 'newest', limit: 1_000 });

@@ -3,8 +3,8 @@ import type { EventType, StoredEvent } from '@trellis/contracts';
 import { type FoldedJob, reduce } from '@trellis/lifecycle';
 import { type ExpectedEnd, type ExpectedRun, expectedHistory } from './expected-runs.ts';
 
-/** A history and what it comes to. */
-export class Made {
+/** A history with its runs and ends. */
+export class HistoryOutcome {
   readonly events: readonly StoredEvent[];
   readonly runs: ExpectedRun[];
   readonly ends: ExpectedEnd[];
@@ -18,7 +18,7 @@ export class Made {
     return this.events.filter(({ event }) => types.includes(event.eventType));
   }
 
-  /** The jobs as they stood after the events up to an instant. */
+  /** The jobs after the events up to an instant. */
   asOf(instant: string): FoldedJob[] {
     const jobs = new Map<string, FoldedJob>();
     for (const stored of this.events) {
