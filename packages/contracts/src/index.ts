@@ -61,6 +61,7 @@ export {
 } from './names.ts';
 export { readNatsUrl, redactUrl } from './nats-url.ts';
 export {
+  DEFAULT_PIPELINES_BUCKET,
   decodePipelineRecord,
   encodePipelineRecord,
   type Intent,

@@ -3,6 +3,8 @@
 // gateway and the janitor read it.
 import { z } from 'zod';
 
+/** The bucket, unless configured otherwise. */
+export const DEFAULT_PIPELINES_BUCKET = 'JOBS_PIPELINES';
 /** Key of the record in the bucket. */
 export const PIPELINE_RECORD_KEY = 'history';
 

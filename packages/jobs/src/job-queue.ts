@@ -55,7 +55,7 @@ interface Created extends Admitted {
 const CREATE_TRIES = 3;
 const ACCEPTED: Submitted = { kind: 'accepted' };
 
-/** Almost always nothing was found, and one answer serves all. */
+/** Almost always nothing was found: one shared value serves all. */
 const STORED: Created = { submitted: ACCEPTED, stored: true, existing: undefined };
 
 const storedAs = (json: string, found: StoredMessage | undefined): Created =>
@@ -64,7 +64,7 @@ const storedAs = (json: string, found: StoredMessage | undefined): Created =>
 /** The event that we wrote. */
 const eventOf = (json: string): LifecycleEvent => JSON.parse(json) as LifecycleEvent;
 
-/** The same event of a job that another one made room for. */
+/** The same event for a job that replaces another one. */
 function replacing({ event }: CreatedEvent, replacedJobId: string): CreatedEvent {
   const replaces: LifecycleEvent = { ...event, queuePolicy: { outcome: 'replaced', replacedJobId } };
   return { event: replaces, json: JSON.stringify(replaces) };
@@ -128,7 +128,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     });
   }
 
-  /** A reference to a job of this queue; whether it exists is seen when it is waited for. */
+  /** A reference to a job of this queue; `wait` fails if the job does not exist. */
   ref(id: string): JobRef<z.output<Result>> {
     return new JobRef(this.#scope.stream, { id, service: this.service, type: this.type }, this.#queue.result);
   }
@@ -136,7 +136,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
   /**
    * Works this queue with `handler`, from now until the service stops. A result completes the job; an error, thrown or
    * returned, means another attempt; a `NonRetryableError` fails it.
-   * @throws {ConsumerConflict} when the queue's consumer belongs to somebody else
+   * @throws {ConsumerConflict} when the consumer of that name serves another queue
    */
   async handle(handler: Handler<z.output<Payload>, z.input<Result>>): Promise<void> {
     if (this.#worker) throw new ValidationError(this.type, 'this queue has a handler already');
@@ -161,7 +161,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     return this.#worker;
   }
 
-  /** In plain functions that keep little: hundreds of creations may wait at a time, and a frame that waits is large. */
+  /** Plain functions instead of one async function: hundreds of creations may wait, and a waiting frame is large. */
   #submit<Answer>(
     payload: z.input<Payload>,
     options: CreateOptions,
@@ -240,7 +240,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     whenFull: WhenFull | 'strict',
   ): Promise<Admitted> {
     const { stream, instanceId } = this.#scope;
-    // Creating a job again gives that job, however full its key is now.
+    // Creating an existing job returns that job, however full its key is.
     const own = id === undefined ? undefined : await this.#own(id);
     if (own) return { submitted: ACCEPTED, existing: own.context.traceparent };
     const { event } = made;
@@ -257,7 +257,7 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
     return { submitted, existing };
   }
 
-  /** Of the event only its text is kept until the answer. */
+  /** Keeps only the text of the event until the reply. */
   #publishCreated({ event, json }: CreatedEvent, signal: AbortSignal | undefined): Promise<Created> {
     const { jobId } = event;
     const options: PublishOptions = {
@@ -273,14 +273,14 @@ export class JobQueue<Payload extends z.ZodType, Result extends z.ZodType> {
       );
   }
 
-  /** Something of that id was in the way of the event. */
+  /** The condition failed: the stream holds messages of that id. */
   async #createdBefore(json: string, options: PublishOptions): Promise<Created> {
     const event = eventOf(json);
     const { jobId } = event;
     for (let tries = 1; ; tries++) {
       const own = await this.#own(jobId);
       if (own) return { submitted: ACCEPTED, stored: false, existing: own.context.traceparent };
-      // What was in the way may have been purged meanwhile.
+      // The earlier messages may have been purged since.
       if (tries === CREATE_TRIES)
         throw new ValidationError('id', `"${jobId}" is taken by messages that are no readable job`);
       const outcome = await this.#scope.stream.publish(event, options);

@@ -21,9 +21,9 @@ export interface WaitOptions {
   signal?: AbortSignal;
 }
 
-/** Between two looks without a hint: the safety net for hints that were lost. */
+/** Interval of checks without a hint, in milliseconds: the safety net for lost hints. */
 const LOOK_EVERY_MS = 10_000;
-/** A hint may be ahead of the stream: look again this soon after one that showed nothing. */
+/** A hint may be ahead of the stream: check again after this many milliseconds. */
 const HINT_AGAIN_MS = 100;
 
 /** After servers that did not answer. */
@@ -79,7 +79,7 @@ export class JobRef<Result> {
     }
   }
 
-  /** A wait outlives a server that does not answer for a while; a closed connection ends it. */
+  /** A wait survives a server that does not answer for a while; a closed connection ends it. */
   async #look(): Promise<{ kind: 'job'; job: FoldedJob; error?: undefined } | { kind: 'unreachable'; error: unknown }> {
     let read: ReadJob;
     try {

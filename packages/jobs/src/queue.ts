@@ -20,7 +20,7 @@ const QueueSettings = z.strictObject({
     .array(Millis(0))
     .min(1)
     .default(() => [...DEFAULT_BACKOFF_MS]),
-  /** How long JetStream waits for a sign of life before it delivers the work to somebody else. */
+  /** The server delivers a job again after this long without an ack or an extension, in milliseconds. */
   ackWaitMs: Millis(100).default(300_000),
   /** Jobs of this queue that one process runs at a time. */
   concurrency: z.int().min(1).max(1_000).default(1),
@@ -32,7 +32,7 @@ const QueueSettings = z.strictObject({
   logs: z.boolean().default(true),
   /** Whether a job goes to the dead-letter queue (`dead`) after its last attempt, or ends as `failed`. */
   dlq: z.boolean().default(true),
-  /** Jobs with the same key share their leases; none: jobs know nothing of each other. */
+  /** Limits how many jobs of one key run at a time; none: jobs are independent. */
   keyConcurrency: KeyConcurrency.optional(),
   /** How many jobs of a key may wait, and what `submit` does when there is no room. */
   queue: KeyQueuePolicy.optional(),
@@ -41,9 +41,9 @@ export type QueueSettings = z.infer<typeof QueueSettings>;
 
 export interface QueueOptions<Payload extends z.ZodType, Result extends z.ZodType>
   extends z.input<typeof QueueSettings> {
-  /** What `create` takes and, parsed, the handler gets. Its input must survive JSON. */
+  /** Schema of the payload: `create` takes its input, the handler gets its output. The input must survive JSON. */
   payload: Payload;
-  /** What the handler returns; without one any JSON value (or nothing) is taken as it is. */
+  /** Schema of the result; default: any JSON value, or nothing. */
   result?: Result;
 }
 
@@ -75,7 +75,7 @@ export function queue<Payload extends z.ZodType, Result extends z.ZodType = z.Zo
   return { payload, result, settings: keyedSettings(settings.data, rest) };
 }
 
-/** The times of a keyed queue fit each other: defaults are lowered for it, explicit ones are refused. */
+/** Makes the times of a keyed queue consistent: lowers defaults, refuses explicit values that do not fit. */
 function keyedSettings(settings: QueueSettings, given: z.input<typeof QueueSettings>): QueueSettings {
   const { keyConcurrency: keyed } = settings;
   if (keyed === undefined) {
@@ -95,7 +95,7 @@ function keyedSettings(settings: QueueSettings, given: z.input<typeof QueueSetti
     const expected = `expected at most half of keyConcurrency.heartbeatTtlMs (${longestAckWait})`;
     throw new ValidationError('ackWaitMs', `${expected}, found ${settings.ackWaitMs}`);
   }
-  // Lost workers are noticed after two intervals; the other half of the lease is left for bringing their jobs back.
+  // A lost worker is noticed after two intervals; the rest of the lease is left to bring its job back.
   const byDefault = Math.min(keyed.heartbeatIntervalMs, Math.floor(ttl / 4));
   return {
     ...settings,

@@ -1,5 +1,5 @@
-// Removes a service's own old jobs from the stream, for services whose jobs nobody wants to keep. Rows follow as stale rows;
-// retention of a whole deployment is the janitor's business.
+// Removes a service's own old jobs from the stream. The janitor then removes their rows as stale rows; it also does the
+// retention of a whole deployment.
 import { eventSubject, jobFilter, parseEventSubject } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
 import type { JobStream } from '@trellis/nats';
@@ -8,7 +8,7 @@ export interface RemovalOptions {
   service: string;
   /** Jobs created before this are removed once they have ended. */
   before: Date;
-  /** Jobs looked at in one go, at most. */
+  /** Most jobs checked in one call. */
   limit: number;
   signal: AbortSignal;
 }
@@ -42,7 +42,7 @@ export async function removeEndedJobs(
       done.open++;
       continue;
     }
-    // Exclusive: what comes later is not touched. A job that cannot be read ends with its `created`.
+    // The sequence is exclusive: later messages stay. An unreadable job ends with its `created`.
     const seq = Math.max(lastSequence, message.sequence) + 1;
     const filter = jobFilter(subject.service, subject.jobType, subject.jobId);
     await stream.jsm.streams.purge(stream.names.jobs, { filter, seq });

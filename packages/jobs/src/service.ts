@@ -22,7 +22,7 @@ import { type Alias, aliasOf } from './queue-alias.ts';
 export interface ServiceOptions<Queues extends Record<string, Queue>> {
   /** The owner of the queues: letters, digits, `_` and `-`. */
   name: string;
-  /** Where NATS is, or a connection; one that is handed in is left open by `stop`. */
+  /** The address of NATS, or a connection; `stop` leaves a given connection open. */
   nats: { url: string; options?: Record<string, unknown> | undefined } | NatsConnection;
   /** Queues by job type. */
   queues: Queues;
@@ -37,8 +37,8 @@ export interface ServiceOptions<Queues extends Record<string, Queue>> {
   /** Between two heartbeats of a worker; default 10,000. */
   heartbeatIntervalMs?: number | undefined;
   /**
-   * An attempt that begins no later than this after its job's creation belongs to the trace of the creation; a later one is
-   * the root of a trace of its own that links to it. Default 600,000; 0: every attempt has a trace of its own.
+   * An attempt that starts within this time after the creation of its job belongs to the creation's trace; a later one is the
+   * root of its own trace, with a link. Milliseconds. Default 600,000; 0: every attempt has a trace of its own.
    */
   joinTraceMs?: number | undefined;
 }
@@ -52,7 +52,7 @@ export type Jobs<Queues extends Record<string, Queue>> = {
 };
 
 export interface StopOptions {
-  /** How long running handlers may go on before they are told to stop; default 10,000. */
+  /** How long running handlers may continue before their shutdown signal, in milliseconds; default 10,000. */
   graceMs?: number;
 }
 
@@ -60,12 +60,12 @@ export interface JobService<Queues extends Record<string, Queue>> {
   readonly name: string;
   readonly instanceId: string;
   readonly jobs: Jobs<Queues>;
-  /** The service's connection for calls of your own: what is published and requested with it carries the trace on. */
+  /** The service's connection for your own calls: they carry the trace context. */
   readonly nats: NatsConnection;
   /** Throws when a handled queue takes no work at the moment; for readiness checks. */
   check(): void;
   /**
-   * Takes no more work, lets running handlers end within the grace, gives the rest back without using an attempt,
+   * Takes no more work, lets running handlers end within the grace period, hands the others back without using an attempt, and
    * closes its own connection. Idempotent.
    */
   stop(options?: StopOptions): Promise<void>;
@@ -77,7 +77,7 @@ const DEFAULT_GRACE_MS = 10_000;
 const LEAVE_MS = 2_000;
 
 /**
- * Connects a service and makes the streams that are missing.
+ * Connects a service and creates missing streams.
  * @throws {ValidationError} naming what is wrong with the names
  * @throws {TopologyMismatch} when existing streams differ from what the protocol needs
  */
@@ -154,7 +154,7 @@ function keyedQueue(
   return new KeyedQueue(scope, records, keyConcurrency, queue);
 }
 
-/** Lets what was sent go out, and closes a connection of our own; a server that is gone is not waited for. */
+/** Flushes the connection and closes it if it is our own; does not wait for a server that is gone. */
 async function leave(nc: NatsConnection, own: boolean): Promise<void> {
   if (nc.isClosed()) return;
   const timer = new AbortController();
@@ -185,7 +185,7 @@ function checkNames(name: string, jobTypes: string[], instanceId: string): void 
 
 type AnyQueue = Pick<JobQueue<never, never>, 'type' | 'worker'>;
 
-/** Hints that were sent while the connection was down are lost: look instead. */
+/** Hints sent while the connection was down are lost: check instead. */
 async function recheckAfterReconnect(
   nc: NatsConnection,
   queues: AnyQueue[],

@@ -1,5 +1,4 @@
-import type { JobsClient } from '@trellis/client';
-import { createClient } from '@trellis/client';
+import { createClient, type JobsClient } from '@trellis/client';
 import { ATTR, type TraceNode, type TraceReply } from '@trellis/contracts';
 import { isEnded } from '@trellis/lifecycle';
 import { connectNats, JobStream, provision } from '@trellis/nats';

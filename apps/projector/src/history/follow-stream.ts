@@ -2,8 +2,7 @@
 // inserts: events become visible soon, and ClickHouse gets few large parts. How a block is written is journal-writer.ts.
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Logger } from '@trellis/async';
-import type { Intent } from '@trellis/contracts';
-import { decodeEvent, type Quarantined } from '@trellis/contracts';
+import { decodeEvent, type Intent, type Quarantined } from '@trellis/contracts';
 import { countMetric } from '@trellis/instrumentation';
 import type { JobStream } from '@trellis/nats';
 import { JournalBlock } from '@trellis/store-clickhouse';

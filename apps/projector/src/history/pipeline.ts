@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { Kvm } from '@nats-io/kv';
 import type { Logger } from '@trellis/async';
-import { NOTHING_WRITTEN, PIPELINE_RECORD_KEY } from '@trellis/contracts';
+import { DEFAULT_PIPELINES_BUCKET, NOTHING_WRITTEN, PIPELINE_RECORD_KEY } from '@trellis/contracts';
 import { countMetric } from '@trellis/instrumentation';
 import type { JobStream } from '@trellis/nats';
 import {
@@ -20,8 +20,6 @@ import { HistoryLease } from './history-lease.ts';
 import { JournalWriter } from './journal-writer.ts';
 import { releasedBlock, releaseQuarantine } from './quarantine-release.ts';
 import { decideStart, keptSince } from './start-decision.ts';
-
-const PIPELINES_BUCKET = 'JOBS_PIPELINES';
 
 /** What the pipeline does now, and its counts since the start. */
 export interface HistoryStatus {
@@ -81,7 +79,7 @@ export async function runHistoryPipeline(options: HistoryPipelineOptions): Promi
   const tell = (change: Partial<HistoryStatus>) => options.status?.(Object.assign(status, change));
   tell({});
 
-  const kv = await new Kvm(stream.js).create(options.bucket ?? PIPELINES_BUCKET, {
+  const kv = await new Kvm(stream.js).create(options.bucket ?? DEFAULT_PIPELINES_BUCKET, {
     history: 1,
     replicas: options.replicas ?? 1,
   });

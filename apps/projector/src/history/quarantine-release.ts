@@ -1,8 +1,7 @@
 // Messages in the quarantine that this version can read become events: their rows are appended as released, which takes
 // them out of the quarantine's view in the same moment.
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
-import type { Intent } from '@trellis/contracts';
-import { decodeEvent } from '@trellis/contracts';
+import { decodeEvent, type Intent } from '@trellis/contracts';
 import { JournalBlock, type JournalStore } from '@trellis/store-clickhouse';
 import type { JournalWriter } from './journal-writer.ts';
 

@@ -1,8 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Kvm } from '@nats-io/kv';
-import type { HealthCheck } from '@trellis/contracts';
-import { encodePipelineRecord, NOTHING_WRITTEN, PIPELINE_RECORD_KEY } from '@trellis/contracts';
+import { encodePipelineRecord, type HealthCheck, NOTHING_WRITTEN, PIPELINE_RECORD_KEY } from '@trellis/contracts';
 import { startTestNats, waitFor } from '@trellis/test-support';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { healthProbes } from '../health/health-probes.ts';

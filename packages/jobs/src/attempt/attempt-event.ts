@@ -1,6 +1,5 @@
 // The lifecycle events that a worker publishes about a job that it runs. What they mean: @trellis/lifecycle.
-import type { LifecycleEvent } from '@trellis/contracts';
-import { instantNow } from '@trellis/contracts';
+import { instantNow, type LifecycleEvent } from '@trellis/contracts';
 import type { Work } from '../delivery/work-message.ts';
 import type { WorkerScope } from '../worker/worker-scope.ts';
 

@@ -1,8 +1,7 @@
 // Publishes one lifecycle event until it is known whether it is stored: a worker continues only with that knowledge.
 
 import { sleep } from '@trellis/async';
-import type { LifecycleEvent } from '@trellis/contracts';
-import { newId } from '@trellis/contracts';
+import { type LifecycleEvent, newId } from '@trellis/contracts';
 import { type JobStream, PublishError, type PublishOptions, type PublishOutcome } from '@trellis/nats';
 import type { JobLog } from '../worker/worker-scope.ts';
 

@@ -1,5 +1,5 @@
-// Creating a job of a keyed queue: admission in the key's record first, then `created`; what stands in the way is
-// skipped, coalesced with or reported, as the queue says (docs/protocol.md#keys).
+// Creates a job of a keyed queue: first the admission in the key's record, then `created`. When the key is full, the queue's
+// policy rejects, coalesces or replaces (docs/protocol.md#keys).
 
 import { sleep } from '@trellis/async';
 import { eventSubject, jobFilter, type LifecycleEvent, type QueuedJob, type WhenFull } from '@trellis/contracts';
@@ -32,18 +32,18 @@ export interface KeyedCreation {
   instanceId: string;
   whenFull: WhenFull | 'strict';
   signal: AbortSignal | undefined;
-  /** Publishes `created`, of a job that replaces another one or not; false: the job exists already. Throws what `create` throws. */
+  /** Publishes `created`; false when the job already exists. Throws what `create` throws. */
   publish: (replacedJobId: string | undefined) => Promise<boolean>;
 }
 
 const TIMEOUT_MS = 30_000;
-/** A job to be replaced whose `created` is still on its way is looked at again after these waits. */
+/** Waits for the `created` of a job to be replaced, in milliseconds. */
 const REPLACE_TRIES = 40;
 const REPLACE_PAUSE_MS = 50;
 
 /**
- * Jobs of a key that one process creates are published in the order of their admission: admissions are told in that order, and
- * nothing waits between the answer to one and its publish.
+ * Jobs of a key that one process creates are published in the order of their admission: callers resume in that order, and
+ * nothing waits between an admission and its publish.
  * @throws {KeyRecordError} when the key's record could not be changed in time; also what `publish` throws
  */
 export async function createKeyed(creation: KeyedCreation): Promise<Submitted> {
@@ -56,7 +56,7 @@ export async function createKeyed(creation: KeyedCreation): Promise<Submitted> {
   try {
     created = await creation.publish(replacedJobId);
   } catch (error) {
-    // With the outcome unknown the entry stays: the job may exist, and without it the entry is a phantom soon.
+    // With an unknown outcome the entry stays: the job may exist. If it does not, the entry becomes a phantom.
     const unknown = error instanceof PublishError && !error.refused;
     if (!unknown && admitted.kind === 'accepted') await withdraw(creation);
     throw error;
@@ -89,7 +89,7 @@ async function admitJob(creation: KeyedCreation): Promise<Settled> {
       },
       { signal, timeoutMs: TIMEOUT_MS },
     );
-    // What is in the way may be no job at all.
+    // The entries that fill the key may be phantoms.
     if ((admitted.kind === 'rejected' || admitted.kind === 'coalesced') && !sought) {
       sought = true;
       if (await dropPhantoms(creation, suspects())) continue;
@@ -98,12 +98,12 @@ async function admitJob(creation: KeyedCreation): Promise<Settled> {
     const skipped = await skip(creation, admitted.oldest);
     if (skipped === 'skipped') replaced = admitted.oldest.jobId;
     if (skipped === 'not-yet') await sleep(REPLACE_PAUSE_MS, signal);
-    // Somebody creates so slowly (or so quickly) that there is nothing to replace: say that there is no room.
+    // Nothing can be replaced because others create at the same time: report a full key.
     if (tries === REPLACE_TRIES) whenFull = 'reject';
   }
 }
 
-/** Ends the oldest queued job as `skipped`, unless it started or ended meanwhile. */
+/** Ends the oldest queued job as `skipped`, unless it has started or ended. */
 async function skip(
   { stream, identity, keyed, event, instanceId, signal }: KeyedCreation,
   oldest: QueuedJob,
@@ -118,7 +118,7 @@ async function skip(
     });
     return 'changed';
   }
-  // Ended before it ran, or by an earlier try of this very replacement: its lease is free.
+  // Ended before it ran, or by an earlier try of this replacement: it leaves the queue.
   if (isEnded(job.state)) return 'skipped';
   if (job.state !== 'pending' && job.state !== 'retry') return 'not-yet';
   const outcome = await stream.publish(
@@ -161,13 +161,13 @@ async function dropPhantoms(
   return true;
 }
 
-/** No job came of the entry. */
+/** The job of the entry was not created: removes the entry. */
 async function withdraw({ keyed, identity, event }: KeyedCreation): Promise<void> {
   try {
     const drop = { timeoutMs: TIMEOUT_MS };
     await keyed.change(identity, (record, now) => dropQueued(record, [event.jobId], now), drop);
   } catch (error) {
-    // It turns into a phantom, which whoever meets it removes.
+    // It becomes a phantom, which a later change removes.
     if (!(error instanceof KeyRecordError)) throw error;
   }
 }

@@ -1,4 +1,4 @@
-// The `created` event of a new job, checked so that nobody down the line refuses it.
+// The `created` event of a new job, checked so that no reader or store refuses it.
 import {
   decodeEvent,
   eventSubject,
@@ -24,7 +24,7 @@ export interface NewJob {
   /** Milliseconds since 1970. */
   now: number;
   keyed?: KeyedQueue | undefined;
-  /** Largest message that the broker takes, in bytes; undefined when not known. */
+  /** Largest message that the server accepts, in bytes; undefined when not known. */
   maxBytes: number | undefined;
 }
 
@@ -37,10 +37,10 @@ export interface CreatedEvent {
   json: string;
 }
 
-/** The event of a new job; at once unless the payload's schema takes its time. @throws {ValidationError} naming the field */
+/** The event of a new job; a promise only if the payload's schema is asynchronous. @throws {ValidationError} naming the field */
 export function createdEvent(job: NewJob): MaybeLater<CreatedEvent> {
   const { jobId, queue } = job;
-  // Of an id that is none, the schema says why.
+  // The schema explains an invalid id.
   if (!isJobId(jobId)) {
     const id = JobId.safeParse(jobId);
     if (!id.success) throw new ValidationError('id', id.error.issues[0]?.message ?? 'not accepted');
@@ -77,8 +77,8 @@ function withPayload(job: NewJob, payload: WireValue<unknown>): CreatedEvent {
 }
 
 /**
- * The JSON text of an event. What a reader of the stream would quarantine is not published in the first lease; as the rest
- * of an event is our own, that is looked for only where the text raises a suspicion.
+ * The JSON text of an event. Refuses content that a reader of the stream would quarantine; checks it in full only when the
+ * text is suspicious, because the rest of the event is made here.
  * @param field to name when the event as a whole is too large
  * @throws {ValidationError}
  */

@@ -1,5 +1,5 @@
 // The span of a job's creation. Its context becomes the job's, in the event and in its headers, unless the creator gave one.
-// Without an OpenTelemetry SDK there is no span, and job-context.ts alone says what the job belongs to.
+// Without an OpenTelemetry SDK there is no span: job-context.ts makes the context.
 import {
   type Context,
   isSpanContextValid,
@@ -32,7 +32,7 @@ export interface Creation {
 
 /**
  * Opens the span below the explicit context, else below the active span, else below the creation of the job being handled.
- * @throws {ValidationError} when the explicit context is none
+ * @throws {ValidationError} when the explicit context is invalid
  */
 export function openCreation(job: TracedJob, given: JobContext | undefined): Creation {
   const tracer = jobTracer();
@@ -64,7 +64,7 @@ function parentOf(explicit: JobContext | undefined, handled: JobContext | undefi
 }
 
 /**
- * Says what became of the creation.
+ * Ends the span with the outcome of the creation.
  * @param existing `traceparent` of the job that had the id already
  */
 export function describeCreation(span: Span, submitted: Submitted, existing: string | undefined): void {
@@ -77,7 +77,7 @@ export function describeCreation(span: Span, submitted: Submitted, existing: str
   if (link) span.addLink(link);
 }
 
-/** The `traceparent` of the job in `found` if that is not this very creation's: every creation of an id has the same message id. */
+/** The `traceparent` of the job in `found` unless it is this creation's: every creation of an id has the same message id. */
 export function traceparentOfAnother(created: LifecycleEvent, found: StoredMessage): string | undefined {
   const decoded = decodeEvent(found);
   if (decoded.kind === 'quarantined') return undefined;

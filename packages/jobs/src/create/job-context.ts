@@ -15,7 +15,7 @@ export const withJobContext = <T>(context: JobContext, run: () => T): T => handl
 export const handledContext = (): JobContext | undefined => handled.getStore();
 
 /**
- * The context of a new job that has no span. A parent's is taken over as it is, request id included.
+ * The context of a new job without a span. A parent's context is used unchanged, request id included.
  * @throws {ValidationError} when the explicit parent is no valid context
  */
 export function contextForNewJob(parent: JobContext | undefined): JobContext {
@@ -23,7 +23,7 @@ export function contextForNewJob(parent: JobContext | undefined): JobContext {
   return handledContext() ?? contextOfActiveSpan() ?? startedContext();
 }
 
-/** A context that was handed in. @throws {ValidationError} naming the field */
+/** Checks a given context. @throws {ValidationError} naming the field */
 export function checkedContext(parent: JobContext): JobContext {
   const result = JobContext.safeParse(parent);
   if (!result.success) {

@@ -2,8 +2,7 @@
 // order of the queue is decided by @trellis/lifecycle.
 
 import { backoffMs } from '@trellis/async';
-import type { ActiveSlot, KeyRecord } from '@trellis/contracts';
-import { newId } from '@trellis/contracts';
+import { type ActiveSlot, type KeyRecord, newId } from '@trellis/contracts';
 import {
   type KeyIdentity,
   leaveKey,
@@ -124,7 +123,7 @@ async function renewLease(scope: KeyedScope, lease: KeyLease): Promise<void> {
   else lease.lost = !lease.released;
 }
 
-/** Renews a lease until it is stopped; `onLost` is called once if somebody else has acquired the lease. */
+/** Renews a lease until it is stopped; calls `onLost` once if the lease is lost. */
 export function keepRenewing(scope: KeyedScope, lease: KeyLease, onLost: () => void): { stop(): void } {
   const { heartbeatIntervalMs } = scope.keyed.concurrency;
   let stopped = false;
@@ -158,13 +157,13 @@ export function keepRenewing(scope: KeyedScope, lease: KeyLease, onLost: () => v
   };
 }
 
-/** Gives the lease of the held deliveries back, and on: what this worker may start next is in `held.next`. */
+/** Releases the delivery's lease or passes it on: `delivery.next` is the lease that this worker starts next. */
 export async function releaseLease(scope: KeyedScope, delivery: Delivery, handedBack = false): Promise<void> {
   const { lease } = delivery;
   if (lease === undefined) return;
   lease.released = true;
   const { event, jobId } = delivery.work;
-  // Without a message of its own nothing would bring it to another worker soon.
+  // Without a message nothing else would bring the job to another worker soon.
   const backToHead =
     handedBack && delivery.message === undefined
       ? { jobId, createdAt: event.timestamp, requestId: event.context.requestId, context: event.context }
@@ -179,7 +178,7 @@ export async function releaseLease(scope: KeyedScope, delivery: Delivery, handed
   passOn(scope, delivery, lease.identity, { ...outcome, headWaits: outcome.headWaits && !comes }, asked);
 }
 
-/** The job held has ended: it leaves the key. `park`: its owner lives and is about to do that itself. */
+/** The delivery's job has ended: it leaves the key. `park`: its owner lives and is about to release the lease itself. */
 export async function leaveKeyAfterEnd(
   scope: KeyedScope,
   delivery: Delivery,
@@ -198,14 +197,14 @@ export async function leaveKeyAfterEnd(
   return { kind: 'left' };
 }
 
-/** The lease of the first in the queue, if it is free. */
+/** Acquires a lease for the head of the queue, if one is free. */
 export async function acquireHeadLease(scope: KeyedScope, identity: KeyIdentity): Promise<KeyLease | undefined> {
   const wish = { limits: scope.keyed.limits, promote: nextOwner(scope) };
   const { outcome, asked } = await changed(scope, identity, (record, now) => takeHead(record, wish, now));
   return outcome.promoted ? new KeyLease(identity, outcome.promoted, asked) : undefined;
 }
 
-/** A lease whose job cannot be started here and now goes back, its job to the head of the queue. */
+/** Returns a lease whose job cannot start now; the job goes to the head of the queue. */
 export async function returnLease(scope: KeyedScope, lease: KeyLease): Promise<void> {
   lease.released = true;
   const { outcome } = await changed(scope, lease.identity, (record, now) =>
@@ -214,7 +213,7 @@ export async function returnLease(scope: KeyedScope, lease: KeyLease): Promise<v
   if (outcome.kind === 'back') scope.log.debug({ jobId: lease.jobId, key: lease.identity.key }, 'a lease was returned');
 }
 
-/** The job of a lease is no job: the next one in the queue may have it. */
+/** The lease belongs to a phantom: passes it on to the next job of the queue. */
 export async function dropLease(scope: KeyedScope, lease: KeyLease): Promise<KeyLease | undefined> {
   lease.released = true;
   const { jobId, token: slotToken, identity } = lease;
@@ -245,16 +244,16 @@ async function changed<Outcome>(
   return { outcome, asked: { takeovers, askedAt }, comes };
 }
 
-/** Who acquires the lease that `held` leaves: this worker, if it is to start the first one in the queue. */
+/** The owner of the next lease: this worker, if it starts the head of the queue. */
 function ownerAfter(
   scope: KeyedScope,
   delivery: Delivery,
   { keyHash }: KeyIdentity,
 ): (record: KeyRecord) => Taker | undefined {
-  // Once taken, always taken: the answer to a change that acquired the lease may have been lost.
+  // Once decided, always the same: the reply to a change that acquired the lease may have been lost.
   let next: Taker | undefined;
   return (record) => {
-    // The job that leaves may still stand in the queue itself.
+    // The leaving job may still be in the queue itself.
     const head = record.queued.find(({ jobId }) => jobId !== delivery.work.jobId);
     if (next === undefined && head !== undefined && scope.host?.startsNext(delivery, keyHash, head))
       next = nextOwner(scope);

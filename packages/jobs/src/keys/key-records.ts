@@ -1,5 +1,5 @@
-// The records of a service's keys in its KV bucket: read one, change one by compare-and-set until it is known to be
-// changed (docs/protocol.md#keys). What is changed is decided by @trellis/lifecycle.
+// Reads and changes the key records of a service (docs/protocol.md#keys). A change is a compare-and-set that is repeated until
+// it is known to be stored. @trellis/lifecycle decides the change.
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type KV, Kvm, type KvStatus } from '@nats-io/kv';
 import { backoffMs, KeyedBatcher, type Logger, sleep } from '@trellis/async';
@@ -9,7 +9,7 @@ import { isConnected, type JobStream, whenConnected } from '@trellis/nats';
 import { type CachedRecord, RecordCache } from './record-cache.ts';
 import { type QueueText, queueText, textOf } from './record-text.ts';
 
-/** A key's record could not be read or changed in time, or is none. */
+/** A key record could not be read or changed in time, or is invalid. */
 export class KeyRecordError extends Error {
   override readonly name = 'KeyRecordError';
 }
@@ -20,7 +20,7 @@ export interface ChangeOptions {
   timeoutMs?: number;
 }
 
-/** A change that somebody waits for. */
+/** A change with a waiting caller. */
 interface Wish {
   readonly identity: KeyIdentity;
   readonly limits: KeyLimits;
@@ -28,13 +28,13 @@ interface Wish {
   readonly signal: AbortSignal | undefined;
   /** Of the process clock. */
   readonly endsAt: number;
-  /** As decided last; it holds once the record is written. */
+  /** The last decision; valid once the record is written. */
   outcome: unknown;
   readonly resolve: (outcome: never) => void;
   readonly reject: (error: KeyRecordError) => void;
 }
 
-/** Server answers that say that somebody else was quicker. */
+/** Server errors of a lost compare-and-set. */
 const LOST_RACE = new Set([10071, 10164]);
 const BUCKET_DIFFERS = 10058;
 const REQUEST_MS = 5_000;
@@ -57,7 +57,7 @@ export class KeyRecords {
     this.#log = log;
   }
 
-  /** The bucket of a service, made if it is missing. */
+  /** The bucket of a service; created if it is missing. */
   static async open(
     stream: JobStream,
     service: string,
@@ -70,7 +70,7 @@ export class KeyRecords {
     try {
       kv = await buckets.create(name, { history: 1, replicas });
     } catch (error) {
-      // It is there with other replicas, say: as good.
+      // It exists with other settings, such as replicas: use it.
       if (!(error instanceof JetStreamApiError) || error.code !== BUCKET_DIFFERS) throw error;
       kv = await buckets.open(name);
     }
@@ -78,9 +78,9 @@ export class KeyRecords {
   }
 
   /**
-   * Applies `decide` to a key's record until its answer holds. It may be asked more than once, also about a record that
-   * it has changed already (when an answer of the server got lost). Changes of a key that wait for an earlier one are written
-   * together, and told in the order of asking.
+   * Applies `decide` to a key record until the change is stored. `decide` may run more than once, also on a record that it has
+   * already changed (after a lost reply). Changes that wait for an earlier one of their key are written together; their callers
+   * resume in order.
    * @throws {KeyRecordError} when `signal` aborts, time is over or the record is unreadable
    */
   change<Outcome>(
@@ -118,7 +118,7 @@ export class KeyRecords {
         const now = new Date();
         const before = found ?? newKeyRecord(first.identity, first.limits, now);
         const record = decideAll(due, before, now);
-        // What changes nothing is true only of the record as it is now: a change that is stored proves how it was.
+        // "Nothing to change" holds only for the newest record; a stored change proves which record it was based on.
         if (record === before && known) continue;
         if (record !== before) {
           this.#known.keep(name, await this.#write(name, record, revision, known?.queue));
@@ -143,7 +143,7 @@ export class KeyRecords {
     }
   }
 
-  /** Whether nothing more is to be tried for somebody, who is told so. */
+  /** Rejects a caller whose time is over. @returns whether it did */
   #givesUp({ identity, signal, endsAt, reject }: Wish, cause: unknown): boolean {
     if (!signal?.aborted && performance.now() <= endsAt && !this.#stream.nc.isClosed()) return false;
     const message = `key ${identity.key}: its record could not be changed`;
@@ -186,7 +186,7 @@ export class KeyRecords {
   }
 }
 
-/** Applies what is wished for, one after the other; the outcomes stand with the wishes. @returns the record after all of it */
+/** Applies the changes in order and stores each outcome in its change. @returns the record after all of them */
 function decideAll(wishes: readonly Wish[], before: KeyRecord, now: Date): KeyRecord {
   let record = before;
   for (const wish of wishes) {

@@ -1,5 +1,5 @@
-// The keys of one queue in one process: which key a job has, and every change of that key's record with the queue's own
-// limits. When a change is due is decided by admit-job.ts (creating) and key-gate.ts (running).
+// The keys of one queue: which key a job has, and changes of its record with the limits of the queue. admit-job.ts (create) and
+// key-gate.ts (run) decide when a change is due.
 
 import type { Logger } from '@trellis/async';
 import {
@@ -39,12 +39,12 @@ export class KeyedQueue {
     this.limits = { maxActive: concurrency.maxActive, maxQueuedPerKey: policy.maxQueuedPerKey };
   }
 
-  /** The owner of a lease whose heartbeat is younger lives: it may miss one renewal. */
+  /** The owner of a lease lives while its heartbeat is younger than this: it may miss one renewal. */
   get liveMs(): number {
     return 2 * this.concurrency.heartbeatIntervalMs;
   }
 
-  /** The longest that work is parked: a lost worker's job comes back while its lease still holds. */
+  /** The longest parking time: a lost worker's job is delivered again while its lease still holds. */
   get longestParkMs(): number {
     return this.concurrency.heartbeatTtlMs / 2;
   }
@@ -57,7 +57,7 @@ export class KeyedQueue {
     return { kind: 'ok', identity: { service, jobType, key: resolved.key, keyHash: resolved.keyHash } };
   }
 
-  /** The key that a job was admitted by, whatever the template is now. */
+  /** The key that a job was admitted with, even if the template has changed since. */
   keyOfEvent({ concurrency, service, jobType }: LifecycleEvent): KeyIdentity | undefined {
     if (concurrency === undefined || !KeyHash.safeParse(concurrency.keyHash).success) return undefined;
     return { service, jobType, key: concurrency.key, keyHash: concurrency.keyHash };
@@ -76,7 +76,7 @@ export class KeyedQueue {
     return this.#records.read(identity);
   }
 
-  /** Tells idle instances that the key has a free lease and jobs that wait. A hint: what is lost, parked work makes up for. */
+  /** Hints to idle instances that the key has a free lease and waiting jobs. A lost hint only costs time. */
   hint({ key, keyHash }: KeyIdentity): void {
     const { service, jobType, stream } = this.#scope;
     if (!stream.nc.isClosed()) stream.nc.publish(keyFreeSubject(service, jobType), JSON.stringify({ key, keyHash }));

@@ -2,14 +2,14 @@
 import type { ActiveSlot, Concurrency } from '@trellis/contracts';
 import type { KeyIdentity } from '@trellis/lifecycle';
 
-/** How a record was when it was changed. */
+/** Facts about the change that acquired a lease. */
 export interface ChangeFacts {
   takeovers: number;
-  /** Of the process clock, before the request: a process may be stopped for long before it reads the answer. */
+  /** Process clock before the request: a process may be paused for long before it reads the reply. */
   askedAt: number;
 }
 
-/** A lease that this worker took; somebody else may have it by now. */
+/** A lease that this worker acquired; it may have lost it since. */
 export class KeyLease {
   readonly identity: KeyIdentity;
   readonly jobId: string;
@@ -18,9 +18,9 @@ export class KeyLease {
   readonly #takeovers: number;
   #slot: ActiveSlot;
   #knownAt: number;
-  /** Somebody else has it: whatever its handler brings does not count. */
+  /** Lease lost: the outcome of its handler does not count. */
   lost = false;
-  /** It was given back: nothing is to be renewed. */
+  /** Released: it is not renewed any more. */
   released = false;
 
   constructor(identity: KeyIdentity, slot: ActiveSlot, { takeovers, askedAt }: ChangeFacts) {

@@ -1,13 +1,13 @@
-// Work held whose key this worker has taken already: it waits here for its turn, for a while, instead of being given
-// back, delivered and looked at again. What a key allows is said by its record alone; this only spares asking in vain.
+// Deliveries whose key is busy in this worker wait here for a while, instead of being given back and delivered again. Only the
+// key's record decides; this queue saves requests that would fail.
 
 import { TimeoutQueue } from '@trellis/async';
 import type { Delivery } from '../delivery/delivery.ts';
 
 interface Key {
-  /** Work of the key that is lined up or started here. */
+  /** Deliveries of the key that are queued to start, or started, here. */
   active: number;
-  /** In the order of its coming. */
+  /** In the order of arrival. */
   readonly waiting: Set<Delivery>;
 }
 
@@ -16,7 +16,7 @@ export class LocalKeyQueue {
   readonly #keys = new Map<string, Key>();
   readonly #queue: TimeoutQueue<Delivery>;
 
-  /** @param dismiss is told what has waited for `patienceMs` and waits no more */
+  /** @param dismiss receives a delivery that has waited for `patienceMs`; it no longer waits */
   constructor(maxActive: number, patienceMs: number, dismiss: (delivery: Delivery) => void) {
     this.#maxActive = maxActive;
     this.#queue = new TimeoutQueue(patienceMs, (delivery) => {
@@ -25,12 +25,12 @@ export class LocalKeyQueue {
     });
   }
 
-  /** How much waits. */
+  /** The number of waiting deliveries. */
   get waiting(): number {
     return this.#queue.size;
   }
 
-  /** Whether this worker has as much work of that key in turn as may run at a time. */
+  /** Whether `maxActive` deliveries of that key are active here. */
   isFull({ key }: Delivery): boolean {
     return key !== undefined && (this.#keys.get(key.keyHash)?.active ?? 0) >= this.#maxActive;
   }
@@ -41,14 +41,14 @@ export class LocalKeyQueue {
     this.#queue.add(delivery);
   }
 
-  /** It is this work's turn, or that is to be found out from the record. */
+  /** Counts the delivery as active. */
   enter(delivery: Delivery): void {
     if (delivery.key === undefined || delivery.inKeyQueue) return;
     delivery.inKeyQueue = true;
     this.#keyOf(delivery.key.keyHash).active++;
   }
 
-  /** The turn of this work is over. @returns what has waited longest for it */
+  /** The delivery is no longer active. @returns the delivery that has waited longest for its key */
   leave(delivery: Delivery): Delivery | undefined {
     if (delivery.key === undefined || !delivery.inKeyQueue) return undefined;
     delivery.inKeyQueue = false;
@@ -60,19 +60,19 @@ export class LocalKeyQueue {
     return next;
   }
 
-  /** The work of that job, if it waits. */
+  /** The delivery of that job, if it waits. */
   find(keyHash: string, jobId: string): Delivery | undefined {
     for (const delivery of this.#keys.get(keyHash)?.waiting ?? []) if (delivery.work.jobId === jobId) return delivery;
     return undefined;
   }
 
-  /** It waits no more; false when it did not. */
+  /** Removes a waiting delivery; false when it does not wait. */
   delete(delivery: Delivery): boolean {
     this.#forget(delivery);
     return this.#queue.delete(delivery);
   }
 
-  /** Takes all that waits. */
+  /** Removes and returns all waiting deliveries. */
   clear(): Delivery[] {
     const waiting = this.#queue.clear();
     for (const delivery of waiting) this.#forget(delivery);

@@ -1,5 +1,5 @@
-// The records of keys as this process wrote them last. While it alone works on a key, a change is one request then; that
-// others have changed the record is found out by the compare-and-set.
+// The key records as this process last wrote them. While no other process works on a key, a change is a single request; the
+// compare-and-set detects changes by others.
 import type { KeyRecord } from '@trellis/contracts';
 import type { QueueText } from './record-text.ts';
 
@@ -13,17 +13,17 @@ export interface CachedRecord {
 const MAX_RECORDS = 5_000;
 /** Of all records together. */
 const MAX_BYTES = 32 * 1_024 * 1_024;
-/** A key that others work on too is read again for so long. */
+/** How long a key that others have changed is not cached, in milliseconds. */
 const SHARED_MS = 10_000;
 
 export class RecordCache {
-  /** The longest not used first. */
+  /** Least recently used first. */
   readonly #records = new Map<string, CachedRecord>();
   /** Until when, in milliseconds of the process clock. */
   readonly #shared = new Map<string, number>();
   #bytes = 0;
 
-  /** What is known of a key; it is to be kept again when it has proved true. */
+  /** Removes and returns the cached record; keep it again when it has proved current. */
   take(name: string): CachedRecord | undefined {
     const known = this.#records.get(name);
     if (known === undefined) return undefined;

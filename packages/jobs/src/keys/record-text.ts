@@ -1,5 +1,5 @@
-// The JSON text of a key's record. Most of a record is its queue, and most of the queue is what it was at the last change: of
-// that the text is kept, and only what has come is written again.
+// The JSON text of a key record. Most of a record is its queue, and most of the queue is unchanged since the last write: that
+// text is reused, and only new entries are encoded.
 import type { KeyRecord, QueuedJob } from '@trellis/contracts';
 
 /** A queue and its entries' JSON, separated by commas. */
@@ -14,11 +14,11 @@ export function queueText(queued: readonly QueuedJob[], before?: QueueText): Que
   return { queued, text: (before && textFrom(before, queued)) ?? queued.map(textOfEntry).join(',') };
 }
 
-/** The JSON text of a record whose queue is written already. */
+/** The JSON text of a record whose queue is already encoded. */
 export const textOf = (record: KeyRecord, { text }: QueueText): string =>
   `${JSON.stringify({ ...record, queued: undefined }).slice(0, -1)},"queued":[${text}]}`;
 
-/** Undefined unless the queue became another one only by leaving at its head and joining at its end. */
+/** Undefined unless the queue changed only by removals at its head and additions at its end. */
 function textFrom(before: QueueText, queued: readonly QueuedJob[]): string | undefined {
   const [head] = queued;
   const left = head === undefined ? -1 : before.queued.indexOf(head);

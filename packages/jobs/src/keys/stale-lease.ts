@@ -1,5 +1,4 @@
-// A expired lease stands in the way: its job's fate is settled in the stream first, then its lease is cleared
-// (docs/protocol.md#keys).
+// Takes over an expired lease: first the stream says what becomes of its job, then the lease is cleared (docs/protocol.md#keys).
 import { type ActiveSlot, jobFilter, type LifecycleEvent } from '@trellis/contracts';
 import { expiredSlots, type FoldedJob, isEnded, type KeyIdentity, putBack, takeOver } from '@trellis/lifecycle';
 import { publishUntilKnown } from '../attempt/publish-outcome.ts';
@@ -7,7 +6,7 @@ import type { WorkerScope } from '../worker/worker-scope.ts';
 import type { KeyedQueue } from './keyed-queue.ts';
 
 /**
- * Settles in the stream what becomes of the job of `slot`, then clears the lease.
+ * Publishes what becomes of the job of `slot`, then clears the lease.
  * @throws {PublishError} when the host halts before the outcome is known
  */
 export async function clearExpired(
@@ -20,7 +19,7 @@ export async function clearExpired(
   const { jobId, slotToken } = slot;
   await scope.keyed.change<unknown>(
     identity,
-    // One that never started keeps its turn.
+    // A job that never started goes back to the head of the queue.
     (record, now) =>
       fate === 'never-started'
         ? putBack(record, { slotToken }, now)
@@ -32,9 +31,9 @@ export async function clearExpired(
 }
 
 /**
- * What became of the job: it ended as `stale` by this or somebody else's hand, never started, or went its way. Where its
- * lease is to be cleared the stream says so first: the start of a worker that was stopped after taking it, or cut off, is
- * refused from then on.
+ * What became of the job: `stale` (by this or another worker), never started, moved on by itself, or its lease is held again.
+ * Before a lease is cleared the stream says so: the `started` of a worker that was paused or cut off after acquiring the lease
+ * then fails its condition.
  */
 async function supersede(
   scope: WorkerScope & { keyed: KeyedQueue },
@@ -46,9 +45,9 @@ async function supersede(
   for (;;) {
     const { job, lastSequence } = await stream.readJob(slot.jobId);
     if (job?.state === 'stale') return 'stale';
-    // Nobody is superseded, only the lease was left behind.
+    // The job has ended: only its lease was left behind.
     if (job === undefined || isEnded(job.state)) return 'moved';
-    // Its lease was taken back or renewed meanwhile.
+    // Its lease was reacquired or renewed.
     const current = await scope.keyed.read(identity);
     const expired = current ? expiredSlots(current, new Date()) : [];
     if (!expired.some(({ slotToken }) => slotToken === slot.slotToken)) return 'held';
@@ -64,7 +63,7 @@ async function supersede(
   }
 }
 
-/** `stale` for a job that is active; for one that waits for a start only a line in its log. */
+/** `stale` for an active job; for a job that has not started only a line in its log. */
 function leaseExpiredEvent(
   { instanceId }: WorkerScope,
   { service, jobType, key, keyHash }: KeyIdentity,

@@ -1,5 +1,5 @@
 // The settings that several components share: name, default and meaning stand here once.
-import { newInstanceId, StreamNames } from '@trellis/contracts';
+import { DEFAULT_PIPELINES_BUCKET, newInstanceId, StreamNames } from '@trellis/contracts';
 import ms, { type StringValue } from 'ms';
 import { z } from 'zod';
 
@@ -88,7 +88,7 @@ export const pipelinesConfig = {
   pipelinesBucket: z
     .string()
     .min(1)
-    .default('JOBS_PIPELINES')
+    .default(DEFAULT_PIPELINES_BUCKET)
     .describe('KV bucket with the record of the history pipeline'),
 };
 
